@@ -1,0 +1,155 @@
+//! What probing found out about a source: its tracks and the times, sizes and places of their packets.
+//!
+//! An index is made once per source, by reading sample tables or by one demuxing scan. After that, making a
+//! segment needs the index and byte ranges only. It can be kept beside the source with
+//! [`SourceIndex::to_bytes`] and opened again in an instant.
+
+mod oddity;
+mod packets;
+mod sidecar;
+
+use serde::{Deserialize, Serialize};
+
+pub use oddity::Oddity;
+pub use packets::{Packet, Packets};
+
+use crate::error::{Error, Result};
+use crate::media::{Codec, Colour, Orientation};
+use crate::source::Identity;
+use crate::time::Timebase;
+
+/// Everything that is known of a source before a plan is made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct SourceIndex {
+    /// Which bytes this is the index of.
+    pub identity: Identity,
+    /// The container by libav's short name, such as `mov,mp4,m4a,3gp,3g2,mj2`.
+    pub container: String,
+    /// The tracks in the container's order.
+    pub tracks: Vec<Track>,
+    /// What the scan itself noticed; see [`SourceIndex::oddities`] for all of them.
+    pub(crate) scan_oddities: Vec<Oddity>,
+}
+
+/// One elementary stream of a source.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Track {
+    /// The stream's number in the container, counted from 0.
+    pub id: u32,
+    /// How it is coded.
+    pub codec: Codec,
+    /// The coding for people: profile and level where known, such as `High, level 4`.
+    pub profile: String,
+    /// Language as the container says it (ISO 639-2), empty where it says nothing.
+    pub language: String,
+    /// Whether the container marks it as the default of its kind.
+    pub default: bool,
+    /// Length of the ticks in which its packets are timed.
+    pub timebase: Timebase,
+    /// What kind of stream, with the facts of that kind.
+    pub kind: TrackKind,
+    /// Its packets in decoding order.
+    pub packets: Packets,
+}
+
+/// The kind of a track and the facts that only this kind has.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum TrackKind {
+    /// Pictures.
+    Video(VideoTrack),
+    /// Sound.
+    Audio(AudioTrack),
+    /// Anything else; it is listed and otherwise left alone.
+    Other,
+}
+
+/// Facts of a video track, as stored: before turning, before squaring pixels.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct VideoTrack {
+    /// Stored width in pixels.
+    pub width: u32,
+    /// Stored height in pixels.
+    pub height: u32,
+    /// Width to height of one pixel; (1, 1) is square.
+    pub pixel_aspect: (u32, u32),
+    /// How the picture must be turned to stand upright.
+    pub orientation: Orientation,
+    /// libav's name of the pixel format, such as `yuv420p`.
+    pub pixel_format: String,
+    /// Bits per sample.
+    pub bit_depth: u8,
+    /// Colour code points.
+    pub colour: Colour,
+    /// Whether fields instead of frames are coded.
+    pub interlaced: bool,
+    /// The frame duration that the container or the bitstream promises, where it does.
+    pub nominal_frame_duration: Option<Timebase>,
+}
+
+/// Facts of an audio track, as its decoder gives it out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct AudioTrack {
+    /// Samples per second and channel.
+    pub sample_rate: u32,
+    /// Number of channels.
+    pub channels: u8,
+    /// libav's name of the channel layout, such as `stereo` or `5.1`.
+    pub layout: String,
+    /// Samples at the start that are not to be heard (encoder delay).
+    pub start_skip: u32,
+}
+
+impl SourceIndex {
+    /// The track with this number.
+    pub fn track(&self, id: u32) -> Option<&Track> {
+        self.tracks.iter().find(|track| track.id == id)
+    }
+
+    /// The video track that is presented: the default one, else the first that has packets. Cover pictures
+    /// (a single packet beside audio) are not video.
+    pub fn main_video(&self) -> Option<(&Track, &VideoTrack)> {
+        let videos = || {
+            self.tracks.iter().filter_map(|track| match &track.kind {
+                TrackKind::Video(video) if !track.packets.is_empty() => Some((track, video)),
+                _ => None,
+            })
+        };
+        videos().find(|(track, _)| track.default).or_else(|| videos().next())
+    }
+
+    /// The audio track that is presented: the default one, else the first that has packets.
+    pub fn main_audio(&self) -> Option<(&Track, &AudioTrack)> {
+        let audios = || {
+            self.tracks.iter().filter_map(|track| match &track.kind {
+                TrackKind::Audio(audio) if !track.packets.is_empty() => Some((track, audio)),
+                _ => None,
+            })
+        };
+        audios().find(|(track, _)| track.default).or_else(|| audios().next())
+    }
+
+    /// Everything about this source that a careful person would want to be told.
+    pub fn oddities(&self) -> Vec<Oddity> {
+        oddity::find(self)
+    }
+
+    /// The index as a sidecar: a versioned binary form. The same index always gives the same bytes.
+    pub fn to_bytes(&self) -> Result<Vec<u8>> {
+        sidecar::encode(self)
+    }
+
+    /// Reads what [`SourceIndex::to_bytes`] wrote. Hostile bytes give an error, never a panic or a large
+    /// allocation.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
+        let index = sidecar::decode(bytes)?;
+        if let Some(track) = index.tracks.iter().find(|track| !track.packets.is_consistent()) {
+            return Err(Error::corrupt("the index has columns of different lengths").in_track(track.id));
+        }
+        Ok(index)
+    }
+}

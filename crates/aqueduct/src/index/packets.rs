@@ -1,0 +1,121 @@
+//! The packet table of a track: one column per fact, in decoding order.
+
+use serde::{Deserialize, Serialize};
+
+const KEY: u8 = 1;
+const DISCARD: u8 = 2;
+const CORRUPT: u8 = 4;
+
+/// Times, sizes and places of a track's packets, column by column. All columns have one length.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Packets {
+    pts: Vec<i64>,
+    dts: Vec<i64>,
+    duration: Vec<u32>,
+    bytes: Vec<u32>,
+    offset: Vec<i64>,
+    samples: Vec<u32>,
+    flags: Vec<u8>,
+}
+
+/// One row of [`Packets`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(clippy::exhaustive_structs, reason = "built by every index reader")]
+pub struct Packet {
+    /// Presentation time in ticks of the track.
+    pub pts: i64,
+    /// Decoding time in ticks of the track.
+    pub dts: i64,
+    /// Duration in ticks of the track; 0 where unknown.
+    pub duration: u32,
+    /// Size in bytes.
+    pub bytes: u32,
+    /// Byte offset in the source, where the container has one place for the packet.
+    pub offset: Option<u64>,
+    /// Audio: samples per channel that decoding this packet gives; 0 for other kinds.
+    pub samples: u32,
+    /// Whether decoding can start here.
+    pub key: bool,
+    /// Whether it is decoded but not presented (before an edit list's start, encoder delay).
+    pub discard: bool,
+    /// Whether the demuxer found it damaged.
+    pub corrupt: bool,
+}
+
+impl Packets {
+    /// Number of packets.
+    pub fn len(&self) -> usize {
+        self.pts.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.pts.is_empty()
+    }
+
+    /// Adds a packet after the last one.
+    pub fn push(&mut self, packet: Packet) {
+        self.pts.push(packet.pts);
+        self.dts.push(packet.dts);
+        self.duration.push(packet.duration);
+        self.bytes.push(packet.bytes);
+        self.offset.push(packet.offset.and_then(|offset| i64::try_from(offset).ok()).unwrap_or(-1));
+        self.samples.push(packet.samples);
+        let flag = |set: bool, bit: u8| if set { bit } else { 0 };
+        self.flags.push(flag(packet.key, KEY) | flag(packet.discard, DISCARD) | flag(packet.corrupt, CORRUPT));
+    }
+
+    /// The packet at `position`, counted from 0.
+    pub fn get(&self, position: usize) -> Option<Packet> {
+        let flags = *self.flags.get(position)?;
+        Some(Packet {
+            pts: *self.pts.get(position)?,
+            dts: *self.dts.get(position)?,
+            duration: *self.duration.get(position)?,
+            bytes: *self.bytes.get(position)?,
+            offset: u64::try_from(*self.offset.get(position)?).ok(),
+            samples: *self.samples.get(position)?,
+            key: flags & KEY != 0,
+            discard: flags & DISCARD != 0,
+            corrupt: flags & CORRUPT != 0,
+        })
+    }
+
+    /// All packets in decoding order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = Packet> + '_ {
+        let row = |position| {
+            self.get(position).unwrap_or(Packet {
+                pts: 0,
+                dts: 0,
+                duration: 0,
+                bytes: 0,
+                offset: None,
+                samples: 0,
+                key: false,
+                discard: false,
+                corrupt: false,
+            })
+        };
+        (0..self.len()).map(row)
+    }
+
+    /// Sum of all sizes in bytes.
+    pub fn total_bytes(&self) -> u64 {
+        self.bytes.iter().map(|&bytes| u64::from(bytes)).sum()
+    }
+
+    /// Presentation times of the packets that are presented, in presentation order.
+    pub fn presented(&self) -> Vec<i64> {
+        let mut times: Vec<i64> = self.iter().filter(|packet| !packet.discard).map(|packet| packet.pts).collect();
+        times.sort_unstable();
+        times
+    }
+
+    /// Whether all columns have one length; a deserialised table may lie.
+    pub(crate) fn is_consistent(&self) -> bool {
+        let len = self.pts.len();
+        [self.dts.len(), self.duration.len(), self.bytes.len(), self.offset.len(), self.samples.len(), self.flags.len()]
+            .into_iter()
+            .all(|other| other == len)
+    }
+}

@@ -1,0 +1,228 @@
+//! What an encoder is told, in full: nothing about an encoded stream is left to a default of the day.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use super::Colour;
+use crate::error::Error;
+use crate::time::Timebase;
+
+/// Everything that an H.264 encoder is told for one rung. Profile is High, chroma 4:2:0, 8 bits, one slice.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AvcEncoding {
+    /// Width in pixels, even.
+    pub width: u32,
+    /// Height in pixels, even.
+    pub height: u32,
+    /// Duration of one frame.
+    pub frame_duration: Timebase,
+    /// x264's trade of speed for size.
+    pub preset: Preset,
+    /// Constant rate factor.
+    pub crf: Crf,
+    /// Cap of the bit rate in bit/s (VBV).
+    pub max_rate: u32,
+    /// Decoder buffer in bits (VBV).
+    pub buffer: u32,
+    /// Frames from one IDR picture to the next.
+    pub gop: u32,
+    /// Ten times the level of H.264 Table A-1: 40 is level 4.
+    pub level: u8,
+    /// Reference frames (`num_ref_frames`), within what the level allows.
+    pub reference_frames: u8,
+    /// Consecutive B-frames at most.
+    pub b_frames: u8,
+    /// Frames by which decoding runs ahead of presentation: 0 without B-frames, 2 with a B-pyramid.
+    pub reorder: u8,
+    /// Colour as written into the VUI.
+    pub colour: Colour,
+}
+
+/// Everything that an AAC-LC encoder is told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AacEncoding {
+    /// Samples per second and channel.
+    pub sample_rate: u32,
+    /// Channels: 1 or 2 in the default layouts.
+    pub channels: u8,
+    /// Target in bit/s over all channels.
+    pub bit_rate: u32,
+}
+
+impl AacEncoding {
+    /// Samples per channel in one access unit of AAC-LC (ISO/IEC 14496-3 §4.5.1.1).
+    pub const UNIT: u32 = 1024;
+}
+
+/// A constant rate factor in hundredths, so that it is exact: 2350 is CRF 23.5. Range 0 to 51.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "u16", into = "u16")]
+pub struct Crf(u16);
+
+impl Crf {
+    /// From hundredths; `None` above 5100.
+    pub const fn from_hundredths(hundredths: u16) -> Option<Self> {
+        if hundredths <= 5100 { Some(Self(hundredths)) } else { None }
+    }
+
+    /// In hundredths.
+    pub const fn hundredths(self) -> u16 {
+        self.0
+    }
+}
+
+impl Default for Crf {
+    fn default() -> Self {
+        Self(2300)
+    }
+}
+
+impl TryFrom<u16> for Crf {
+    type Error = &'static str;
+
+    fn try_from(hundredths: u16) -> Result<Self, Self::Error> {
+        Self::from_hundredths(hundredths).ok_or("a CRF lies between 0 and 51")
+    }
+}
+
+impl From<Crf> for u16 {
+    fn from(crf: Crf) -> Self {
+        crf.0
+    }
+}
+
+impl fmt::Display for Crf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.0 / 100, self.0 % 100) {
+            (whole, 0) => write!(f, "{whole}"),
+            (whole, part) if part % 10 == 0 => write!(f, "{whole}.{}", part / 10),
+            (whole, part) => write!(f, "{whole}.{part:02}"),
+        }
+    }
+}
+
+impl FromStr for Crf {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let wrong = || Error::settings(format!("`{text}` is not a CRF; give a number from 0 to 51, such as 23 or 21.5"));
+        let (whole, part) = text.split_once('.').unwrap_or((text, ""));
+        if whole.is_empty() || part.len() > 2 || !text.bytes().all(|b| b.is_ascii_digit() || b == b'.') {
+            return Err(wrong());
+        }
+        let whole: u16 = whole.parse().map_err(|_| wrong())?;
+        let hundredths: u16 = if part.is_empty() { 0 } else { format!("{part:0<2}").parse().map_err(|_| wrong())? };
+        whole.checked_mul(100).and_then(|value| Self::from_hundredths(value + hundredths)).ok_or_else(wrong)
+    }
+}
+
+/// x264's presets: the slower, the smaller at equal quality.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[allow(clippy::exhaustive_enums, reason = "x264 has these and adds none")]
+#[allow(missing_docs, reason = "the names are x264's own")]
+pub enum Preset {
+    Ultrafast,
+    Superfast,
+    #[default]
+    Veryfast,
+    Faster,
+    Fast,
+    Medium,
+    Slow,
+    Slower,
+    Veryslow,
+}
+
+impl Preset {
+    /// All of them, fastest first.
+    pub const ALL: [Self; 9] = [
+        Self::Ultrafast,
+        Self::Superfast,
+        Self::Veryfast,
+        Self::Faster,
+        Self::Fast,
+        Self::Medium,
+        Self::Slow,
+        Self::Slower,
+        Self::Veryslow,
+    ];
+
+    /// The name that x264 knows.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Ultrafast => "ultrafast",
+            Self::Superfast => "superfast",
+            Self::Veryfast => "veryfast",
+            Self::Faster => "faster",
+            Self::Fast => "fast",
+            Self::Medium => "medium",
+            Self::Slow => "slow",
+            Self::Slower => "slower",
+            Self::Veryslow => "veryslow",
+        }
+    }
+
+    /// Reference frames that the preset asks for, before the level limits them.
+    pub const fn reference_frames(self) -> u8 {
+        match self {
+            Self::Ultrafast | Self::Superfast | Self::Veryfast => 1,
+            Self::Faster | Self::Fast => 2,
+            Self::Medium => 3,
+            Self::Slow => 5,
+            Self::Slower => 8,
+            Self::Veryslow => 16,
+        }
+    }
+
+    /// Consecutive B-frames that the preset allows.
+    pub const fn b_frames(self) -> u8 {
+        match self {
+            Self::Ultrafast => 0,
+            Self::Veryslow => 8,
+            _ => 3,
+        }
+    }
+}
+
+impl fmt::Display for Preset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Preset {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        Self::ALL.into_iter().find(|preset| preset.name() == text).ok_or_else(|| {
+            let names = Self::ALL.map(Self::name).join(", ");
+            Error::settings(format!("`{text}` is not a preset; there are {names}"))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn crf_reads_what_it_writes() {
+        for text in ["0", "23", "21.5", "18.25", "51", "18.05"] {
+            assert_eq!(text.parse::<Crf>().unwrap().to_string(), text);
+        }
+        for text in ["", "51.01", "52", "-1", "23.123", "x", ".5", "1e1", "655", "700"] {
+            assert!(text.parse::<Crf>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn presets_have_their_names() {
+        for preset in Preset::ALL {
+            assert_eq!(preset.name().parse::<Preset>().unwrap(), preset);
+        }
+        assert!("placebo".parse::<Preset>().is_err());
+    }
+}

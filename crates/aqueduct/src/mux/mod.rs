@@ -1,0 +1,3 @@
+//! Containers: elementary streams in, segment bytes out, and back.
+
+pub mod ts;

@@ -1,0 +1,259 @@
+//! The plan: everything that decides the bytes, resolved before the first byte is made.
+//!
+//! A [`Plan`] is made by [`Plan::builder`] from an index and settings, or read back from `plan.json`; either
+//! way a constructed plan is a correct plan. It cannot be changed, only read (it dereferences to
+//! [`Decisions`]). Cuts are integers in it; segments, playlists and keys follow by arithmetic.
+
+mod builder;
+mod frames;
+mod json;
+mod key;
+mod ladder;
+mod level;
+mod rate;
+mod settings;
+
+use std::ops::{Deref, Range};
+
+use serde::{Deserialize, Serialize};
+
+pub use builder::PlanBuilder;
+pub use frames::FrameMap;
+pub use key::{MULTIVARIANT_KEY, PLAN_KEY};
+pub use ladder::{Ladder, RungRequest};
+pub use settings::{Length, Settings};
+
+use crate::index::SourceIndex;
+use crate::media::{AacEncoding, AvcEncoding, Colour, Engine, Orientation};
+use crate::source::Identity;
+use crate::time::{MPEG, Rounding, Timebase};
+
+/// Version of the bytes that a plan stands for. Raised by every change of output bytes.
+pub const FORMAT_VERSION: u32 = 1;
+
+/// Time zero on the MPEG-2 timeline in ticks of 90 kHz: 10 s, so that nothing ever gets a negative time.
+pub const TIME_ZERO: i64 = 900_000;
+
+/// A complete, correct, immutable plan; see the [module](self).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan(Decisions);
+
+impl Deref for Plan {
+    type Target = Decisions;
+
+    fn deref(&self) -> &Decisions {
+        &self.0
+    }
+}
+
+/// What a plan decides. `plan.json` is this structure.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Decisions {
+    /// [`FORMAT_VERSION`] of the library that made the plan.
+    pub format_version: u32,
+    /// The source's bytes.
+    pub source: Identity,
+    /// SHA-256 of the index that the plan was made from, in hexadecimal.
+    pub index_sha256: String,
+    /// The encoder builds that make the bytes.
+    pub engine: Engine,
+    /// How segments are packed.
+    pub container: Container,
+    /// Where time zero lies in the source.
+    pub origin: Origin,
+    /// Length of the ticks in which cuts are counted: one video frame, or one audio sample without video.
+    pub timebase: Timebase,
+    /// Segment boundaries in ticks from time zero, rising; the first is 0, the last is the end.
+    pub cuts: Vec<i64>,
+    /// EXT-X-TARGETDURATION in whole seconds (RFC 8216bis §4.4.3.1): the longest segment, rounded half up.
+    pub target_duration: u32,
+    /// The video renditions; absent for an audio-only presentation.
+    pub video: Option<VideoPlan>,
+    /// The sound: muxed into every video rendition, or a rendition of its own without video.
+    pub audio: Option<AudioPlan>,
+}
+
+/// How segments are packed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Container {
+    /// MPEG-2 transport stream (RFC 8216bis §3.1.1).
+    #[default]
+    Ts,
+}
+
+/// Time zero of the presentation in the source's own time: the first presented video frame, or the first
+/// audible sample where there is no video.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(clippy::exhaustive_structs, reason = "an instant has these two parts")]
+pub struct Origin {
+    /// Ticks of `timebase`.
+    pub ticks: i64,
+    /// Length of one tick.
+    pub timebase: Timebase,
+}
+
+/// The pictures.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct VideoPlan {
+    /// The source's track.
+    pub track: u32,
+    /// Frames of the presentation, on a constant grid of [`Decisions::timebase`].
+    pub frames: u64,
+    /// Frames from one IDR picture to the next; each cut is one as well.
+    pub gop: u32,
+    /// How the stored picture is turned to stand upright.
+    pub orientation: Orientation,
+    /// Colour of the source as it is understood where the source says nothing.
+    pub source_colour: Colour,
+    /// The rungs, largest picture first.
+    pub rungs: Vec<Rung>,
+}
+
+/// One video rendition of the ladder.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Rung {
+    /// Its name by the short side, such as `720p`; unique.
+    pub name: String,
+    /// The earlier rung (its position in [`VideoPlan::rungs`]) whose picture is scaled to make this one;
+    /// none means the source's picture.
+    pub scale_from: Option<u32>,
+    /// What the encoder is told.
+    pub encoding: AvcEncoding,
+    /// The video's part of CODECS, such as `avc1.640028` (RFC 6381).
+    pub codec: String,
+}
+
+/// The sound.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct AudioPlan {
+    /// The source's track.
+    pub track: u32,
+    /// What the encoder is told.
+    pub encoding: AacEncoding,
+    /// Access units of the presentation; unit k starts at sample k * 1024.
+    pub units: u64,
+    /// Units encoded before a segment's first one and dropped, so that the encoder's state has settled.
+    pub pre_roll: u32,
+    /// Units encoded after a segment's last one and dropped, because the encoder looks ahead.
+    pub post_roll: u32,
+    /// The audio's part of CODECS, such as `mp4a.40.2`.
+    pub codec: String,
+}
+
+/// A rendition of a plan by its position in [`Decisions::renditions`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[allow(clippy::exhaustive_structs, reason = "a position and nothing else")]
+pub struct RenditionId(pub u32);
+
+/// One output stream of a plan: a media playlist and its segments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Rendition<'a> {
+    /// Its position.
+    pub id: RenditionId,
+    /// Its name: `720p`, or `main` for sound alone.
+    pub name: &'a str,
+    /// Its pictures; absent for sound alone.
+    pub rung: Option<&'a Rung>,
+    /// Its sound, muxed in or alone.
+    pub audio: Option<&'a AudioPlan>,
+}
+
+impl Plan {
+    /// A builder that plans for `index`, to be encoded by `engine`, with the default settings.
+    pub fn builder(index: &SourceIndex, engine: Engine) -> PlanBuilder<'_> {
+        PlanBuilder::new(index, engine)
+    }
+}
+
+impl Decisions {
+    /// All renditions: the rungs from large to small, or the sound alone.
+    pub fn renditions(&self) -> Vec<Rendition<'_>> {
+        let audio = self.audio.as_ref();
+        match &self.video {
+            Some(video) => (0..)
+                .zip(&video.rungs)
+                .map(|(id, rung)| Rendition { id: RenditionId(id), name: &rung.name, rung: Some(rung), audio })
+                .collect(),
+            None => audio
+                .map(|_| Rendition { id: RenditionId(0), name: "main", rung: None, audio })
+                .into_iter()
+                .collect(),
+        }
+    }
+
+    /// The rendition with this id, or with this name.
+    pub fn rendition(&self, id: RenditionId) -> Option<Rendition<'_>> {
+        self.renditions().into_iter().nth(id.0 as usize)
+    }
+
+    /// The rendition with this name.
+    pub fn rendition_named(&self, name: &str) -> Option<Rendition<'_>> {
+        self.renditions().into_iter().find(|rendition| rendition.name == name)
+    }
+
+    /// Number of segments of every rendition.
+    pub fn segments(&self) -> u32 {
+        u32::try_from(self.cuts.len().saturating_sub(1)).unwrap_or(u32::MAX)
+    }
+
+    /// First and last boundary of a segment in ticks of [`Decisions::timebase`]; `None` past the end.
+    pub fn span(&self, segment: u32) -> Option<Range<i64>> {
+        let start = *self.cuts.get(segment as usize)?;
+        let end = *self.cuts.get(segment as usize + 1)?;
+        Some(start..end)
+    }
+
+    /// The frames of a segment, counted from time zero; empty without video or past the end.
+    pub fn frames(&self, segment: u32) -> Range<u64> {
+        match (&self.video, self.span(segment)) {
+            // Cuts are never negative and, with video, one tick is one frame.
+            (Some(_), Some(span)) => span.start as u64..span.end as u64,
+            _ => 0..0,
+        }
+    }
+
+    /// The audio access units of a segment: those that start in it, and in the last one all that remain.
+    pub fn audio_units(&self, segment: u32) -> Range<u64> {
+        let (Some(audio), Some(span)) = (&self.audio, self.span(segment)) else { return 0..0 };
+        let Some(unit) = Timebase::new(AacEncoding::UNIT, audio.encoding.sample_rate) else { return 0..0 };
+        let first_from = |cut| (self.timebase.rescale(cut, unit, Rounding::Ceil).max(0) as u64).min(audio.units);
+        let end = if segment + 1 == self.segments() { audio.units } else { first_from(span.end) };
+        first_from(span.start)..end
+    }
+
+    /// A cut or frame time in ticks of 90 kHz on the presentation's MPEG-2 timeline, not wrapped.
+    pub fn mpeg_time(&self, ticks: i64) -> i64 {
+        TIME_ZERO + self.timebase.rescale(ticks, MPEG, Rounding::Nearest)
+    }
+
+    /// Duration of a segment in microseconds, such that all durations sum up to the whole exactly.
+    pub fn segment_micros(&self, segment: u32) -> u64 {
+        self.span(segment).map_or(0, |span| self.micros(span.end) - self.micros(span.start))
+    }
+
+    /// Duration of the presentation in microseconds.
+    pub fn total_micros(&self) -> u64 {
+        self.cuts.last().map_or(0, |&end| self.micros(end))
+    }
+
+    fn micros(&self, ticks: i64) -> u64 {
+        self.timebase.rescale(ticks, MICROS, Rounding::Nearest).max(0) as u64
+    }
+}
+
+/// Microseconds, the unit in which playlists and people are told durations.
+const MICROS: Timebase = match Timebase::new_const(1, 1_000_000) {
+    Some(timebase) => timebase,
+    None => MPEG,
+};

@@ -1,0 +1,56 @@
+//! A file on a local disk.
+
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+use super::{Source, read_failed};
+use crate::error::{Error, ErrorKind, Result};
+
+/// A regular file, opened once and read by position.
+#[derive(Debug)]
+pub struct FileSource {
+    file: File,
+    len: u64,
+    name: String,
+}
+
+impl FileSource {
+    /// Opens `path`. Fails with [`ErrorKind::NotFound`] when nothing is there, [`ErrorKind::Unsupported`] when
+    /// it is not a regular file, [`ErrorKind::Source`] when it cannot be opened.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        let name = path.display().to_string();
+        let failed = |cause: std::io::Error| match cause.kind() {
+            std::io::ErrorKind::NotFound => Error::new(ErrorKind::NotFound, format!("{name} does not exist")),
+            _ => Error::new(ErrorKind::Source, format!("cannot open {name}")).with_cause(cause),
+        };
+        // Looked at before it is opened: opening a named pipe would wait for its writer.
+        let metadata = std::fs::metadata(path).map_err(failed)?;
+        if !metadata.is_file() {
+            let what = if metadata.is_dir() { "a folder" } else { "not a regular file" };
+            return Err(Error::unsupported(format!("{name} is {what}; give a file that can be read at any offset")));
+        }
+        let file = File::open(path).map_err(failed)?;
+        Ok(Self { file, len: metadata.len(), name })
+    }
+}
+
+impl Source for FileSource {
+    fn len(&self) -> u64 {
+        self.len
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<usize> {
+        loop {
+            match self.file.read_at(buffer, offset) {
+                Err(cause) if cause.kind() == std::io::ErrorKind::Interrupted => {}
+                result => return result.map_err(|cause| read_failed(&self.name, offset, cause)),
+            }
+        }
+    }
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+}
