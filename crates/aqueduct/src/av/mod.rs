@@ -1,0 +1,1 @@
+//! libav*: the only place that knows ffmpeg.

@@ -1,0 +1,8 @@
+//! Segments: a pure function of source, plan, rendition and index.
+
+mod control;
+mod presentation;
+mod transcode;
+
+pub use control::Control;
+pub use presentation::{Maker, Presentation};

@@ -1,0 +1,1 @@
+//! Segments that are decoded, scaled and encoded.
