@@ -2,6 +2,7 @@
 
 pub mod aac;
 pub mod avc;
+mod bits;
 mod colour;
 mod encoding;
 mod engine;

@@ -1,0 +1,140 @@
+//! The decoder configuration record of MP4, box `avcC` (ISO/IEC 14496-15 §5.3.3.1).
+
+use super::{LengthSize, Pps, Sps};
+use crate::error::{Error, Result};
+
+/// The parameter sets of a track and how long its NAL length prefixes are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DecoderConfiguration {
+    /// `AVCProfileIndication`.
+    pub profile: u8,
+    /// `profile_compatibility`: the byte of constraint flags.
+    pub constraints: u8,
+    /// `AVCLevelIndication`: ten times the level.
+    pub level: u8,
+    /// Bytes of the length before each NAL unit of a sample.
+    pub length_size: LengthSize,
+    /// Sequence parameter sets, each with its header byte; at most 31.
+    pub sps: Vec<Vec<u8>>,
+    /// Picture parameter sets, each with its header byte; at most 255.
+    pub pps: Vec<Vec<u8>>,
+}
+
+impl DecoderConfiguration {
+    /// Reads the contents of an `avcC` box, without the box header. Every parameter set is parsed, so that a
+    /// broken one is found here. What follows the parameter sets is left alone.
+    pub fn parse(record: &[u8]) -> Result<Self> {
+        let mut cursor = Cursor { record, at: 0 };
+        let version = cursor.byte()?;
+        if version != 1 {
+            return Err(Error::unsupported(format!("version {version} of avcC is not known")).at_offset(0));
+        }
+        let (profile, constraints, level) = (cursor.byte()?, cursor.byte()?, cursor.byte()?);
+        let size = (cursor.byte()? & 3) + 1;
+        let length_size = LengthSize::from_bytes(size)
+            .ok_or_else(|| Error::corrupt("lengths of 3 bytes are not allowed in avcC").at_offset(4))?;
+        let sps_count = cursor.byte()? & 0x1f;
+        let sps = cursor.sets(sps_count, |nal| Sps::parse(nal).map(drop))?;
+        let pps_count = cursor.byte()?;
+        let pps = cursor.sets(pps_count, |nal| Pps::parse(nal).map(drop))?;
+        Ok(Self { profile, constraints, level, length_size, sps, pps })
+    }
+
+    /// The parameter sets as a byte stream, sequence before picture parameter sets: what goes before an IDR
+    /// picture in a stream without out-of-band parameter sets.
+    pub fn to_byte_stream(&self) -> Vec<u8> {
+        let mut stream = Vec::new();
+        for nal in self.sps.iter().chain(&self.pps) {
+            stream.extend_from_slice(&[0, 0, 0, 1]);
+            stream.extend_from_slice(nal);
+        }
+        stream
+    }
+
+    /// The RFC 6381 §3.3 name, such as `avc1.640028`.
+    pub fn codec_string(&self) -> String {
+        format!("avc1.{:02X}{:02X}{:02X}", self.profile, self.constraints, self.level)
+    }
+}
+
+struct Cursor<'a> {
+    record: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Cursor<'a> {
+    fn byte(&mut self) -> Result<u8> {
+        self.take(1).map(|bytes| bytes.first().copied().unwrap_or_default())
+    }
+
+    fn take(&mut self, count: usize) -> Result<&'a [u8]> {
+        let end = self.at.saturating_add(count);
+        let bytes = self
+            .record
+            .get(self.at..end)
+            .ok_or_else(|| Error::corrupt("avcC ends too early").at_offset(self.at as u64))?;
+        self.at = end;
+        Ok(bytes)
+    }
+
+    fn sets(&mut self, count: u8, check: impl Fn(&[u8]) -> Result<()>) -> Result<Vec<Vec<u8>>> {
+        let mut sets = Vec::new();
+        for _ in 0..count {
+            let length = usize::from(self.byte()?) << 8 | usize::from(self.byte()?);
+            let at = self.at as u64;
+            let nal = self.take(length)?;
+            check(nal).map_err(|error| {
+                // The parameter set's parser counts from its own first byte.
+                let inside = error.place().offset.unwrap_or_default();
+                Error::new(error.kind(), error.message()).at_offset(at.saturating_add(inside))
+            })?;
+            sets.push(nal.to_vec());
+        }
+        Ok(sets)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The record of a 320x180 clip that x264 made.
+    const RECORD: &[u8] = &[
+        0x01, 0x64, 0x00, 0x0c, 0xff, 0xe1, 0x00, 0x19, 0x67, 0x64, 0x00, 0x0c, 0xac, 0xd9, 0x41, 0x41, 0x9f,
+        0x9f, 0x01, 0x6c, 0x80, 0x00, 0x00, 0x03, 0x00, 0x80, 0x00, 0x00, 0x18, 0x07, 0x8a, 0x14, 0xcb, 0x01,
+        0x00, 0x06, 0x68, 0xeb, 0xe3, 0xcb, 0x22, 0xc0, 0xfd, 0xf8, 0xf8, 0x00,
+    ];
+
+    #[test]
+    fn reads_a_record() {
+        let record = DecoderConfiguration::parse(RECORD).unwrap();
+        assert_eq!(record.codec_string(), "avc1.64000C");
+        assert_eq!((record.sps.len(), record.pps.len(), record.length_size), (1, 1, LengthSize::Four));
+        assert_eq!(Sps::parse(&record.sps[0]).unwrap().codec_string(), "avc1.64000C");
+        assert_eq!(record.to_byte_stream().len(), 4 + 25 + 4 + 6);
+    }
+
+    #[test]
+    fn says_where_it_is_broken() {
+        for end in 0..42 {
+            let error = DecoderConfiguration::parse(&RECORD[..end]).unwrap_err();
+            assert!(error.place().offset.is_some_and(|offset| offset <= end as u64), "{error}");
+        }
+        let mut broken = RECORD.to_vec();
+        broken[8] = 0x68;
+        assert_eq!(DecoderConfiguration::parse(&broken).unwrap_err().place().offset, Some(8));
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_answered(change in prop::collection::vec((0usize..RECORD.len(), any::<u8>()), 1..5)) {
+            let mut record = RECORD.to_vec();
+            for (at, byte) in change {
+                record[at] = byte;
+            }
+            let _ = DecoderConfiguration::parse(&record);
+        }
+    }
+}
