@@ -1,1 +1,49 @@
-//! libav*: the only place that knows ffmpeg.
+//! libav*: the only place that knows FFmpeg. Everything that leaves it is safe and in our own types.
+//!
+//! Reading: [`probe`] scans a source once into a [`SourceIndex`](crate::index::SourceIndex);
+//! [`VideoReader`] and [`AudioReader`] decode what a segment needs. Making: [`Scaler`], [`AvcEncoder`] and
+//! [`AacEncoder`], each fresh per segment and single-threaded, so that bytes never depend on the machine.
+
+mod aac_encoder;
+mod audio_reader;
+mod avc_encoder;
+mod demuxer;
+mod engine;
+mod facts;
+mod io;
+mod log;
+mod mixer;
+mod orient;
+mod picture;
+mod probe;
+mod scaler;
+mod video_reader;
+
+pub(crate) use aac_encoder::AacEncoder;
+pub(crate) use audio_reader::AudioReader;
+pub(crate) use avc_encoder::{AvcEncoder, CodedPicture};
+pub use engine::engine;
+pub(crate) use mixer::Mixer;
+pub(crate) use orient::Orienter;
+pub(crate) use picture::Picture;
+pub use probe::probe;
+pub(crate) use scaler::Scaler;
+pub(crate) use video_reader::{Run, VideoReader};
+
+use std::sync::Once;
+
+use crate::error::{Error, ErrorKind};
+
+/// Prepares libav once per process: its log, and the CPU features it may use.
+fn init() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        log::install();
+        engine::pin_cpu();
+    });
+}
+
+/// libav's reason as an error of ours.
+fn failed(kind: ErrorKind, what: &str, cause: ffmpeg_next::Error) -> Error {
+    Error::new(kind, what).with_cause(cause.to_string())
+}

@@ -4,8 +4,10 @@
 //! segment needs the index and byte ranges only. It can be kept beside the source with
 //! [`SourceIndex::to_bytes`] and opened again in an instant.
 
+pub(crate) mod cadence;
 mod oddity;
 mod packets;
+mod picture;
 mod sidecar;
 
 use serde::{Deserialize, Serialize};
@@ -104,7 +106,28 @@ pub struct AudioTrack {
     pub start_skip: u32,
 }
 
+impl Track {
+    /// A track without packets, language or profile, in ticks of 90 kHz.
+    pub(crate) fn new(id: u32, codec: Codec, kind: TrackKind) -> Self {
+        Self {
+            id,
+            codec,
+            profile: String::new(),
+            language: String::new(),
+            default: false,
+            timebase: crate::time::MPEG,
+            kind,
+            packets: Packets::default(),
+        }
+    }
+}
+
 impl SourceIndex {
+    /// An index without tracks.
+    pub(crate) fn new(identity: Identity, container: String) -> Self {
+        Self { identity, container, tracks: Vec::new(), scan_oddities: Vec::new() }
+    }
+
     /// The track with this number.
     pub fn track(&self, id: u32) -> Option<&Track> {
         self.tracks.iter().find(|track| track.id == id)
@@ -141,6 +164,11 @@ impl SourceIndex {
     /// The index as a sidecar: a versioned binary form. The same index always gives the same bytes.
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
         sidecar::encode(self)
+    }
+
+    /// SHA-256 of [`SourceIndex::to_bytes`] in lower-case hexadecimal: a plan names the index that it was made from.
+    pub fn sha256(&self) -> Result<String> {
+        self.to_bytes().map(|bytes| sidecar::sha256(&bytes))
     }
 
     /// Reads what [`SourceIndex::to_bytes`] wrote. Hostile bytes give an error, never a panic or a large

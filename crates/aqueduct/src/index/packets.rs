@@ -111,6 +111,11 @@ impl Packets {
         times
     }
 
+    /// Gives every packet without a sample count this one: codecs of a fixed frame length.
+    pub(crate) fn fill_missing_samples(&mut self, samples: u32) {
+        self.samples.iter_mut().filter(|count| **count == 0).for_each(|count| *count = samples);
+    }
+
     /// Whether all columns have one length; a deserialised table may lie.
     pub(crate) fn is_consistent(&self) -> bool {
         let len = self.pts.len();

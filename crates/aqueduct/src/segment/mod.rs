@@ -2,6 +2,7 @@
 
 mod control;
 mod presentation;
+mod sound;
 mod transcode;
 
 pub use control::Control;

@@ -5,10 +5,17 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::Control;
+use super::sound::SoundMap;
+use super::transcode::{self, Painter};
+use crate::av::{AudioReader, VideoReader, engine};
 use crate::error::{Error, ErrorKind, Result};
-use crate::index::SourceIndex;
-use crate::plan::{Plan, RenditionId};
+use crate::index::{SourceIndex, TrackKind};
+use crate::media::AacEncoding;
+use crate::media::aac::AudioSpecificConfig;
+use crate::mux::ts::{self, AccessUnit};
+use crate::plan::{AudioPlan, FrameMap, Plan, Rendition, RenditionId, TIME_ZERO};
 use crate::source::Source;
+use crate::time::{MPEG, Rounding, Timebase};
 
 /// A source, its index and a plan for it: all that is needed to make any segment, in any order, on any thread.
 ///
@@ -18,6 +25,8 @@ pub struct Presentation {
     source: Arc<dyn Source>,
     index: Arc<SourceIndex>,
     plan: Arc<Plan>,
+    frames: Option<Arc<FrameMap>>,
+    sound: Option<Arc<SoundMap>>,
 }
 
 impl Presentation {
@@ -25,9 +34,21 @@ impl Presentation {
     /// index, or for other encoder builds than this process has.
     pub fn new(source: Arc<dyn Source>, index: Arc<SourceIndex>, plan: Arc<Plan>) -> Result<Self> {
         if index.identity != plan.source {
-            return Err(Error::new(ErrorKind::Mismatch, "the plan was made for another source"));
+            let message = format!("the plan was made for source {}, this is {}", plan.source, index.identity);
+            return Err(Error::new(ErrorKind::Mismatch, message));
         }
-        Ok(Self { source, index, plan })
+        let differences = plan.engine.differences(&engine()?);
+        if !differences.is_empty() {
+            let message = format!(
+                "this process encodes differently from the one that made the plan: {}; use the same FFmpeg and the same kind of CPU, or plan anew",
+                differences.join(", ")
+            );
+            return Err(Error::new(ErrorKind::Mismatch, message));
+        }
+        let frames = plan.video.as_ref().map(|_| FrameMap::new(&index, &plan).map(Arc::new)).transpose()?;
+        let sound =
+            plan.audio.as_ref().map(|audio| SoundMap::new(&index, &plan, audio).map(Arc::new)).transpose()?;
+        Ok(Self { source, index, plan, frames, sound })
     }
 
     /// The source.
@@ -46,12 +67,17 @@ impl Presentation {
     }
 
     /// One rendition at one index.
+    ///
+    /// Fails with [`ErrorKind::NotFound`] when the plan has no such rendition or segment,
+    /// [`ErrorKind::Corrupt`] with the time when the source cannot be decoded there, [`ErrorKind::Source`] when
+    /// reading it fails.
     pub fn segment(&self, rendition: RenditionId, segment: u32) -> Result<Bytes> {
         let mut column = self.maker().column(segment, &[rendition], &Control::new())?;
         column.pop().ok_or_else(|| Error::internal("a column of one rendition came back empty"))
     }
 
-    /// All renditions at one index, in the order of [`crate::plan::Decisions::renditions`].
+    /// All renditions at one index, in the order of [`crate::plan::Decisions::renditions`]. Fails as
+    /// [`Presentation::segment`] does.
     pub fn column(&self, segment: u32) -> Result<Vec<Bytes>> {
         let renditions: Vec<_> = self.plan.renditions().iter().map(|rendition| rendition.id).collect();
         self.maker().column(segment, &renditions, &Control::new())
@@ -59,7 +85,7 @@ impl Presentation {
 
     /// A maker for a run of segments on one thread: it keeps the decoder open from one column to the next.
     pub fn maker(&self) -> Maker {
-        Maker { presentation: self.clone(), pool: None }
+        Maker { presentation: self.clone(), pool: None, painter: None, listener: None }
     }
 }
 
@@ -67,11 +93,13 @@ impl Presentation {
 pub struct Maker {
     presentation: Presentation,
     pool: Option<Arc<rayon::ThreadPool>>,
+    painter: Option<Painter>,
+    listener: Option<AudioReader>,
 }
 
 impl Maker {
-    /// Spreads scaling and the encoding of the rungs over `pool` instead of doing all on the calling thread.
-    /// Several makers can share one pool.
+    /// Spreads scaling and the encoding of the rungs over `pool` instead of doing all on the calling thread, which
+    /// must not be one of the pool's. Several makers can share one pool.
     #[must_use]
     pub fn on_pool(mut self, pool: Arc<rayon::ThreadPool>) -> Self {
         self.pool = Some(pool);
@@ -79,9 +107,102 @@ impl Maker {
     }
 
     /// Makes `renditions` at `segment`: one decode, one scaling tree, one audio encode. The results stand in the
-    /// order of `renditions`.
+    /// order of `renditions`. Fails as [`Presentation::segment`] does, and with [`ErrorKind::Cancelled`] when
+    /// `control` says so.
     pub fn column(&mut self, segment: u32, renditions: &[RenditionId], control: &Control) -> Result<Vec<Bytes>> {
-        let _ = (segment, renditions, control, &self.presentation, &self.pool);
-        Err(Error::unsupported("not built yet"))
+        let plan = Arc::clone(&self.presentation.plan);
+        if segment >= plan.segments() {
+            let message = format!("there is no segment {segment}; the plan has {}", plan.segments());
+            return Err(Error::new(ErrorKind::NotFound, message));
+        }
+        let find = |id: &RenditionId| {
+            let missing = || Error::new(ErrorKind::NotFound, format!("the plan has no rendition number {}", id.0));
+            plan.rendition(*id).ok_or_else(missing)
+        };
+        let renditions = renditions.iter().map(find).collect::<Result<Vec<_>>>()?;
+        control.check()?;
+        let place = renditions.first().map_or("", |rendition| rendition.name);
+        self.make(&plan, segment, &renditions, control).map_err(|error| error.in_segment(place, segment))
     }
+
+    fn make(
+        &mut self,
+        plan: &Plan,
+        segment: u32,
+        renditions: &[Rendition<'_>],
+        control: &Control,
+    ) -> Result<Vec<Bytes>> {
+        let sound = self.sound(plan, segment)?;
+        if plan.video.is_none() {
+            control.add_frames(sound.len() as u64);
+        }
+        let pictures = self.pictures(plan, segment, renditions, control)?;
+        let audio = plan.audio.as_ref().map(|audio| config(&audio.encoding)).transpose()?;
+        renditions
+            .iter()
+            .enumerate()
+            .map(|(position, _)| {
+                ts::write(&ts::Segment {
+                    index: segment,
+                    video: pictures.get(position).map(Vec::as_slice),
+                    audio: audio.as_ref().map(|config| ts::AudioStream::aac(config.clone(), &sound)),
+                })
+            })
+            .collect()
+    }
+
+    /// The sound of a segment on the 90 kHz timeline.
+    fn sound(&mut self, plan: &Plan, segment: u32) -> Result<Vec<AccessUnit>> {
+        let (Some(audio), Some(map)) = (&plan.audio, &self.presentation.sound) else { return Ok(Vec::new()) };
+        let units = plan.audio_units(segment);
+        let listener = self.listener.get_or_insert_with(|| {
+            AudioReader::new(
+                Arc::clone(&self.presentation.source),
+                Arc::clone(&self.presentation.index),
+                audio.track,
+            )
+        });
+        let made = map.units(listener, audio, units.start, units.end)?;
+        let time = unit_times(audio)?;
+        Ok(units.zip(made).map(|(unit, data)| AccessUnit { pts: time(unit), dts: time(unit), key: true, data }).collect())
+    }
+
+    fn pictures(
+        &mut self,
+        plan: &Plan,
+        segment: u32,
+        renditions: &[Rendition<'_>],
+        control: &Control,
+    ) -> Result<Vec<Vec<AccessUnit>>> {
+        let (Some(video), Some(map)) = (&plan.video, &self.presentation.frames) else { return Ok(Vec::new()) };
+        let wanted: Vec<usize> = renditions.iter().map(|rendition| rendition.id.0 as usize).collect();
+        let painter = match &mut self.painter {
+            Some(painter) => painter,
+            None => {
+                let track = self.presentation.index.track(video.track).map(|track| &track.kind);
+                let Some(TrackKind::Video(facts)) = track else {
+                    let message = "the plan names a video track that the source does not have";
+                    return Err(Error::new(ErrorKind::Mismatch, message).in_track(video.track));
+                };
+                let reader = VideoReader::new(
+                    Arc::clone(&self.presentation.source),
+                    Arc::clone(&self.presentation.index),
+                    video.track,
+                );
+                self.painter.insert(Painter::new(reader, video, (facts.width, facts.height)))
+            }
+        };
+        transcode::pictures(painter, map, plan, video, segment, &wanted, self.pool.as_deref(), control)
+    }
+}
+
+/// The time of an access unit by its number.
+fn unit_times(audio: &AudioPlan) -> Result<impl Fn(u64) -> i64 + use<>> {
+    let unit = Timebase::new(AacEncoding::UNIT, audio.encoding.sample_rate)
+        .ok_or_else(|| Error::internal("the plan has no sample rate"))?;
+    Ok(move |number: u64| TIME_ZERO + unit.rescale(number as i64, MPEG, Rounding::Nearest))
+}
+
+fn config(encoding: &AacEncoding) -> Result<AudioSpecificConfig> {
+    AudioSpecificConfig::lc(encoding.sample_rate, encoding.channels)
 }

@@ -1,0 +1,149 @@
+//! H.264 through libx264: one fresh, single-threaded encoder per rung and segment.
+
+use bytes::Bytes;
+use ffmpeg_next::{Dictionary, Packet as AvPacket, Rational, codec, encoder, ffi, format, frame};
+
+use super::picture::{Picture, PicturePool};
+use super::{failed, init};
+use crate::error::{Error, ErrorKind, Result};
+use crate::media::AvcEncoding;
+
+/// An encoder of one segment of one rung.
+pub(crate) struct AvcEncoder {
+    encoder: encoder::video::Encoder,
+    sent: i64,
+    units: Vec<CodedPicture>,
+}
+
+/// One coded picture in decoding order.
+pub(crate) struct CodedPicture {
+    /// Position in the segment in presentation order.
+    pub(crate) frame: i64,
+    /// Whether it is an IDR picture.
+    pub(crate) key: bool,
+    /// A byte stream (H.264 Annex B).
+    pub(crate) data: Bytes,
+}
+
+impl AvcEncoder {
+    /// Opens libx264 with exactly what `encoding` says.
+    pub(crate) fn new(encoding: &AvcEncoding) -> Result<Self> {
+        init();
+        let codec = encoder::find_by_name("libx264").ok_or_else(|| {
+            Error::unsupported("this FFmpeg has no libx264; install one that has (Debian's and Ubuntu's do)")
+        })?;
+        let mut video = codec::Context::new_with_codec(codec)
+            .encoder()
+            .video()
+            .map_err(|cause| failed(ErrorKind::Unsupported, "libx264 is no video encoder here", cause))?;
+        video.set_width(encoding.width);
+        video.set_height(encoding.height);
+        video.set_format(format::Pixel::YUV420P);
+        let duration = encoding.frame_duration;
+        video.set_time_base(Rational::new(duration.num() as i32, duration.den() as i32));
+        video.set_frame_rate(Some(Rational::new(duration.den() as i32, duration.num() as i32)));
+        video.set_gop(encoding.gop);
+        video.set_max_b_frames(encoding.b_frames.into());
+        video.set_aspect_ratio(Rational::new(1, 1));
+        // SAFETY: the context is not open yet and owned here; these are plain numbers without a setter.
+        unsafe {
+            let raw = video.as_mut_ptr();
+            (*raw).rc_max_rate = encoding.max_rate.into();
+            (*raw).rc_buffer_size = i32::try_from(encoding.buffer).unwrap_or(i32::MAX);
+            (*raw).thread_count = 1;
+            (*raw).keyint_min = i32::try_from(encoding.gop).unwrap_or(i32::MAX);
+            (*raw).refs = encoding.reference_frames.into();
+            (*raw).color_primaries = std::mem::transmute::<u32, ffi::AVColorPrimaries>(known(encoding.colour.primaries, 22));
+            (*raw).color_trc =
+                std::mem::transmute::<u32, ffi::AVColorTransferCharacteristic>(known(encoding.colour.transfer, 18));
+            (*raw).colorspace = std::mem::transmute::<u32, ffi::AVColorSpace>(known(encoding.colour.matrix, 14));
+            (*raw).color_range = ffi::AVColorRange::AVCOL_RANGE_MPEG;
+        }
+        let encoder = video
+            .open_as_with(codec, options(encoding))
+            .map_err(|cause| failed(ErrorKind::Unsupported, "libx264 refuses these settings", cause))?;
+        Ok(Self { encoder, sent: 0, units: Vec::new() })
+    }
+
+    /// Encodes the next picture of the segment.
+    pub(crate) fn encode(&mut self, picture: &Picture) -> Result<()> {
+        let mut frame = frame::Video::empty();
+        // SAFETY: a new reference to the same buffers, which stay read-only; only this frame's header is changed.
+        let referenced = unsafe { ffi::av_frame_ref(frame.as_mut_ptr(), picture.frame().as_ptr()) };
+        if referenced < 0 {
+            return Err(failed(ErrorKind::Limit, "no memory for a picture", referenced.into()));
+        }
+        frame.set_pts(Some(self.sent));
+        // What the source's decoder thought of this picture must not steer the encoder.
+        frame.set_kind(ffmpeg_next::picture::Type::None);
+        // SAFETY: the side data belongs to this frame's header; captions and the like are not copied into rungs.
+        unsafe {
+            while (*frame.as_ptr()).nb_side_data > 0 {
+                let kind = (**(*frame.as_ptr()).side_data).type_;
+                ffi::av_frame_remove_side_data(frame.as_mut_ptr(), kind);
+            }
+        }
+        self.sent += 1;
+        self.encoder.send_frame(&frame).map_err(|cause| failed(ErrorKind::Internal, "libx264 refuses a picture", cause))?;
+        self.receive()
+    }
+
+    /// Ends the segment and returns its pictures in decoding order.
+    pub(crate) fn finish(mut self) -> Result<Vec<CodedPicture>> {
+        self.encoder.send_eof().map_err(|cause| failed(ErrorKind::Internal, "libx264 cannot end the segment", cause))?;
+        self.receive()?;
+        if self.units.len() as i64 != self.sent {
+            let made = self.units.len();
+            return Err(Error::internal(format!("libx264 made {made} pictures out of {}", self.sent)));
+        }
+        Ok(self.units)
+    }
+
+    /// The first access unit that an encoder with these settings makes, of a black picture.
+    pub(super) fn first_unit(encoding: &AvcEncoding) -> Result<Bytes> {
+        let mut encoder = Self::new(encoding)?;
+        let black = PicturePool::new(encoding.width, encoding.height).draw(|frame| {
+            for plane in 0..3 {
+                frame.data_mut(plane).fill(if plane == 0 { 16 } else { 128 });
+            }
+            Ok::<_, Error>(())
+        })?;
+        encoder.encode(&black)?;
+        let units = encoder.finish()?;
+        units.into_iter().next().map(|unit| unit.data).ok_or_else(|| Error::internal("libx264 made nothing"))
+    }
+
+    fn receive(&mut self) -> Result<()> {
+        let mut packet = AvPacket::empty();
+        loop {
+            match self.encoder.receive_packet(&mut packet) {
+                Ok(()) => self.units.push(CodedPicture {
+                    frame: packet.pts().ok_or_else(|| Error::internal("libx264 gave a picture without a time"))?,
+                    key: packet.is_key(),
+                    data: Bytes::copy_from_slice(packet.data().unwrap_or_default()),
+                }),
+                Err(ffmpeg_next::Error::Eof) => return Ok(()),
+                Err(ffmpeg_next::Error::Other { errno: ffmpeg_next::error::EAGAIN }) => return Ok(()),
+                Err(cause) => return Err(failed(ErrorKind::Internal, "libx264 failed", cause)),
+            }
+        }
+    }
+}
+
+/// Everything that is not a field of the context. Cuts decide where IDR pictures stand, so scene cuts must not.
+fn options(encoding: &AvcEncoding) -> Dictionary<'static> {
+    let mut options = Dictionary::new();
+    options.set("preset", encoding.preset.name());
+    options.set("profile", "high");
+    options.set("level", &format!("{}.{}", encoding.level / 10, encoding.level % 10));
+    options.set("crf", &encoding.crf.to_string());
+    options.set("sc_threshold", "0");
+    let pyramid = if encoding.reorder >= 2 { "normal" } else { "none" };
+    options.set("x264-params", &format!("open-gop=0:b-pyramid={pyramid}:stitchable=1:sliced-threads=0"));
+    options
+}
+
+/// A code point that libav knows, else 2 (unspecified).
+fn known(code_point: u8, last: u8) -> u32 {
+    if code_point == 0 || code_point > last { 2 } else { code_point.into() }
+}

@@ -1,0 +1,111 @@
+//! Which builds this process encodes with, and the CPU features that libav may use.
+
+use std::ffi::c_int;
+use std::sync::OnceLock;
+
+use ffmpeg_next::ffi;
+
+use super::{AvcEncoder, init};
+use crate::error::{Error, Result};
+use crate::media::{AvcEncoding, Colour, Crf, Engine, Preset};
+use crate::time::Timebase;
+
+/// The encoder builds of this process. Asked of the libraries themselves: x264 writes its build into a stream,
+/// so one small picture is encoded the first time.
+///
+/// Fails with [`ErrorKind::Unsupported`](crate::error::ErrorKind::Unsupported) when FFmpeg lacks libx264.
+pub fn engine() -> Result<Engine> {
+    static ENGINE: OnceLock<Engine> = OnceLock::new();
+    if let Some(engine) = ENGINE.get() {
+        return Ok(engine.clone());
+    }
+    init();
+    let engine = Engine {
+        libavcodec: version(ffmpeg_next::codec::version()),
+        libavformat: version(ffmpeg_next::format::version()),
+        libswscale: version(ffmpeg_next::software::scaling::version()),
+        libswresample: version(ffmpeg_next::software::resampling::version()),
+        x264: x264_build()?,
+        cpu: cpu_features(),
+    };
+    Ok(ENGINE.get_or_init(|| engine).clone())
+}
+
+/// Bounds the CPU features to one of two sets, so that machines of different ages still make equal bytes:
+/// swscale and the float AAC encoder take other paths with other instructions.
+pub(super) fn pin_cpu() {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: both calls only read and write one process-wide number; this runs once, before any codec is open.
+    unsafe {
+        let found = ffi::av_get_cpu_flags();
+        ffi::av_force_cpu_flags(found & if has(found, V3) { BASELINE | V3 } else { BASELINE });
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+const BASELINE: c_int = ffi::AV_CPU_FLAG_MMX
+    | ffi::AV_CPU_FLAG_MMXEXT
+    | ffi::AV_CPU_FLAG_SSE
+    | ffi::AV_CPU_FLAG_SSE2
+    | ffi::AV_CPU_FLAG_SSE3
+    | ffi::AV_CPU_FLAG_SSSE3
+    | ffi::AV_CPU_FLAG_SSE4
+    | ffi::AV_CPU_FLAG_SSE42
+    | ffi::AV_CPU_FLAG_CMOV;
+/// What x86-64-v3 adds.
+#[cfg(target_arch = "x86_64")]
+const V3: c_int = ffi::AV_CPU_FLAG_AVX
+    | ffi::AV_CPU_FLAG_AVX2
+    | ffi::AV_CPU_FLAG_FMA3
+    | ffi::AV_CPU_FLAG_BMI1
+    | ffi::AV_CPU_FLAG_BMI2;
+
+#[cfg(target_arch = "x86_64")]
+fn has(found: c_int, wanted: c_int) -> bool {
+    found & wanted == wanted
+}
+
+fn cpu_features() -> String {
+    // SAFETY: reads one process-wide number.
+    let flags = unsafe { ffi::av_get_cpu_flags() };
+    #[cfg(target_arch = "x86_64")]
+    let level = match (has(flags, V3), has(flags, BASELINE)) {
+        (true, _) => "v3".to_owned(),
+        (_, true) => "v2".to_owned(),
+        _ => format!("{flags:#x}"),
+    };
+    #[cfg(not(target_arch = "x86_64"))]
+    let level = format!("{flags:#x}");
+    format!("{} {level}", std::env::consts::ARCH)
+}
+
+fn version(packed: u32) -> String {
+    format!("{}.{}.{}", packed >> 16, (packed >> 8) & 0xff, packed & 0xff)
+}
+
+/// `core 164 r3095 baee400` out of the note that x264 leaves in the first access unit.
+fn x264_build() -> Result<String> {
+    let smallest = AvcEncoding {
+        width: 16,
+        height: 16,
+        frame_duration: Timebase::new(1, 25).ok_or_else(|| Error::internal("1/25 is a timebase"))?,
+        preset: Preset::Ultrafast,
+        crf: Crf::default(),
+        max_rate: 64_000,
+        buffer: 64_000,
+        gop: 1,
+        level: 10,
+        reference_frames: 1,
+        b_frames: 0,
+        reorder: 0,
+        colour: Colour::UNSPECIFIED,
+    };
+    let unit = AvcEncoder::first_unit(&smallest)?;
+    // "x264 - core 164 r3095 baee400 - H.264/MPEG-4 AVC codec - …", text within a user-data SEI.
+    let start = unit.windows(NOTE.len()).position(|window| window == NOTE);
+    let note = start.map(|start| String::from_utf8_lossy(unit.get(start + NOTE.len()..).unwrap_or_default()));
+    let build = note.as_deref().and_then(|note| note.split(" - ").next()).filter(|build| build.len() < 80);
+    build.map(str::to_owned).ok_or_else(|| Error::unsupported("libx264 does not say which build it is"))
+}
+
+const NOTE: &[u8] = b"x264 - ";

@@ -1,0 +1,99 @@
+//! Turns and mirrors pictures so that they stand upright.
+
+use super::picture::{Picture, PicturePool};
+use super::scaler::Scaler;
+use crate::error::{Error, Result};
+use crate::media::{Colour, Orientation};
+
+/// Turns pictures of one stored size.
+pub(crate) struct Orienter {
+    orientation: Orientation,
+    /// Brings the stored picture to plain 4:2:0 of even size first.
+    plain: Scaler,
+    pool: PicturePool,
+}
+
+impl Orienter {
+    /// An orienter for pictures of `width` by `height` (both even) as stored; `None` when they stand upright.
+    pub(crate) fn new(orientation: Orientation, width: u32, height: u32, colour: Colour) -> Option<Self> {
+        let (turned_width, turned_height) =
+            if orientation.swaps_sides() { (height, width) } else { (width, height) };
+        (!orientation.is_upright()).then(|| Self {
+            orientation,
+            plain: Scaler::new(width, height, colour),
+            pool: PicturePool::new(turned_width, turned_height),
+        })
+    }
+
+    /// The picture as it is meant to be seen.
+    pub(crate) fn upright(&mut self, picture: &Picture) -> Result<Picture> {
+        let plain = self.plain.scale(picture)?;
+        let input = plain.frame();
+        self.pool.draw(|output| {
+            for plane in 0..3 {
+                let from = Plane {
+                    samples: input.data(plane),
+                    stride: input.stride(plane),
+                    width: input.plane_width(plane) as usize,
+                    height: input.plane_height(plane) as usize,
+                };
+                let stride = output.stride(plane);
+                turn(self.orientation, &from, output.data_mut(plane), stride)
+                    .ok_or_else(|| Error::internal("a plane is smaller than its picture"))?;
+            }
+            Ok(())
+        })
+    }
+}
+
+struct Plane<'a> {
+    samples: &'a [u8],
+    stride: usize,
+    width: usize,
+    height: usize,
+}
+
+/// Writes `from`, mirrored and then turned clockwise, into `to`; `None` when a plane is too small.
+fn turn(orientation: Orientation, from: &Plane<'_>, to: &mut [u8], stride: usize) -> Option<()> {
+    let (width, height) =
+        if orientation.swaps_sides() { (from.height, from.width) } else { (from.width, from.height) };
+    let (last_x, last_y) = (from.width.checked_sub(1)?, from.height.checked_sub(1)?);
+    for y in 0..height {
+        let row = to.get_mut(y * stride..y * stride + width)?;
+        for (x, sample) in row.iter_mut().enumerate() {
+            let (source_x, source_y) = match orientation.quarter_turns % 4 {
+                0 => (x, y),
+                1 => (y, last_y - x),
+                2 => (last_x - x, last_y - y),
+                _ => (last_x - y, x),
+            };
+            let source_x = if orientation.mirrored { last_x - source_x } else { source_x };
+            *sample = *from.samples.get(source_y * from.stride + source_x)?;
+        }
+    }
+    Some(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn turns_clockwise_after_mirroring() {
+        // 1 2 3
+        // 4 5 6
+        let from = Plane { samples: &[1, 2, 3, 4, 5, 6], stride: 3, width: 3, height: 2 };
+        let turned = |quarter_turns, mirrored| {
+            let mut to = [0; 6];
+            let stride = if quarter_turns % 2 == 1 { 2 } else { 3 };
+            turn(Orientation { quarter_turns, mirrored }, &from, &mut to, stride).unwrap();
+            to
+        };
+        assert_eq!(turned(0, false), [1, 2, 3, 4, 5, 6]);
+        assert_eq!(turned(1, false), [4, 1, 5, 2, 6, 3]);
+        assert_eq!(turned(2, false), [6, 5, 4, 3, 2, 1]);
+        assert_eq!(turned(3, false), [3, 6, 2, 5, 1, 4]);
+        assert_eq!(turned(0, true), [3, 2, 1, 6, 5, 4]);
+        assert_eq!(turned(1, true), [6, 3, 5, 2, 4, 1]);
+    }
+}

@@ -1,0 +1,70 @@
+//! A decoded or scaled picture that several encoders may read at once.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use ffmpeg_next::{ffi, format, frame};
+
+/// A picture that is not changed any more; clones share it.
+#[derive(Clone)]
+pub(crate) struct Picture(Arc<Frame>);
+
+struct Frame {
+    frame: frame::Video,
+    home: Option<PicturePool>,
+}
+
+// SAFETY: a frame behind a `Picture` is only read; libav's buffers may be read from several threads, and their
+// reference counts are atomic.
+unsafe impl Sync for Frame {}
+
+impl Picture {
+    /// Wraps a frame that nothing else writes to.
+    pub(super) fn new(frame: frame::Video) -> Self {
+        Self(Arc::new(Frame { frame, home: None }))
+    }
+
+    pub(super) fn frame(&self) -> &frame::Video {
+        &self.0.frame
+    }
+}
+
+impl Drop for Frame {
+    fn drop(&mut self) {
+        if let Some(home) = self.home.take() {
+            home.put(std::mem::replace(&mut self.frame, frame::Video::empty()));
+        }
+    }
+}
+
+/// Buffers for pictures of one size, used again and again.
+#[derive(Clone)]
+pub(crate) struct PicturePool(Arc<Pool>);
+
+struct Pool {
+    width: u32,
+    height: u32,
+    free: Mutex<Vec<frame::Video>>,
+}
+
+impl PicturePool {
+    /// A pool of 8-bit 4:2:0 pictures of `width` by `height` pixels.
+    pub(crate) fn new(width: u32, height: u32) -> Self {
+        Self(Arc::new(Pool { width, height, free: Mutex::new(Vec::new()) }))
+    }
+
+    /// Lets `draw` fill a picture.
+    pub(super) fn draw<E>(&self, draw: impl FnOnce(&mut frame::Video) -> Result<(), E>) -> Result<Picture, E> {
+        let free = self.0.free.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let mut frame =
+            free.unwrap_or_else(|| frame::Video::new(format::Pixel::YUV420P, self.0.width, self.0.height));
+        draw(&mut frame)?;
+        Ok(Picture(Arc::new(Frame { frame, home: Some(self.clone()) })))
+    }
+
+    fn put(&self, mut frame: frame::Video) {
+        // SAFETY: the frame is owned here; libav says whether an encoder still holds a reference to its buffer.
+        if unsafe { ffi::av_frame_is_writable(frame.as_mut_ptr()) } > 0 {
+            self.0.free.lock().unwrap_or_else(PoisonError::into_inner).push(frame);
+        }
+    }
+}
