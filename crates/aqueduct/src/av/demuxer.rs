@@ -7,7 +7,7 @@ use ffmpeg_next::{Packet, Rational, codec, ffi, format};
 use super::io::{Failure, SourceStream};
 use super::{failed, init};
 use crate::error::{Error, ErrorKind, Result};
-use crate::source::Source;
+use crate::source::{Source, SourceExt};
 use crate::time::Timebase;
 
 /// Larger than libav's own buffer: sources may be remote, and a picture rarely fits 32 KiB.
@@ -21,6 +21,7 @@ pub(super) struct Demuxer {
     input: format::context::Input,
     failure: Failure,
     source: Arc<dyn Source>,
+    skipped: u64,
 }
 
 impl Demuxer {
@@ -36,8 +37,8 @@ impl Demuxer {
             // The name is not passed on: a wrong extension must not mislead the probe.
             .and_then(|io| format::input_from_stream(io, None, None));
         match opened {
-            Ok(input) => Ok(Self { input, failure, source: Arc::clone(source) }),
-            Err(cause) => Err(failure.take().unwrap_or_else(|| not_media(source.name(), cause))),
+            Ok(input) => Ok(Self { input, failure, source: Arc::clone(source), skipped: 0 }),
+            Err(cause) => Err(failure.take().unwrap_or_else(|| not_media(&**source, cause))),
         }
     }
 
@@ -49,6 +50,11 @@ impl Demuxer {
     /// Whether the container has tables that list every packet, so that a missing one is a fault.
     pub(super) fn has_tables(&self) -> bool {
         self.container().starts_with("mov,")
+    }
+
+    /// Damaged packets that were skipped so far.
+    pub(super) fn skipped(&self) -> u64 {
+        self.skipped
     }
 
     pub(super) fn streams(&self) -> format::context::common::StreamIter<'_> {
@@ -90,7 +96,7 @@ impl Demuxer {
                 Ok(()) => return Ok(Some(packet)),
                 Err(ffmpeg_next::Error::Eof) => return self.failure.take().map_or(Ok(None), Err),
                 // A demuxer finds its way past damaged bytes; asking again makes progress.
-                Err(ffmpeg_next::Error::InvalidData) => {}
+                Err(ffmpeg_next::Error::InvalidData) => self.skipped += 1,
                 Err(cause) => {
                     let broken = || failed(ErrorKind::Corrupt, "the container cannot be read further", cause);
                     return Err(self.failure.take().unwrap_or_else(broken));
@@ -115,7 +121,14 @@ impl Demuxer {
     }
 }
 
-fn not_media(name: &str, cause: ffmpeg_next::Error) -> Error {
+fn not_media(source: &dyn Source, cause: ffmpeg_next::Error) -> Error {
+    let name = source.name();
+    let mut start = [0; 8];
+    let is_mp4 = source.read_exact_at(0, &mut start).is_ok() && start.ends_with(b"ftyp");
+    if is_mp4 {
+        let message = format!("{name} is an MP4 without its index (no `moov` box): it is cut off, or was never finished");
+        return Error::corrupt(message).at_offset(source.len());
+    }
     failed(ErrorKind::Corrupt, &format!("{name} is no video or audio file that FFmpeg can read"), cause).at_offset(0)
 }
 

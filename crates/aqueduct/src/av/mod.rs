@@ -38,6 +38,8 @@ use crate::error::{Error, ErrorKind};
 fn init() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
+        // Gives errors their texts; it fails on no platform.
+        let _ = ffmpeg_next::init();
         log::install();
         engine::pin_cpu();
     });

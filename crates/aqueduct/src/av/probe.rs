@@ -40,7 +40,7 @@ pub fn probe(source: &Arc<dyn Source>) -> Result<SourceIndex> {
         }
     }
     if demuxer.has_tables() {
-        scans.iter().try_for_each(|scan| scan.complete(source.len()))?;
+        whole(&scans, &demuxer, source.len())?;
     }
     let mut index = SourceIndex::new(identify(&**source)?, demuxer.container());
     for scan in scans {
@@ -58,12 +58,30 @@ fn streams(demuxer: &Demuxer) -> Result<Vec<Scan>> {
     demuxer.streams().map(|stream| Scan::new(&stream)).collect()
 }
 
+/// Whether all packets that the container's tables list could be read.
+fn whole(scans: &[Scan], demuxer: &Demuxer, source_bytes: u64) -> Result<()> {
+    let cut_off = || Error::corrupt("the source is cut off or damaged: it lists packets that cannot be read");
+    let broken = scans.iter().find_map(|scan| scan.broken(source_bytes).map(|packet| (&scan.track, packet)));
+    if let Some((track, packet)) = broken {
+        let error = cut_off().in_track(track.id).at_time(micros(track.timebase, packet.dts));
+        return Err(error.at_offset(packet.offset.unwrap_or(source_bytes)));
+    }
+    if demuxer.skipped() > 0 {
+        // What follows the last packet that was read is missing.
+        let ends = scans.iter().filter_map(|scan| Some((&scan.track, scan.track.packets.iter().last()?)));
+        let last = ends.max_by_key(|(track, packet)| micros(track.timebase, packet.dts));
+        let error = last.map_or_else(cut_off, |(track, packet)| {
+            cut_off().in_track(track.id).at_time(micros(track.timebase, packet.dts))
+        });
+        return Err(error.at_offset(source_bytes));
+    }
+    Ok(())
+}
+
 /// What is gathered of one track during the scan.
 struct Scan {
     track: Track,
     sounding: Option<Sounding>,
-    /// Packets that the container's tables promise; 0 where it has none.
-    promised: i64,
     untimed: u64,
 }
 
@@ -93,7 +111,7 @@ impl Scan {
         track.default = stream.disposition().contains(format::stream::Disposition::DEFAULT);
         track.timebase = timebase(stream.time_base())
             .ok_or_else(|| Error::corrupt("the track has no timescale").in_track(id))?;
-        Ok(Self { track, sounding, promised: stream.frames(), untimed: 0 })
+        Ok(Self { track, sounding, untimed: 0 })
     }
 
     fn take(&mut self, packet: &AvPacket) {
@@ -126,29 +144,18 @@ impl Scan {
         });
     }
 
-    /// Whether all packets that the tables promise lie within the source.
-    fn complete(&self, source_bytes: u64) -> Result<()> {
-        let broken = self.track.packets.iter().find(|packet| {
-            packet.corrupt || packet.offset.is_some_and(|offset| offset + u64::from(packet.bytes) > source_bytes)
-        });
-        let found = i64::try_from(self.track.packets.len()).unwrap_or(i64::MAX);
-        if broken.is_none() && found >= self.promised {
-            return Ok(());
-        }
-        let last = broken.or_else(|| self.track.packets.iter().last());
-        let micros = last.map_or(0, |packet| micros(self.track.timebase, packet.dts));
-        let message = format!(
-            "the source is cut off: its tables promise {} packets of this track, {found} are there",
-            self.promised.max(found)
-        );
-        Err(Error::corrupt(message).in_track(self.track.id).at_time(micros).at_offset(source_bytes))
+    /// The first packet that is damaged or reaches past the end of the source.
+    fn broken(&self, source_bytes: u64) -> Option<Packet> {
+        self.track.packets.iter().find(|packet| {
+            packet.corrupt || packet.offset.is_some_and(|at| at.saturating_add(packet.bytes.into()) > source_bytes)
+        })
     }
 
     fn finish(mut self, oddities: &mut Vec<Oddity>) -> Result<Track> {
         let mut note = |name: &str, message: String| {
             oddities.push(Oddity { name: name.to_owned(), track: Some(self.track.id), message });
         };
-        if self.untimed > 0 {
+        if self.untimed > 0 && self.track.kind != TrackKind::Other {
             let message = format!("{} packets have no time and are left out", self.untimed);
             note("untimed-packets", message);
         }
