@@ -1,5 +1,7 @@
 //! The binary form of an index: magic, version, then postcard.
 
+use sha2::{Digest, Sha256};
+
 use super::SourceIndex;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -25,4 +27,8 @@ pub(super) fn decode(bytes: &[u8]) -> Result<SourceIndex> {
         return Err(Error::new(ErrorKind::Mismatch, message));
     }
     postcard::from_bytes(body).map_err(|cause| Error::corrupt("the index is damaged").with_cause(cause.to_string()))
+}
+
+pub(super) fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -5,6 +5,10 @@
 //! [`Decisions`]). Cuts are integers in it; segments, playlists and keys follow by arithmetic.
 
 mod builder;
+mod check;
+mod cuts;
+mod encode;
+mod estimate;
 mod frames;
 mod json;
 mod key;
@@ -18,10 +22,12 @@ use std::ops::{Deref, Range};
 use serde::{Deserialize, Serialize};
 
 pub use builder::PlanBuilder;
-pub use frames::FrameMap;
-pub use key::{MULTIVARIANT_KEY, PLAN_KEY};
+pub(crate) use estimate::bits_per_second;
+pub use estimate::{Estimate, Rates};
+pub use frames::{FrameMap, SourceFrame};
+pub use key::{MULTIVARIANT_KEY, Object, PLAN_KEY};
 pub use ladder::{Ladder, RungRequest};
-pub use settings::{Length, Settings};
+pub use settings::{BitRate, Length, Limits, Settings};
 
 use crate::index::SourceIndex;
 use crate::media::{AacEncoding, AvcEncoding, Colour, Engine, Orientation};

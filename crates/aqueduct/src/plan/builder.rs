@@ -1,0 +1,294 @@
+//! From an index and settings to a plan.
+
+use super::cuts::Cuts;
+use super::settings::{BitRate, Length, Limits, Settings};
+use super::{
+    AudioPlan, Container, Decisions, FORMAT_VERSION, Ladder, Origin, Plan, Rung, VideoPlan, check, cuts, encode, ladder,
+    rate,
+};
+use crate::error::{Error, ErrorKind, Result};
+use crate::index::{AudioTrack, SourceIndex, Track, TrackKind, VideoTrack};
+use crate::media::{AacEncoding, Crf, Engine, Preset};
+use crate::time::{Rounding, Timebase};
+
+/// Makes a [`Plan`]: the settings first, then [`PlanBuilder::build`].
+#[derive(Debug, Clone)]
+pub struct PlanBuilder<'a> {
+    index: &'a SourceIndex,
+    engine: Engine,
+    settings: Settings,
+}
+
+impl<'a> PlanBuilder<'a> {
+    /// A builder for `index`, to be encoded by `engine`, with the default settings.
+    pub fn new(index: &'a SourceIndex, engine: Engine) -> Self {
+        Self { index, engine, settings: Settings::default() }
+    }
+
+    /// Takes all settings at once, in place of those given before.
+    #[must_use]
+    pub fn settings(mut self, settings: Settings) -> Self {
+        self.settings = settings;
+        self
+    }
+
+    /// Which renditions; see [`Settings::ladder`].
+    #[must_use]
+    pub fn ladder(mut self, ladder: Ladder) -> Self {
+        self.settings.ladder = ladder;
+        self
+    }
+
+    /// Target length of a segment; see [`Settings::segment`].
+    #[must_use]
+    pub fn segment(mut self, length: Length) -> Self {
+        self.settings.segment = length;
+        self
+    }
+
+    /// Target distance of key frames; see [`Settings::gop`].
+    #[must_use]
+    pub fn gop(mut self, length: Length) -> Self {
+        self.settings.gop = length;
+        self
+    }
+
+    /// x264's trade of speed for size; see [`Settings::preset`].
+    #[must_use]
+    pub fn preset(mut self, preset: Preset) -> Self {
+        self.settings.preset = preset;
+        self
+    }
+
+    /// Quality; see [`Settings::crf`].
+    #[must_use]
+    pub fn crf(mut self, crf: Crf) -> Self {
+        self.settings.crf = crf;
+        self
+    }
+
+    /// Bit rate of the sound; see [`Settings::audio_bitrate`].
+    #[must_use]
+    pub fn audio_bitrate(mut self, rate: BitRate) -> Self {
+        self.settings.audio_bitrate = rate;
+        self
+    }
+
+    /// What a source may ask of us; see [`Settings::limits`].
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.settings.limits = limits;
+        self
+    }
+
+    /// Decides everything.
+    ///
+    /// Fails with [`ErrorKind::Settings`] when a setting is out of its range or asks for more than the source
+    /// has, with [`ErrorKind::Limit`] when the source is beyond the limits, with [`ErrorKind::Unsupported`] when
+    /// there is neither video nor audio, and with [`ErrorKind::Corrupt`] when the times of a track make no sense.
+    pub fn build(self) -> Result<Plan> {
+        self.settings.check()?;
+        match (self.index.main_video(), self.index.main_audio()) {
+            (Some((track, facts)), audio) => {
+                let video = Pictures { track, facts };
+                let audio = audio.map(|(track, facts)| Sound { track, facts });
+                self.with_pictures(&video, audio.as_ref())
+            }
+            (None, Some((track, facts))) => self.sound_alone(&Sound { track, facts }),
+            (None, None) => Err(nothing_to_present(self.index)),
+        }
+    }
+
+    fn with_pictures(&self, video: &Pictures<'_>, sound: Option<&Sound<'_>>) -> Result<Plan> {
+        let settings = &self.settings;
+        let in_video = |error: Error| error.in_track(video.track.id);
+        let display = video.display(&settings.limits).map_err(in_video)?;
+        let times = video.track.packets.presented();
+        let grid = {
+            let (timebase, nominal) = (video.track.timebase, video.facts.nominal_frame_duration);
+            rate::grid(&times, timebase, &video.track.packets, nominal, &settings.limits).map_err(in_video)?
+        };
+        let origin = Origin { ticks: times.first().copied().unwrap_or(0), timebase: video.track.timebase };
+
+        let audio = match sound {
+            Some(sound) => sound.after(origin, settings)?,
+            None => None,
+        };
+        // When the sound outlasts the pictures by more than a frame, the last picture stays.
+        let covered = audio.as_ref().map_or(0, |audio| {
+            let sample = audio.sample_duration;
+            match sample.compare(audio.samples, grid.frame, i64::try_from(grid.frames).unwrap_or(i64::MAX - 1).saturating_add(1)) {
+                std::cmp::Ordering::Greater => sample.rescale(audio.samples, grid.frame, Rounding::Ceil).max(0).unsigned_abs(),
+                _ => 0,
+            }
+        });
+        let frames = grid.frames.max(covered);
+        if !i64::try_from(frames).is_ok_and(|frames| rate::is_within(frames, grid.frame, &settings.limits)) {
+            return Err(in_video(too_long(&settings.limits)));
+        }
+
+        let Cuts { at, gop } = cuts::video(frames, grid.frame, settings.segment, settings.gop)?;
+        let source_colour = encode::source_colour(video.facts.colour, display.0.min(display.1));
+        let colour = encode::output_colour(source_colour, display.0.min(display.1));
+        let steps = settings.ladder.steps(display, rate::is_fast(grid.frame)).map_err(in_video)?;
+        let tree = ladder::scaling_tree(&steps);
+        let rungs = steps.iter().zip(tree).map(|(step, scale_from)| {
+            let encoding = encode::avc(step, grid.frame, gop, colour, settings)?;
+            let codec = encode::avc_codec(encoding.level);
+            Ok(Rung { name: format!("{}p", step.short_side()), scale_from, encoding, codec })
+        });
+        let video = VideoPlan {
+            track: video.track.id,
+            frames,
+            gop,
+            orientation: video.facts.orientation,
+            source_colour,
+            rungs: rungs.collect::<Result<_>>()?,
+        };
+        self.decide(origin, grid.frame, at, Some(video), audio.map(|audio| audio.plan))
+    }
+
+    fn sound_alone(&self, sound: &Sound<'_>) -> Result<Plan> {
+        let settings = &self.settings;
+        let in_track = |error: Error| error.in_track(sound.track.id);
+        let origin = sound.origin().map_err(in_track)?;
+        let audio = sound
+            .after(origin, settings)?
+            .ok_or_else(|| in_track(Error::corrupt("the audio has no sample that is presented")))?;
+        let cuts = cuts::audio(audio.plan.units, AacEncoding::UNIT, audio.sample_duration, settings.segment)?;
+        self.decide(origin, audio.sample_duration, cuts, None, Some(audio.plan))
+    }
+
+    fn decide(
+        &self,
+        origin: Origin,
+        timebase: Timebase,
+        cuts: Vec<i64>,
+        video: Option<VideoPlan>,
+        audio: Option<AudioPlan>,
+    ) -> Result<Plan> {
+        let decisions = Decisions {
+            format_version: FORMAT_VERSION,
+            source: self.index.identity.clone(),
+            index_sha256: self.index.sha256()?,
+            engine: self.engine.clone(),
+            container: Container::Ts,
+            origin,
+            timebase,
+            target_duration: cuts::target_duration(&cuts, timebase),
+            cuts,
+            video,
+            audio,
+        };
+        // What was built here goes through the same gate as what was read from a file.
+        check::plan(decisions).map_err(|error| match error.kind() {
+            ErrorKind::Corrupt => Error::internal("the builder made a plan that breaks a law").with_cause(error),
+            _ => error,
+        })
+    }
+}
+
+/// The video track that is presented.
+struct Pictures<'a> {
+    track: &'a Track,
+    facts: &'a VideoTrack,
+}
+
+impl Pictures<'_> {
+    /// The size of the upright picture with square pixels, within the limits.
+    fn display(&self, limits: &Limits) -> Result<(u32, u32)> {
+        let (width, height) = self.facts.display_size();
+        if width == 0 || height == 0 {
+            return Err(Error::corrupt("the picture has no size"));
+        }
+        let longest = width.max(height).max(self.facts.width).max(self.facts.height);
+        if longest > limits.side {
+            let message = format!("the picture is {width}x{height}, and the limit is {} pixels a side", limits.side);
+            return Err(Error::new(ErrorKind::Limit, message));
+        }
+        Ok((width, height))
+    }
+}
+
+/// The audio track that is presented.
+struct Sound<'a> {
+    track: &'a Track,
+    facts: &'a AudioTrack,
+}
+
+/// The sound as planned.
+struct PlannedSound {
+    plan: AudioPlan,
+    /// Samples from time zero to the end of the source's sound.
+    samples: i64,
+    sample_duration: Timebase,
+}
+
+impl Sound<'_> {
+    /// The first audible sample: encoder delay is skipped.
+    fn origin(&self) -> Result<Origin> {
+        let packets = &self.track.packets;
+        let sample = self.sample_duration(self.facts.sample_rate)?;
+        let in_samples = |pts: i64| self.track.timebase.rescale(pts, sample, Rounding::Nearest);
+        let first = packets.iter().map(|packet| packet.pts).min();
+        let presented = packets.iter().filter(|packet| !packet.discard).map(|packet| packet.pts).min();
+        let (Some(first), Some(presented)) = (first, presented) else {
+            return Err(Error::corrupt("the audio has no packet that is presented"));
+        };
+        let audible = in_samples(first).saturating_add(self.facts.start_skip.into());
+        // A reader that marks the delay's packets as discarded may count them in the skip as well.
+        Ok(Origin { ticks: audible.max(in_samples(presented)), timebase: sample })
+    }
+
+    /// The sound from `origin` on; `None` where all of it is earlier.
+    fn after(&self, origin: Origin, settings: &Settings) -> Result<Option<PlannedSound>> {
+        let packets = self.track.packets.iter().filter(|packet| !packet.discard);
+        let end = packets.map(|packet| packet.pts.saturating_add(packet.duration.into())).max();
+        let Some(end) = end else { return Ok(None) };
+        let encoding = encode::aac(self.facts.sample_rate, settings.audio_bitrate);
+        let sample = self.sample_duration(encoding.sample_rate)?;
+        let end = self.track.timebase.rescale(end, sample, Rounding::Ceil);
+        let zero = origin.timebase.rescale(origin.ticks, sample, Rounding::Nearest);
+        let samples = end.saturating_sub(zero);
+        if samples <= 0 {
+            return Ok(None);
+        }
+        if !rate::is_within(samples, sample, &settings.limits) {
+            return Err(too_long(&settings.limits).in_track(self.track.id));
+        }
+        let plan = AudioPlan {
+            track: self.track.id,
+            units: samples.unsigned_abs().div_ceil(AacEncoding::UNIT.into()),
+            encoding,
+            pre_roll: encode::PRE_ROLL,
+            post_roll: encode::POST_ROLL,
+            codec: encode::AAC_LC.to_owned(),
+        };
+        Ok(Some(PlannedSound { plan, samples, sample_duration: sample }))
+    }
+
+    fn sample_duration(&self, rate: u32) -> Result<Timebase> {
+        Timebase::new(1, rate).ok_or_else(|| Error::corrupt("the audio has no sample rate").in_track(self.track.id))
+    }
+}
+
+fn too_long(limits: &Limits) -> Error {
+    let message = format!("the presentation is longer than the limit of {}", limits.duration);
+    Error::new(ErrorKind::Limit, message)
+}
+
+fn nothing_to_present(index: &SourceIndex) -> Error {
+    let track = |track: &Track| {
+        let kind = match track.kind {
+            TrackKind::Video(_) => "video without a packet",
+            TrackKind::Audio(_) => "audio without a packet",
+            _ => "neither video nor audio",
+        };
+        format!("{} {} ({kind})", track.id, track.codec)
+    };
+    let tracks: Vec<String> = index.tracks.iter().map(track).collect();
+    Error::unsupported(match tracks.len() {
+        0 => "the source has no tracks at all".to_owned(),
+        _ => format!("the source has no video and no audio to present; its tracks: {}", tracks.join(", ")),
+    })
+}

@@ -1,0 +1,141 @@
+//! The laws of a plan. Whether it was built or read: only what passes here becomes a [`Plan`].
+
+use super::cuts::MOST_SEGMENTS;
+use super::ladder::{LARGEST_SIDE, MOST_RUNGS, SMALLEST_SIDE};
+use super::settings::check_crf;
+use super::{AudioPlan, Decisions, Plan, Rung, VideoPlan, cuts, encode, level, rate};
+use crate::error::{Error, Result};
+use crate::media::{AacEncoding, Colour};
+use crate::time::Timebase;
+
+/// Instants beyond this many ticks from zero would overflow when converted.
+const FARTHEST: i64 = 1 << 60;
+
+/// Sampling frequencies of AAC (ISO/IEC 14496-3 table 1.18).
+const SAMPLE_RATES: [u32; 12] =
+    [96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000];
+
+/// The most access units that are encoded and dropped at either end of a segment.
+const LONGEST_ROLL: u32 = 64;
+
+/// Holds `decisions` against all laws.
+pub(super) fn plan(decisions: Decisions) -> Result<Plan> {
+    digests(&decisions)?;
+    law((-FARTHEST..=FARTHEST).contains(&decisions.origin.ticks), || "time zero is out of range".to_owned())?;
+    timeline(&decisions)?;
+    match (&decisions.video, &decisions.audio) {
+        (Some(video), audio) => {
+            pictures(video, &decisions)?;
+            if let Some(audio) = audio {
+                sound(audio)?;
+                law(audio.track != video.track, || "video and audio are one track".to_owned())?;
+                sound_ends_with_pictures(audio, &decisions)?;
+            }
+        }
+        (None, Some(audio)) => sound_alone(audio, &decisions)?,
+        (None, None) => return Err(Error::corrupt("the plan has neither video nor audio")),
+    }
+    Ok(Plan(decisions))
+}
+
+fn law(holds: bool, broken: impl FnOnce() -> String) -> Result<()> {
+    if holds { Ok(()) } else { Err(Error::corrupt(format!("the plan breaks a law: {}", broken()))) }
+}
+
+fn digests(decisions: &Decisions) -> Result<()> {
+    let is_digest = |text: &str| text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    law(is_digest(&decisions.source.sha256), || "the source's digest is no SHA-256".to_owned())?;
+    law(is_digest(&decisions.index_sha256), || "the index's digest is no SHA-256".to_owned())
+}
+
+fn timeline(decisions: &Decisions) -> Result<()> {
+    let cuts = &decisions.cuts;
+    law(cuts.len() >= 2 && cuts.len() as u64 <= MOST_SEGMENTS + 1, || {
+        format!("there are 1 to {MOST_SEGMENTS} segments, not {}", cuts.len().saturating_sub(1))
+    })?;
+    law(cuts.first() == Some(&0), || "the first cut is time zero".to_owned())?;
+    law(cuts.windows(2).all(|pair| pair[0] < pair[1]), || "cuts rise".to_owned())?;
+    law(cuts.last().is_some_and(|&end| end <= FARTHEST >> 8), || "the end is out of range".to_owned())?;
+    law((0..decisions.segments()).all(|segment| decisions.segment_micros(segment) > 0), || {
+        "every segment lasts at least a microsecond".to_owned()
+    })?;
+    let longest = cuts::target_duration(cuts, decisions.timebase);
+    law(decisions.target_duration == longest, || {
+        format!("the target duration is that of the longest segment, {longest}, not {}", decisions.target_duration)
+    })
+}
+
+fn pictures(video: &VideoPlan, decisions: &Decisions) -> Result<()> {
+    let end = decisions.cuts.last().copied().unwrap_or(0);
+    law(i64::try_from(video.frames) == Ok(end), || "the last cut is the number of frames".to_owned())?;
+    law(rate::frames_per_second_at_most(decisions.timebase, 240, 1), || "there are at most 240 frames/s".to_owned())?;
+    law(video.gop >= 2, || "a GOP has at least two frames".to_owned())?;
+    law(video.orientation.quarter_turns < 4, || "a picture is turned by 0 to 3 quarters".to_owned())?;
+    law(is_known(video.source_colour), || "the source's colour is left open".to_owned())?;
+    law((1..=MOST_RUNGS).contains(&video.rungs.len()), || format!("a ladder has 1 to {MOST_RUNGS} rungs"))?;
+    let short = |rung: &Rung| rung.encoding.width.min(rung.encoding.height);
+    law(video.rungs.windows(2).all(|pair| short(&pair[0]) > short(&pair[1])), || {
+        "rungs stand from the largest to the smallest".to_owned()
+    })?;
+    for (position, rung) in video.rungs.iter().enumerate() {
+        let law = |holds, broken: &str| law(holds, || format!("rung {}: {broken}", rung.name));
+        law(rung.name == format!("{}p", short(rung)), "its name is its short side")?;
+        let parent = rung.scale_from.map(|parent| video.rungs.get(..position).and_then(|rungs| rungs.get(parent as usize)));
+        let larger = |parent: &Rung| {
+            parent.encoding.width >= rung.encoding.width && parent.encoding.height >= rung.encoding.height
+        };
+        law(parent.is_none_or(|parent| parent.is_some_and(larger)), "it is scaled from an earlier, larger rung")?;
+        encoding(rung, video.gop, decisions.timebase)?;
+    }
+    Ok(())
+}
+
+fn encoding(rung: &Rung, gop: u32, frame: Timebase) -> Result<()> {
+    let law = |holds, broken: &str| law(holds, || format!("rung {}: {broken}", rung.name));
+    let told = &rung.encoding;
+    let is_side = |side: u32| side.is_multiple_of(2) && (SMALLEST_SIDE..=LARGEST_SIDE).contains(&side);
+    law(is_side(told.width) && is_side(told.height), "its sides are even and in range")?;
+    law(told.frame_duration == frame, "its frames are the plan's ticks")?;
+    law(told.gop == gop, "its GOP is the plan's")?;
+    law(check_crf(told.crf).is_ok(), "its CRF is at least 1")?;
+    law(told.max_rate >= 1000 && told.buffer >= 1000, "its cap and its buffer are at least 1000 bits")?;
+    law((1..=16).contains(&told.reference_frames), "it has 1 to 16 reference frames")?;
+    law(told.b_frames <= 16 && u32::from(told.b_frames) < gop, "its B-frames fit between key frames")?;
+    law(told.reorder == encode::reorder(told.b_frames), "its reordering is that of its B-frames")?;
+    law(level::suffices(told.level, &encode::demand(told)), "its level holds it")?;
+    law(is_known(told.colour) && !told.colour.full_range, "its colour is known and in video range")?;
+    law(rung.codec == encode::avc_codec(told.level), "its codec is High profile at its level")
+}
+
+fn is_known(colour: Colour) -> bool {
+    ![colour.primaries, colour.transfer, colour.matrix].contains(&2)
+}
+
+fn sound(audio: &AudioPlan) -> Result<()> {
+    let told = &audio.encoding;
+    law(SAMPLE_RATES.contains(&told.sample_rate), || "the audio has a sampling frequency of AAC".to_owned())?;
+    law((1..=2).contains(&told.channels), || "the audio has one or two channels".to_owned())?;
+    law((1000..=1_000_000).contains(&told.bit_rate), || "the audio's bit rate is in range".to_owned())?;
+    law((1..=1 << 40).contains(&audio.units), || "the audio has access units".to_owned())?;
+    law(audio.pre_roll <= LONGEST_ROLL && audio.post_roll <= LONGEST_ROLL, || "the audio's roll is bounded".to_owned())?;
+    law(audio.codec == encode::AAC_LC, || "the audio's codec is AAC-LC".to_owned())
+}
+
+fn sound_alone(audio: &AudioPlan, decisions: &Decisions) -> Result<()> {
+    sound(audio)?;
+    let unit = i64::from(AacEncoding::UNIT);
+    let rate = Timebase::new(1, audio.encoding.sample_rate);
+    law(rate == Some(decisions.timebase), || "without video a tick is a sample".to_owned())?;
+    law(decisions.cuts.iter().all(|cut| cut % unit == 0), || "without video every cut is an access unit's start".to_owned())?;
+    let end = decisions.cuts.last().copied().unwrap_or(0);
+    law(i64::try_from(audio.units) == Ok(end / unit), || "the last cut is the audio's end".to_owned())
+}
+
+/// The sound may outlast the pictures by a frame, and its last access unit by what it is longer than its samples.
+fn sound_ends_with_pictures(audio: &AudioPlan, decisions: &Decisions) -> Result<()> {
+    let end = decisions.cuts.last().copied().unwrap_or(0).saturating_add(1);
+    let last = i64::try_from(audio.units).unwrap_or(i64::MAX) - 1;
+    let unit = Timebase::new(AacEncoding::UNIT, audio.encoding.sample_rate);
+    let within = unit.is_some_and(|unit| unit.compare(last, decisions.timebase, end).is_le());
+    law(within, || "the audio ends with the pictures".to_owned())
+}

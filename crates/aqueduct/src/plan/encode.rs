@@ -1,0 +1,164 @@
+//! What the encoders are told for a rung and for the sound.
+
+use super::ladder::Step;
+use super::level::{self, Demand};
+use super::settings::{BitRate, Settings};
+use crate::error::{Error, Result};
+use crate::media::{AacEncoding, AvcEncoding, Colour};
+use crate::time::Timebase;
+
+/// MPEG-4 audio object type 2, AAC-LC (RFC 6381 §3.3).
+pub(super) const AAC_LC: &str = "mp4a.40.2";
+
+/// Access units encoded before a segment and dropped.
+pub(super) const PRE_ROLL: u32 = 16;
+
+/// Access units encoded after a segment and dropped.
+pub(super) const POST_ROLL: u32 = 4;
+
+/// The encoding of one rung. Fails where no H.264 level holds it.
+pub(super) fn avc(
+    step: &Step,
+    frame_duration: Timebase,
+    gop: u32,
+    colour: Colour,
+    settings: &Settings,
+) -> Result<AvcEncoding> {
+    // The buffer holds 1.5 s at the cap.
+    let buffer = u32::try_from(u64::from(step.max_rate) * 3 / 2).unwrap_or(u32::MAX);
+    // x264 lowers both in the same way, and would say another number in the SPS than the plan.
+    let b_frames = u32::from(settings.preset.b_frames()).min(gop.saturating_sub(1)) as u8;
+    let reorder = reorder(b_frames);
+    let mut encoding = AvcEncoding {
+        width: step.width,
+        height: step.height,
+        frame_duration,
+        preset: settings.preset,
+        crf: step.crf.unwrap_or(settings.crf),
+        max_rate: step.max_rate,
+        buffer,
+        gop,
+        level: 0,
+        reference_frames: 1,
+        b_frames,
+        reorder,
+        colour,
+    };
+    // A slow preset asks for more references than the level of its size holds; old players matter more.
+    encoding.level = level::lowest(&demand(&encoding)).ok_or_else(|| {
+        let (rate, cap) = (frame_duration.rate(), BitRate::from_bits(step.max_rate));
+        let message = format!("no H.264 level holds {}x{} at {rate:.3} frames/s and {cap}", step.width, step.height);
+        Error::settings(message)
+    })?;
+    let kept = level::kept_frames(encoding.level, step.width, step.height);
+    encoding.reference_frames = u32::from(settings.preset.reference_frames()).min(kept).max(1) as u8;
+    Ok(encoding)
+}
+
+/// What this encoding asks of a decoder.
+pub(super) fn demand(encoding: &AvcEncoding) -> Demand {
+    Demand {
+        width: encoding.width,
+        height: encoding.height,
+        frame_duration: encoding.frame_duration,
+        max_rate: encoding.max_rate,
+        buffer: encoding.buffer,
+        kept_frames: kept_frames(encoding),
+    }
+}
+
+/// `max_num_reorder_frames` as x264 writes it: two with its B-pyramid, which needs two B-frames in a row.
+pub(super) fn reorder(b_frames: u8) -> u8 {
+    b_frames.min(2)
+}
+
+/// `max_num_ref_frames` as x264 writes it: with a B-pyramid it keeps four, so that old pictures can be forgotten in
+/// the order of decoding.
+fn kept_frames(encoding: &AvcEncoding) -> u32 {
+    let pyramid = if encoding.b_frames >= 2 { 4 } else { 1 };
+    u32::from(encoding.reference_frames).max(1 + u32::from(encoding.reorder)).max(pyramid)
+}
+
+/// The RFC 6381 name of High profile (100) without constraint flags at this level.
+pub(super) fn avc_codec(level: u8) -> String {
+    format!("avc1.6400{level:02x}")
+}
+
+/// The encoding of the sound: stereo for every source, so that all variants of all presentations switch alike;
+/// 48 kHz, or 44.1 kHz kept, since resampling it buys nothing.
+pub(super) fn aac(source_rate: u32, bit_rate: BitRate) -> AacEncoding {
+    let sample_rate = if source_rate == 44_100 { 44_100 } else { 48_000 };
+    AacEncoding { sample_rate, channels: 2, bit_rate: bit_rate.bits() }
+}
+
+/// The colour of a source as it is understood: what it leaves open is BT.709 for high definition (a short side of
+/// at least 720), else BT.601.
+pub(super) fn source_colour(stated: Colour, short_side: u32) -> Colour {
+    let usual = if short_side >= 720 { Colour::BT709 } else { Colour::BT601 };
+    // Code points 0 to 3 of ISO/IEC 23091-2 are unspecified or reserved but for 1, and for matrix 0, which is RGB.
+    let or = |stated: u8, usual: u8| if matches!(stated, 0 | 2 | 3) { usual } else { stated };
+    Colour {
+        primaries: or(stated.primaries, usual.primaries),
+        transfer: or(stated.transfer, usual.transfer),
+        matrix: if stated.matrix == 0 { 0 } else { or(stated.matrix, usual.matrix) },
+        full_range: stated.full_range,
+    }
+}
+
+/// The colour of the rungs: the source's in video range. What no SDR television shows (a wide gamut, high dynamic
+/// range) becomes BT.709 as a whole; a matrix that only files use (RGB, YCgCo) becomes the usual one.
+pub(super) fn output_colour(source: Colour, short_side: u32) -> Colour {
+    let is_wide = source.primaries >= 9 && source.primaries != 22 || matches!(source.transfer, 14..=18);
+    if is_wide {
+        return Colour::BT709;
+    }
+    let usual = source_colour(Colour::UNSPECIFIED, short_side).matrix;
+    let matrix = if matches!(source.matrix, 1 | 4..=7) { source.matrix } else { usual };
+    Colour { matrix, full_range: false, ..source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::media::Preset;
+
+    fn encoding(preset: Preset, short: u32, rate: u32) -> AvcEncoding {
+        let step = Step { width: short / 9 * 16, height: short, max_rate: 6_000_000, crf: None };
+        let settings = Settings { preset, ..Settings::default() };
+        avc(&step, Timebase::new(1, rate).unwrap(), 60, Colour::BT709, &settings).unwrap()
+    }
+
+    #[test]
+    fn references_stay_within_the_level() {
+        let veryfast = encoding(Preset::Veryfast, 1080, 30);
+        assert_eq!((veryfast.level, veryfast.reference_frames, veryfast.reorder), (40, 1, 2));
+        let slower = encoding(Preset::Veryslow, 1080, 30);
+        assert_eq!((slower.level, slower.reference_frames), (40, 4));
+        let ultrafast = encoding(Preset::Ultrafast, 1080, 30);
+        assert_eq!((ultrafast.b_frames, ultrafast.reorder), (0, 0));
+        assert_eq!(avc_codec(40), "avc1.640028");
+        assert_eq!(avc_codec(31), "avc1.64001f");
+        assert_eq!(avc_codec(10), "avc1.64000a");
+    }
+
+    #[test]
+    fn short_gops_bound_b_frames() {
+        let step = Step { width: 320, height: 180, max_rate: 500_000, crf: None };
+        let told = avc(&step, Timebase::new(1, 5).unwrap(), 2, Colour::BT601, &Settings::default()).unwrap();
+        assert_eq!((told.b_frames, told.reorder), (1, 1));
+    }
+
+    #[test]
+    fn colour_is_never_left_open() {
+        let hd = source_colour(Colour::UNSPECIFIED, 720);
+        assert_eq!(hd, Colour::BT709);
+        assert_eq!(source_colour(Colour::UNSPECIFIED, 719), Colour::BT601);
+        let pq = Colour { primaries: 9, transfer: 16, matrix: 9, full_range: false };
+        assert_eq!(output_colour(pq, 1080), Colour::BT709);
+        let rgb = Colour { primaries: 1, transfer: 13, matrix: 0, full_range: true };
+        assert_eq!(source_colour(rgb, 1080), rgb);
+        assert_eq!(output_colour(rgb, 1080), Colour { matrix: 1, full_range: false, ..rgb });
+        let pal = Colour { primaries: 5, transfer: 6, matrix: 5, full_range: true };
+        assert_eq!(output_colour(pal, 576), Colour { full_range: false, ..pal });
+    }
+}
