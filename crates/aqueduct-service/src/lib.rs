@@ -1,0 +1,41 @@
+//! Publishes HLS presentations: everything of Aqueduct that touches storage.
+//!
+//! A [`Destination`] is a folder or a prefix in a bucket. [`Publish`] makes what is missing there, in parallel
+//! on all cores, and stores it in an order in which nobody ever sees a playlist that names a missing segment:
+//! plan, segments, media playlists, multivariant playlist. There is no progress file: what exists at its key
+//! is done, so a run that was stopped is finished by running it again.
+//!
+//! What it is not: it decides no byte. Bytes come from [`aqueduct`], whose segments are a pure function of
+//! source and plan; who makes one, where and when, changes nothing.
+//!
+//! ```no_run
+//! # #[cfg(feature = "av")]
+//! # async fn example(presentation: aqueduct::Presentation) -> Result<(), aqueduct_service::Error> {
+//! use std::sync::Arc;
+//! use aqueduct_service::{CancellationToken, Destination, Publish, StoreOptions};
+//!
+//! let destination = Destination::parse("s3://videos/tears", &StoreOptions::from_env())?;
+//! let report = Publish::new(presentation, destination)
+//!     .run(Arc::new(|event| println!("{event:?}")), CancellationToken::new())
+//!     .await?;
+//! println!("{} ({} segments made, {} reused)", report.url, report.made, report.reused);
+//! # Ok(())
+//! # }
+//! ```
+
+#![forbid(unsafe_code)]
+
+mod destination;
+mod error;
+mod event;
+mod keys;
+mod publish;
+mod report;
+
+pub use destination::{Destination, Secret, StoreOptions};
+pub use error::{Error, ErrorKind, Result};
+pub use event::{Event, Observer, Phase};
+pub use object_store;
+pub use publish::Publish;
+pub use report::{RenditionReport, Report};
+pub use tokio_util::sync::CancellationToken;

@@ -1,0 +1,165 @@
+//! What the destination holds before a run: nothing, this presentation, or something else.
+
+use std::collections::BTreeMap;
+
+use aqueduct::Plan;
+use aqueduct::plan::{Decisions, MULTIVARIANT_KEY, PLAN_KEY};
+
+use super::store::Store;
+use crate::error::{Error, ErrorKind, Result};
+use crate::keys;
+
+/// The report of `aqueduct check`; it belongs to the presentation it stands beside.
+const CHECK_KEY: &str = "check.json";
+
+/// Every object below the destination that could matter, with its size.
+pub(crate) type Sizes = BTreeMap<String, u64>;
+
+/// What a destination turned out to hold.
+#[derive(Debug)]
+pub(crate) enum Found {
+    /// Nothing of ours.
+    Empty,
+    /// The same plan: a run that was stopped, or that is complete.
+    Same,
+    /// Another plan.
+    Other(Box<Plan>, String),
+    /// Objects whose plan is missing or unreadable.
+    Planless(String),
+}
+
+/// Reads plan and listing. The plan is read first: objects that appear later can only be newer.
+pub(crate) async fn look(store: &Store, plan: &Plan) -> Result<(Found, Sizes)> {
+    let text = store.read(PLAN_KEY).await?;
+    let sizes = store.list().await?;
+    let found = match text {
+        Some(text) => judge(plan, text.as_deref()),
+        None => match sizes.keys().find(|key| keys::is_ours(key) && *key != PLAN_KEY) {
+            None => Found::Empty,
+            Some(key) => Found::Planless(format!("objects of a presentation ({key}) but no {PLAN_KEY}")),
+        },
+    };
+    Ok((found, sizes))
+}
+
+/// Reads the plan once more and fails unless it is ours: another run may have put its own there meanwhile.
+pub(crate) async fn confirm(store: &Store, plan: &Plan, when: &str) -> Result<()> {
+    match store.read(PLAN_KEY).await? {
+        Some(text) => match judge(plan, text.as_deref()) {
+            Found::Same => Ok(()),
+            found => Err(conflict(&found, store.url(), when)),
+        },
+        None => Err(Error::new(
+            ErrorKind::Conflict,
+            format!("{PLAN_KEY} at {} was deleted while this run was under way; run the same command again", store.url()),
+        )),
+    }
+}
+
+/// Deletes what a presentation left, the playlists first, so that nobody is sent to a segment that is gone.
+/// Only keys of its plan, or where that is unknown keys that look like ours: never anything else.
+pub(crate) async fn clear(store: &Store, found: &Found, plan: &Plan, sizes: &Sizes) -> Result<()> {
+    let planned = match found {
+        Found::Same => Some(plan),
+        Found::Other(theirs, _) => Some(&**theirs),
+        Found::Empty | Found::Planless(_) => None,
+    };
+    let belongs = |key: &&String| match planned {
+        Some(plan) => plan.object(key).is_some() || *key == CHECK_KEY,
+        None => keys::is_ours(key),
+    };
+    let ours = || sizes.keys().filter(belongs);
+    let is_top = |key: &String| [MULTIVARIANT_KEY, CHECK_KEY].contains(&key.as_str());
+    let is_media = |key: &String| !is_top(key) && key != PLAN_KEY && !keys::is_playlist(key);
+    let stages: [Vec<String>; 4] = [
+        ours().filter(|key| is_top(key)).cloned().collect(),
+        ours().filter(|key| keys::is_playlist(key)).cloned().collect(),
+        ours().filter(|key| is_media(key)).cloned().collect(),
+        ours().filter(|key| *key == PLAN_KEY).cloned().collect(),
+    ];
+    for stage in stages.iter().filter(|stage| !stage.is_empty()) {
+        store.delete(stage).await?;
+    }
+    Ok(())
+}
+
+/// The error for a destination that holds something else.
+pub(crate) fn conflict(found: &Found, url: &str, when: &str) -> Error {
+    let what = match found {
+        Found::Other(_, differences) => format!("{url} holds another presentation ({differences})"),
+        Found::Planless(what) => format!("{url} holds {what}"),
+        Found::Empty | Found::Same => format!("{url} changed"),
+    };
+    let space = if when.is_empty() { "" } else { " " };
+    let message = format!("{what}{space}{when}; publish under another prefix, or delete what is there with --overwrite");
+    Error::new(ErrorKind::Conflict, message)
+}
+
+/// What a `plan.json` is to `ours`; `None` stands for one that is too large to read.
+fn judge(ours: &Plan, text: Option<&[u8]>) -> Found {
+    let Some(text) = text else { return Found::Planless(format!("a {PLAN_KEY} that is too large to be one")) };
+    match Plan::from_json(text) {
+        Ok(theirs) if theirs == *ours => Found::Same,
+        Ok(theirs) => {
+            let differences = differences(&theirs, ours);
+            Found::Other(Box::new(theirs), differences)
+        }
+        Err(error) => Found::Planless(format!("a {PLAN_KEY} that cannot be read: {error}")),
+    }
+}
+
+/// In what two plans differ, `there / here`, for a person.
+fn differences(there: &Decisions, here: &Decisions) -> String {
+    let mut found = Vec::new();
+    if there.source != here.source {
+        found.push(format!("another source: {} / {}", there.source, here.source));
+    } else if there.index_sha256 != here.index_sha256 {
+        found.push("the same source, indexed by another version".to_owned());
+    }
+    let engine = there.engine.differences(&here.engine);
+    if !engine.is_empty() {
+        found.push(format!("another engine: {}", engine.join(", ")));
+    }
+    if there.format_version != here.format_version {
+        found.push(format!("another format version: {} / {}", there.format_version, here.format_version));
+    }
+    // What follows from the source says nothing about settings when the source is another.
+    if there.source == here.source {
+        let settings = settings(there, here);
+        if !settings.is_empty() {
+            found.push(format!("other settings: {}", settings.join(", ")));
+        }
+    }
+    if found.is_empty() { "another plan".to_owned() } else { found.join("; ") }
+}
+
+fn settings(there: &Decisions, here: &Decisions) -> Vec<String> {
+    let mut found = Vec::new();
+    let names = |plan: &Decisions| {
+        plan.renditions().iter().map(|rendition| rendition.name.to_owned()).collect::<Vec<_>>().join(" ")
+    };
+    let seconds = |plan: &Decisions| format!("{:.3} s", plan.segment_micros(0) as f64 / 1e6);
+    let gop = |plan: &Decisions| plan.video.as_ref().map(|video| video.gop);
+    let encodings = |plan: &Decisions| {
+        plan.video.iter().flat_map(|video| video.rungs.clone()).map(|rung| rung.encoding).collect::<Vec<_>>()
+    };
+    let audio = |plan: &Decisions| plan.audio.as_ref().map(|audio| audio.encoding.clone());
+    if there.container != here.container {
+        found.push(format!("container {:?} / {:?}", there.container, here.container));
+    }
+    if there.cuts != here.cuts {
+        found.push(format!("segments of {} / {}", seconds(there), seconds(here)));
+    }
+    if names(there) != names(here) {
+        found.push(format!("ladder {} / {}", names(there), names(here)));
+    } else if encodings(there) != encodings(here) {
+        found.push("video encoding".to_owned());
+    }
+    if gop(there) != gop(here) {
+        found.push(format!("frames per GOP {:?} / {:?}", gop(there).unwrap_or(0), gop(here).unwrap_or(0)));
+    }
+    if audio(there) != audio(here) {
+        found.push("audio encoding".to_owned());
+    }
+    found
+}

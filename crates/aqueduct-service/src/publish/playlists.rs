@@ -1,0 +1,42 @@
+//! The playlists, last: media playlists first, the multivariant playlist when all else is there.
+
+use aqueduct::Plan;
+use aqueduct::plan::{MULTIVARIANT_KEY, RenditionId};
+use aqueduct::playlist;
+use bytes::Bytes;
+
+use super::existing::{self, Sizes};
+use super::store::Store;
+use crate::error::{Error, ErrorKind, Result};
+use crate::event::{Event, Observer};
+
+/// Stores every playlist that is missing or says something else. `bytes` are the sizes of all segments.
+pub(super) async fn store_all(
+    store: &Store,
+    plan: &Plan,
+    sizes: &Sizes,
+    bytes: &[Vec<u64>],
+    observer: &Observer,
+) -> Result<()> {
+    let renditions: Vec<RenditionId> = plan.renditions().iter().map(|rendition| rendition.id).collect();
+    for rendition in renditions {
+        let key = plan
+            .playlist_key(rendition)
+            .ok_or_else(|| Error::new(ErrorKind::Internal, "the plan has a rendition without a playlist"))?;
+        store_one(store, sizes, &key, playlist::media(plan, rendition)?, observer).await?;
+    }
+    existing::confirm(store, plan, "while this run was under way; its multivariant playlist was not written").await?;
+    let measured = playlist::Measured::new(plan, bytes)?;
+    store_one(store, sizes, MULTIVARIANT_KEY, playlist::multivariant(plan, Some(&measured))?, observer).await
+}
+
+async fn store_one(store: &Store, sizes: &Sizes, key: &str, text: String, observer: &Observer) -> Result<()> {
+    let text = Bytes::from(text);
+    let bytes = text.len() as u64;
+    if sizes.get(key) == Some(&bytes) && store.read(key).await?.flatten().as_ref() == Some(&text) {
+        return Ok(());
+    }
+    store.put(key, text).await?;
+    observer(Event::Stored { key: key.to_owned(), bytes });
+    Ok(())
+}

@@ -1,0 +1,106 @@
+//! Which thread makes which column: long runs, so that decoders stay open, and nobody idle at the end.
+
+use std::collections::VecDeque;
+use std::num::NonZeroUsize;
+use std::sync::{Mutex, PoisonError};
+
+use aqueduct::plan::RenditionId;
+
+/// The renditions that are missing at one index.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Column {
+    pub(crate) segment: u32,
+    pub(crate) renditions: Vec<RenditionId>,
+}
+
+/// How many columns are under way at once when `jobs` threads encode.
+///
+/// One column cannot fill many threads: its largest rung is about half of its work and encoders are
+/// single-threaded, so one column feeds about two. Each costs 0.3 GB of encoder state (five rungs, veryfast), so
+/// no more than that are opened: 1, 2, 2, 3, 3, 4, 4, 5 for 1 to 8 jobs.
+pub(crate) fn columns_in_flight(jobs: NonZeroUsize) -> usize {
+    jobs.get() / 2 + 1
+}
+
+/// All columns of a run, dealt out in runs. A thread that has finished its own takes the later half of the
+/// longest run that is left.
+pub(crate) struct Schedule {
+    runs: Mutex<Vec<VecDeque<Column>>>,
+}
+
+impl Schedule {
+    /// Deals `columns` (in rising order) to `threads` threads.
+    pub(crate) fn new(columns: Vec<Column>, threads: usize) -> Self {
+        let threads = threads.max(1);
+        let total = columns.len();
+        let mut columns = columns.into_iter();
+        let share = |thread: usize| total * (thread + 1) / threads - total * thread / threads;
+        let runs = (0..threads).map(|thread| columns.by_ref().take(share(thread)).collect()).collect();
+        Self { runs: Mutex::new(runs) }
+    }
+
+    /// The next column for this thread; `None` when none is left for anybody.
+    pub(crate) fn next(&self, thread: usize) -> Option<Column> {
+        // A panic elsewhere cannot leave the runs in disorder: each change below is one call.
+        let mut runs = self.runs.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(column) = runs.get_mut(thread).and_then(VecDeque::pop_front) {
+            return Some(column);
+        }
+        let longest = runs.iter_mut().max_by_key(|run| run.len()).filter(|run| !run.is_empty())?;
+        let mut taken = longest.split_off(longest.len() / 2);
+        let column = taken.pop_front();
+        if let Some(own) = runs.get_mut(thread) {
+            *own = taken;
+        }
+        column
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn columns(count: u32) -> Vec<Column> {
+        (0..count).map(|segment| Column { segment, renditions: vec![RenditionId(0)] }).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn every_column_is_dealt_once_and_jumps_are_few(count in 0_u32..200, threads in 1_usize..9, order in any::<u64>()) {
+            let schedule = Schedule::new(columns(count), threads);
+            let mut last = vec![None::<u32>; threads];
+            let mut dealt = BTreeSet::new();
+            let mut jumps = 0;
+            let mut idle = BTreeSet::new();
+            let mut state = order | 1;
+            while idle.len() < threads {
+                // A cheap generator: which thread asks next is arbitrary.
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                let thread = (state >> 33) as usize % threads;
+                match schedule.next(thread) {
+                    Some(column) => {
+                        prop_assert!(dealt.insert(column.segment), "dealt twice");
+                        prop_assert!(!idle.contains(&thread), "work after none was left");
+                        jumps += usize::from(last[thread].is_some_and(|last| last + 1 != column.segment));
+                        last[thread] = Some(column.segment);
+                    }
+                    None => { idle.insert(thread); }
+                }
+            }
+            prop_assert_eq!(dealt.len(), count as usize);
+            // Halving: each thread can jump about log2 of its share.
+            prop_assert!(jumps <= threads * 9, "{} jumps", jumps);
+        }
+    }
+
+    #[test]
+    fn one_thread_goes_straight_through() {
+        let schedule = Schedule::new(columns(50), 1);
+        let order: Vec<_> = std::iter::from_fn(|| schedule.next(0)).map(|column| column.segment).collect();
+        assert_eq!(order, (0..50).collect::<Vec<_>>());
+    }
+}

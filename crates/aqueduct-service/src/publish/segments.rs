@@ -1,0 +1,227 @@
+//! Makes and stores what is missing: engine threads on one side, bounded puts on the other.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aqueduct::plan::RenditionId;
+use bytes::Bytes;
+use tokio::sync::mpsc;
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio_util::sync::CancellationToken;
+
+use super::engine::{Columns, Engine, Threads};
+use super::schedule::{Column, Schedule, columns_in_flight};
+use super::store::Store;
+use crate::error::{Error, ErrorKind, Result};
+use crate::event::{Event, Observer};
+
+/// Puts under way at once: enough to hide a store's round trip behind the slowest ladder.
+const PUTS: usize = 8;
+/// Segments that may wait for a put, beyond one column per maker. Together with [`PUTS`] this bounds the memory
+/// of made segments: a slow store slows the makers down.
+const WAITING: usize = 4;
+/// Progress at most ten times a second.
+const TICK: Duration = Duration::from_millis(100);
+/// How long makers may take to notice that they are to stop.
+const STOPPING: Duration = Duration::from_secs(2);
+
+/// What is to be made, and with what.
+pub(super) struct Job<'a> {
+    pub(super) store: &'a Arc<Store>,
+    pub(super) engine: &'a dyn Engine,
+    pub(super) threads: &'a Threads,
+    pub(super) columns: Vec<Column>,
+    /// Frames of `columns`, each counted once for every rendition.
+    pub(super) frames: u64,
+    pub(super) observer: &'a Observer,
+    pub(super) cancel: &'a CancellationToken,
+}
+
+/// A segment that has its bytes.
+struct Made {
+    rendition: RenditionId,
+    segment: u32,
+    bytes: Bytes,
+}
+
+/// A segment that is stored.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Stored {
+    pub(super) rendition: RenditionId,
+    pub(super) segment: u32,
+    pub(super) bytes: u64,
+}
+
+impl Job<'_> {
+    /// Makes and stores all columns. However it ends, no thread and no put of it goes on for long.
+    pub(super) async fn run(self) -> Result<Vec<Stored>> {
+        let threads = columns_in_flight(self.threads.jobs).min(self.columns.len());
+        let columns = self.engine.start(self.threads)?;
+        let _stop = StopOnDrop(Some(Arc::clone(&columns)));
+        let (to_store, made) = mpsc::channel(WAITING);
+        let mut state = State {
+            job: &self,
+            columns: &columns,
+            total: self.columns.iter().map(|column| column.renditions.len() as u64).sum(),
+            stored: Vec::new(),
+            bytes: 0,
+            puts: JoinSet::new(),
+            last: None,
+        };
+        let schedule = Arc::new(Schedule::new(self.columns.clone(), threads));
+        let mut makers = JoinSet::new();
+        for thread in 0..threads {
+            let (columns, schedule, to_store) = (Arc::clone(&columns), Arc::clone(&schedule), to_store.clone());
+            makers.spawn_blocking(move || make(&columns, &schedule, thread, &to_store));
+        }
+        drop(to_store);
+
+        if let Err(error) = state.store_all(made).await {
+            columns.cancel();
+            state.settle(self.store.grace()).await;
+            // What makers say about being told to stop is of no interest.
+            let _ = timeout(STOPPING, all_ended(&mut makers)).await;
+            return Err(error);
+        }
+        all_ended(&mut makers).await?;
+        state.progress();
+        Ok(state.stored)
+    }
+}
+
+/// The storing side of a run.
+struct State<'a> {
+    job: &'a Job<'a>,
+    columns: &'a Arc<dyn Columns>,
+    total: u64,
+    stored: Vec<Stored>,
+    bytes: u64,
+    puts: JoinSet<Result<(String, Stored)>>,
+    last: Option<(u64, usize)>,
+}
+
+impl State<'_> {
+    /// Stores what comes until all makers have ended and all is stored. Makers that failed end early: what they
+    /// had made is stored all the same, for the next run.
+    async fn store_all(&mut self, mut made: mpsc::Receiver<Made>) -> Result<()> {
+        let mut ticks = interval(TICK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        let mut more = true;
+        while more || !self.puts.is_empty() {
+            tokio::select! {
+                biased;
+                () = self.job.cancel.cancelled() => return Err(self.cancelled()),
+                Some(put) = self.puts.join_next() => self.record(put.map_err(lost).flatten()?),
+                next = made.recv(), if more && self.puts.len() < PUTS => match next {
+                    Some(next) => self.put(next),
+                    None => more = false,
+                },
+                _ = ticks.tick() => self.progress(),
+            }
+        }
+        Ok(())
+    }
+
+    fn put(&mut self, made: Made) {
+        let key = self.job.engine.plan().segment_key(made.rendition, made.segment);
+        let store = Arc::clone(self.job.store);
+        self.puts.spawn(async move {
+            let key = key.ok_or_else(|| Error::new(ErrorKind::Internal, "a segment was made that is not in the plan"))?;
+            let bytes = made.bytes.len() as u64;
+            store.put(&key, made.bytes).await?;
+            Ok((key, Stored { rendition: made.rendition, segment: made.segment, bytes }))
+        });
+    }
+
+    fn record(&mut self, (key, stored): (String, Stored)) {
+        self.bytes += stored.bytes;
+        self.stored.push(stored);
+        (self.job.observer)(Event::Stored { key, bytes: stored.bytes });
+    }
+
+    /// Lets puts end that have started, then drops the others: a store never shows a dropped put.
+    async fn settle(&mut self, grace: Duration) {
+        let _ = timeout(grace, async {
+            while let Some(put) = self.puts.join_next().await {
+                if let Ok(Ok(stored)) = put {
+                    self.record(stored);
+                }
+            }
+        })
+        .await;
+        self.puts.shutdown().await;
+    }
+
+    fn progress(&mut self) {
+        let now = (self.columns.frames(), self.stored.len());
+        if self.last == Some(now) {
+            return;
+        }
+        self.last = Some(now);
+        (self.job.observer)(Event::Progress {
+            frames: now.0.min(self.job.frames),
+            total_frames: self.job.frames,
+            segments: now.1 as u64,
+            total_segments: self.total,
+            bytes: self.bytes,
+        });
+    }
+
+    fn cancelled(&self) -> Error {
+        let message = format!(
+            "stopped: {} of {} missing segments are stored at {}; run the same command again to go on from there",
+            self.stored.len(),
+            self.total,
+            self.job.store.url()
+        );
+        Error::new(ErrorKind::Cancelled, message)
+    }
+}
+
+/// One engine thread: columns until none is left, or until nobody wants them. If it fails, all stop.
+fn make(columns: &Arc<dyn Columns>, schedule: &Schedule, thread: usize, to_store: &mpsc::Sender<Made>) -> Result<()> {
+    let mut unless_done = StopOnDrop(Some(Arc::clone(columns)));
+    let mut maker = columns.maker();
+    while let Some(Column { segment, renditions }) = schedule.next(thread) {
+        let made = maker.column(segment, &renditions)?;
+        if made.len() != renditions.len() || made.iter().any(Bytes::is_empty) {
+            return Err(Error::new(ErrorKind::Internal, format!("segment {segment} was not made whole")));
+        }
+        for (rendition, bytes) in renditions.into_iter().zip(made) {
+            if to_store.blocking_send(Made { rendition, segment, bytes }).is_err() {
+                return Ok(());
+            }
+        }
+    }
+    unless_done.0 = None;
+    Ok(())
+}
+
+/// Waits for all makers. Of their errors, the one that stopped the others counts.
+async fn all_ended(makers: &mut JoinSet<Result<()>>) -> Result<()> {
+    let mut worst = Ok(());
+    while let Some(ended) = makers.join_next().await {
+        let ended = ended.map_err(lost).flatten();
+        let is_stop = |result: &Result<()>| result.as_ref().is_err_and(|error| error.kind() == ErrorKind::Cancelled);
+        if worst.is_ok() || (is_stop(&worst) && ended.is_err()) {
+            worst = ended;
+        }
+    }
+    worst
+}
+
+fn lost(error: JoinError) -> Error {
+    Error::new(ErrorKind::Internal, format!("a task of the run ended without a result: {error}")).with_cause(error)
+}
+
+/// Stops all makers when it is dropped: the run's future, or a maker that fails or panics.
+struct StopOnDrop(Option<Arc<dyn Columns>>);
+
+impl Drop for StopOnDrop {
+    fn drop(&mut self) {
+        if let Some(columns) = &self.0 {
+            columns.cancel();
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! What a finished run has to say.
+
+use std::time::Duration;
+
+use aqueduct::Plan;
+use aqueduct::playlist::Measured;
+use serde::Serialize;
+
+/// A complete presentation, and how it came about. All bit rates are in bits per second.
+#[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
+pub struct Report {
+    /// URL of the multivariant playlist.
+    pub url: String,
+    /// The renditions in the plan's order.
+    pub renditions: Vec<RenditionReport>,
+    /// Duration of the presentation in seconds.
+    pub duration: f64,
+    /// Segments made and stored in this run.
+    pub made: u64,
+    /// Segments that existed already.
+    pub reused: u64,
+    /// Bytes of all segments.
+    pub bytes: u64,
+    /// How long the run took in seconds.
+    pub seconds: f64,
+    /// Seconds of the presentation made in a second, over all renditions together: 0 when none was made.
+    pub speed: f64,
+}
+
+/// One rendition of a finished presentation.
+#[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
+pub struct RenditionReport {
+    /// Its name, such as `720p`.
+    pub name: String,
+    /// Width in pixels; absent for sound alone.
+    pub width: Option<u32>,
+    /// Height in pixels; absent for sound alone.
+    pub height: Option<u32>,
+    /// Number of its segments.
+    pub segments: u64,
+    /// How many of them this run made.
+    pub made: u64,
+    /// Bytes of all its segments.
+    pub bytes: u64,
+    /// Average bit rate over the whole duration, measured.
+    pub average_bit_rate: u64,
+    /// Peak bit rate, measured as RFC 8216bis §4.4.6.2 has it: the largest of any contiguous run of segments
+    /// between 0.5 and 1.5 target durations.
+    pub peak_bit_rate: u64,
+    /// The peak that the plan promised before anything was made.
+    pub planned_bit_rate: u64,
+}
+
+impl Report {
+    /// `bytes` are the sizes of all segments by rendition, `made` the number made in this run.
+    pub(crate) fn new(url: String, plan: &Plan, bytes: &[Vec<u64>], made: &[u64], took: Duration) -> Self {
+        let measured = Measured::new(plan, bytes);
+        let renditions: Vec<RenditionReport> = plan
+            .renditions()
+            .iter()
+            .zip(bytes)
+            .zip(made)
+            .map(|((rendition, bytes), &made)| RenditionReport {
+                name: rendition.name.to_owned(),
+                width: rendition.rung.map(|rung| rung.encoding.width),
+                height: rendition.rung.map(|rung| rung.encoding.height),
+                segments: bytes.len() as u64,
+                made,
+                bytes: bytes.iter().sum(),
+                average_bit_rate: 0,
+                peak_bit_rate: 0,
+                planned_bit_rate: 0,
+            })
+            .collect();
+        let total: u64 = renditions.iter().map(|rendition| rendition.segments).sum();
+        let made: u64 = renditions.iter().map(|rendition| rendition.made).sum();
+        // Floats are for people only; nothing is decided by them.
+        let duration = plan.total_micros() as f64 / 1e6;
+        let seconds = took.as_secs_f64();
+        let share = if total == 0 { 0.0 } else { made as f64 / total as f64 };
+        Self {
+            url,
+            duration,
+            made,
+            reused: total - made,
+            bytes: renditions.iter().map(|rendition| rendition.bytes).sum(),
+            seconds,
+            speed: if seconds > 0.0 { duration * share / seconds } else { 0.0 },
+            renditions,
+        }
+    }
+}
