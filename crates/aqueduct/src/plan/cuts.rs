@@ -65,9 +65,9 @@ fn cut(end: u64, step: u64, timebase: Timebase) -> Result<Vec<i64>> {
     let step = i64::try_from(step).map_err(|_| too_long())?;
     let mut at: Vec<i64> = (0..).map(|n| n * step).take_while(|&start| start < end).collect();
     at.push(end);
-    // A stub of under half a second costs a request and an IDR picture for nothing.
+    // A stub of under half a second and a quarter of a segment costs a request and an IDR picture for nothing.
     if let [.., start, stub, end] = at[..] {
-        let is_stub = micros(stub, end, timebase) < 500_000;
+        let is_stub = micros(stub, end, timebase) < 500_000.min(micros(0, step, timebase) / 4);
         let longest = target_duration(&at[..at.len() - 1], timebase);
         if is_stub && seconds(start, end, timebase) <= u64::from(longest) {
             at.remove(at.len() - 2);
@@ -119,7 +119,8 @@ mod tests {
     fn a_stub_joins_the_segment_before() {
         assert_eq!(cuts(162, (1, 25), "6s", "2s").at, [0, 162], "6.48 s rounds to 6");
         assert_eq!(cuts(163, (1, 25), "6s", "2s").at, [0, 150, 163], "0.52 s is no stub");
-        assert_eq!(cuts(20, (1, 25), "500ms", "500ms").at, [0, 13, 20], "0.8 s would round to 1, as 0.52 s does");
+        assert_eq!(cuts(20, (1, 25), "500ms", "500ms").at, [0, 13, 20], "0.28 s is half a segment");
+        assert_eq!(cuts(163, (1, 25), "6.4s", "6.4s").at, [0, 160, 163], "6.52 s would raise the target duration");
     }
 
     proptest! {

@@ -36,6 +36,10 @@ pub(super) fn grid(
     };
     check_length(first, last, timebase, limits)?;
     let nominal = nominal.filter(|frame| is_plausible(*frame));
+    // Of frames with one time only one can be shown; they say nothing about the rate.
+    let mut distinct = times.to_vec();
+    distinct.dedup();
+    let times = distinct.as_slice();
     let count = times.len() as u64;
     let constant = match count {
         1 => single(last, timebase, packets, nominal),
@@ -106,7 +110,7 @@ fn constant_grid(frame: Timebase, count: u64, limits: &Limits) -> Option<Grid> {
 }
 
 /// The slowest standard rate that loses at most one frame in fifty; of rates within 2.5 % of it the one that
-/// loses fewest, so that 29.97 is not taken for 30. Where all lose more, the fastest.
+/// loses fewest and then moves frames least, so that 30 is not taken for 29.97. Where all lose more, the fastest.
 fn variable(times: &[i64], timebase: Timebase, nominal: Option<Timebase>, limits: &Limits) -> Timebase {
     let mut grids: Vec<Timebase> = cadence::standard_durations()
         .chain(nominal)
@@ -125,7 +129,7 @@ fn variable(times: &[i64], timebase: Timebase, nominal: Option<Timebase>, limits
         product(reference, **frame) * 1000 <= product(**frame, reference) * 1025
     };
     let near = grids[slowest..].iter().take_while(near);
-    near.min_by_key(|&&frame| lost(times, timebase, frame)).copied().unwrap_or(reference)
+    near.min_by_key(|&&frame| (lost(times, timebase, frame), moved(times, timebase, frame))).copied().unwrap_or(reference)
 }
 
 fn is_enough(lost: u64, count: usize) -> bool {
@@ -143,6 +147,17 @@ fn lost(times: &[i64], timebase: Timebase, frame: Timebase) -> u64 {
     }
     let slots = times.iter().map(|&pts| cadence::slot(pts, first, timebase, frame));
     slots.clone().zip(slots.skip(1)).filter(|(a, b)| a == b).count() as u64
+}
+
+/// Microseconds by which all frames together are moved to reach their slots.
+fn moved(times: &[i64], timebase: Timebase, frame: Timebase) -> u128 {
+    let (Some(&first), Some(micros)) = (times.first(), Timebase::new(1, 1_000_000)) else { return 0 };
+    let distance = |&pts: &i64| {
+        let slot = cadence::slot(pts, first, timebase, frame);
+        let at = timebase.rescale(pts.saturating_sub(first), micros, Rounding::Nearest);
+        u128::from(at.abs_diff(frame.rescale(slot, micros, Rounding::Nearest)))
+    };
+    times.iter().map(distance).sum()
 }
 
 #[cfg(test)]
@@ -217,7 +232,9 @@ mod tests {
     #[test]
     fn one_frame_is_enough() {
         assert_eq!(grid_of(&[-7], 1000), (1, 25, 1));
-        assert_eq!(grid_of(&[5, 5, 5], 1000), (1, 10, 1));
+        assert_eq!(grid_of(&[5, 5, 5], 1000), (1, 25, 1), "frames of one time are one frame");
+        let doubled: Vec<i64> = every((1, 30), 1000, 90).into_iter().flat_map(|pts| [pts, pts]).collect();
+        assert_eq!(grid_of(&doubled, 1000), (1, 30, 90));
     }
 
     #[test]
