@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use aqueduct::Plan;
+use aqueduct::plan::Rendition;
 use aqueduct::playlist::Measured;
 use serde::Serialize;
 
@@ -54,26 +55,23 @@ pub struct RenditionReport {
 }
 
 impl Report {
-    /// `bytes` are the sizes of all segments by rendition, `made` the number made in this run.
-    pub(crate) fn new(url: String, plan: &Plan, bytes: &[Vec<u64>], made: &[u64], took: Duration) -> Self {
-        let measured = Measured::new(plan, bytes);
-        let renditions: Vec<RenditionReport> = plan
-            .renditions()
-            .iter()
-            .zip(bytes)
-            .zip(made)
-            .map(|((rendition, bytes), &made)| RenditionReport {
+    /// `made` are the segments made in this run, by rendition.
+    pub(crate) fn new(url: String, plan: &Plan, measured: &Measured, made: &[u64], took: Duration) -> Self {
+        let of = |(rendition, &made): (&Rendition<'_>, &u64)| {
+            let (rates, planned) = (measured.rates(plan, rendition.id), plan.planned_rates(rendition.id));
+            RenditionReport {
                 name: rendition.name.to_owned(),
                 width: rendition.rung.map(|rung| rung.encoding.width),
                 height: rendition.rung.map(|rung| rung.encoding.height),
-                segments: bytes.len() as u64,
+                segments: u64::from(plan.segments()),
                 made,
-                bytes: bytes.iter().sum(),
-                average_bit_rate: 0,
-                peak_bit_rate: 0,
-                planned_bit_rate: 0,
-            })
-            .collect();
+                bytes: measured.bytes(rendition.id),
+                average_bit_rate: rates.map_or(0, |rates| rates.average),
+                peak_bit_rate: rates.map_or(0, |rates| rates.peak),
+                planned_bit_rate: planned.map_or(0, |rates| rates.peak),
+            }
+        };
+        let renditions: Vec<RenditionReport> = plan.renditions().iter().zip(made).map(of).collect();
         let total: u64 = renditions.iter().map(|rendition| rendition.segments).sum();
         let made: u64 = renditions.iter().map(|rendition| rendition.made).sum();
         // Floats are for people only; nothing is decided by them.

@@ -2,7 +2,7 @@
 
 use aqueduct::Plan;
 use aqueduct::plan::{MULTIVARIANT_KEY, RenditionId};
-use aqueduct::playlist;
+use aqueduct::playlist::{self, Measured};
 use bytes::Bytes;
 
 use super::existing::{self, Sizes};
@@ -10,12 +10,12 @@ use super::store::Store;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, Observer};
 
-/// Stores every playlist that is missing or says something else. `bytes` are the sizes of all segments.
+/// Stores every playlist that is missing or says something else. `sizes` are the objects found at the start.
 pub(super) async fn store_all(
     store: &Store,
     plan: &Plan,
     sizes: &Sizes,
-    bytes: &[Vec<u64>],
+    measured: &Measured,
     observer: &Observer,
 ) -> Result<()> {
     let renditions: Vec<RenditionId> = plan.renditions().iter().map(|rendition| rendition.id).collect();
@@ -23,11 +23,10 @@ pub(super) async fn store_all(
         let key = plan
             .playlist_key(rendition)
             .ok_or_else(|| Error::new(ErrorKind::Internal, "the plan has a rendition without a playlist"))?;
-        store_one(store, sizes, &key, playlist::media(plan, rendition)?, observer).await?;
+        store_one(store, sizes, &key, playlist::media(plan, rendition), observer).await?;
     }
     existing::confirm(store, plan, "while this run was under way; its multivariant playlist was not written").await?;
-    let measured = playlist::Measured::new(plan, bytes)?;
-    store_one(store, sizes, MULTIVARIANT_KEY, playlist::multivariant(plan, Some(&measured))?, observer).await
+    store_one(store, sizes, MULTIVARIANT_KEY, playlist::multivariant(plan, Some(measured)), observer).await
 }
 
 async fn store_one(store: &Store, sizes: &Sizes, key: &str, text: String, observer: &Observer) -> Result<()> {

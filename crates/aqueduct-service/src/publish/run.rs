@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use aqueduct::Plan;
 use aqueduct::plan::{MULTIVARIANT_KEY, PLAN_KEY, RenditionId};
+use aqueduct::playlist::Measured;
 use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 
@@ -68,8 +69,9 @@ pub(super) async fn run(publish: Publish, observer: Observer, cancel: Cancellati
     }
 
     phase(Phase::Playlists);
-    unless(&cancel, playlists::store_all(&store, &plan, &sizes, &work.bytes, &observer)).await?;
-    let report = Report::new(store.url_of(MULTIVARIANT_KEY), &plan, &work.bytes, &work.made, started.elapsed());
+    let measured = Measured::new(&plan, work.bytes)?;
+    unless(&cancel, playlists::store_all(&store, &plan, &sizes, &measured, &observer)).await?;
+    let report = Report::new(store.url_of(MULTIVARIANT_KEY), &plan, &measured, &work.made, started.elapsed());
     observer(Event::Finished(report.clone()));
     Ok(report)
 }
