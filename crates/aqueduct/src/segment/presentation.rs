@@ -12,7 +12,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::index::{SourceIndex, TrackKind};
 use crate::media::AacEncoding;
 use crate::media::aac::AudioSpecificConfig;
-use crate::mux::ts::{self, AccessUnit};
+use crate::mux::ts::{self, AccessUnit, AudioFormat};
 use crate::plan::{AudioPlan, FrameMap, Plan, Rendition, RenditionId, TIME_ZERO};
 use crate::source::Source;
 use crate::time::{MPEG, Rounding, Timebase};
@@ -137,18 +137,17 @@ impl Maker {
             control.add_frames(sound.len() as u64);
         }
         let pictures = self.pictures(plan, segment, renditions, control)?;
-        let audio = plan.audio.as_ref().map(|audio| config(&audio.encoding)).transpose()?;
-        renditions
-            .iter()
-            .enumerate()
-            .map(|(position, _)| {
-                ts::write(&ts::Segment {
-                    index: segment,
-                    video: pictures.get(position).map(Vec::as_slice),
-                    audio: audio.as_ref().map(|config| ts::AudioStream::aac(config.clone(), &sound)),
-                })
-            })
-            .collect()
+        let format = plan.audio.as_ref().map(|audio| audio_format(&audio.encoding)).transpose()?;
+        let write = |(position, rendition): (usize, &Rendition<'_>)| {
+            ts::Segment {
+                index: segment,
+                video: pictures.get(position).map(Vec::as_slice),
+                audio: format.map(|format| ts::AudioStream { format, units: &sound }),
+                next_dts: next_dts(plan, rendition, segment)?,
+            }
+            .to_bytes()
+        };
+        renditions.iter().enumerate().map(write).collect()
     }
 
     /// The sound of a segment on the 90 kHz timeline.
@@ -203,6 +202,16 @@ fn unit_times(audio: &AudioPlan) -> Result<impl Fn(u64) -> i64 + use<>> {
     Ok(move |number: u64| TIME_ZERO + unit.rescale(number as i64, MPEG, Rounding::Nearest))
 }
 
-fn config(encoding: &AacEncoding) -> Result<AudioSpecificConfig> {
-    AudioSpecificConfig::lc(encoding.sample_rate, encoding.channels)
+/// The decoding time at which the next segment of `rendition` starts, if there is one.
+fn next_dts(plan: &Plan, rendition: &Rendition<'_>, segment: u32) -> Result<Option<i64>> {
+    let Some(next) = segment.checked_add(1).filter(|&next| next < plan.segments()) else { return Ok(None) };
+    match (rendition.rung, &plan.audio) {
+        (Some(rung), _) => Ok(Some(transcode::decoding_time(plan, rung, plan.frames(next).start, 0))),
+        (None, Some(audio)) => Ok(Some(unit_times(audio)?(plan.audio_units(next).start))),
+        (None, None) => Ok(None),
+    }
+}
+
+fn audio_format(encoding: &AacEncoding) -> Result<AudioFormat> {
+    AudioSpecificConfig::lc(encoding.sample_rate, encoding.channels).map(AudioFormat::Aac)
 }

@@ -9,8 +9,7 @@ use crate::av::{AvcEncoder, CodedPicture, Orienter, Picture, Run, Scaler, VideoR
 use crate::error::{Error, Result};
 use crate::media::{AvcEncoding, avc};
 use crate::mux::ts::AccessUnit;
-use crate::plan::{Decisions, FrameMap, Rung, TIME_ZERO, VideoPlan};
-use crate::time::{MPEG, Rounding};
+use crate::plan::{Decisions, FrameMap, Rung, VideoPlan};
 
 /// Pictures drawn ahead of the encoders. Two batches are alive at a time, so this bounds a column's memory; below
 /// four the threads wait for each other too often.
@@ -77,7 +76,7 @@ impl Drawing<'_> {
         let end = self.slots.end.min(self.slots.start.saturating_add(BATCH));
         let mut batch: Batch = wanted.iter().map(|_| Vec::new()).collect();
         for slot in self.slots.start..end {
-            let pts = self.map.source_pts(slot).ok_or_else(|| Error::internal("a frame past the end of the plan"))?;
+            let pts = self.map.at(slot).pts;
             if self.last.as_ref().is_none_or(|(time, _)| *time != pts) {
                 self.last = Some((pts, self.draw(pts)?));
             }
@@ -123,7 +122,7 @@ pub(super) fn pictures(
     let slots = plan.frames(segment);
     let rungs: Vec<&Rung> = wanted.iter().filter_map(|&rung| video.rungs.get(rung)).collect();
     let mut encoders = rungs.iter().map(|rung| AvcEncoder::new(&rung.encoding)).collect::<Result<Vec<_>>>()?;
-    let first = map.source_pts(slots.start).ok_or_else(|| Error::internal("a segment past the end of the plan"))?;
+    let first = map.at(slots.start).pts;
     let needed = painter.needed(wanted);
     let mut drawing = Drawing {
         run: painter.reader.start(first)?,
@@ -195,7 +194,6 @@ fn on<T: Send>(pool: Option<&rayon::ThreadPool>, work: impl FnOnce() -> T + Send
 /// Puts coded pictures on the presentation's timeline and holds them against the plan.
 fn access_units(coded: Vec<CodedPicture>, plan: &Decisions, rung: &Rung, first: u64) -> Result<Vec<AccessUnit>> {
     let encoding = &rung.encoding;
-    let ticks = |frame: i64| TIME_ZERO + plan.timebase.rescale(first as i64 + frame, MPEG, Rounding::Nearest);
     let mut units = Vec::with_capacity(coded.len());
     for (position, picture) in (0i64..).zip(coded) {
         let planned = picture.frame % i64::from(encoding.gop.max(1)) == 0;
@@ -206,15 +204,21 @@ fn access_units(coded: Vec<CodedPicture>, plan: &Decisions, rung: &Rung, first: 
         if position == 0 {
             hold_against_plan(&picture.data, encoding)?;
         }
-        // Decoding runs ahead of presentation by a constant count of frames: the last picture of a segment and
-        // the first of the next are one frame apart, whoever made them.
-        let (pts, dts) = (ticks(picture.frame), ticks(position - i64::from(encoding.reorder)));
+        let pts = plan.mpeg_time(first as i64 + picture.frame);
+        let dts = decoding_time(plan, rung, first, position);
         if dts > pts {
             return Err(Error::internal(format!("frame {} is decoded after it is shown", first as i64 + picture.frame)));
         }
         units.push(AccessUnit { pts, dts, key: picture.key, data: without_note(picture.data) });
     }
     Ok(units)
+}
+
+/// When the picture at `position` (in decoding order) of the segment that begins with frame `first` is decoded.
+/// Decoding runs ahead of presentation by a constant count of frames: the last picture of a segment and the first
+/// of the next are one frame apart, whoever made them.
+pub(super) fn decoding_time(plan: &Decisions, rung: &Rung, first: u64, position: i64) -> i64 {
+    plan.mpeg_time(first as i64 + position - i64::from(rung.encoding.reorder))
 }
 
 fn without_note(data: Bytes) -> Bytes {
