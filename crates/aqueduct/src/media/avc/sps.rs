@@ -375,3 +375,87 @@ fn read_restriction(reader: &mut BitReader<'_>) -> Result<(u8, u8)> {
     let buffering = reader.at_most(16, "max_dec_frame_buffering")? as u8;
     Ok((frames, buffering))
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::error::ErrorKind;
+
+    // Parameter sets that x264 wrote; the expectations are what the encoder was told.
+    const HD: &str = "67640028acd940780227e5c05a808080a000007d20001d4c0c480005b8d8000225514d8600f1831960";
+    const INTERLACED: &str = "6764001eacd940b424dff80200016b64000003000400000300c87c50a658";
+    const BASELINE: &str = "6742c00cd901419f9f011000003e90000bb800f142a480";
+    const TEN_BIT: &str = "67f4001f90d9b281485fc7cf80880000030008000003032078c18cb0";
+
+    fn bytes(hex: &str) -> Vec<u8> {
+        (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap()).collect()
+    }
+
+    fn parse(hex: &str) -> Sps {
+        Sps::parse(&bytes(hex)).unwrap()
+    }
+
+    #[test]
+    fn reads_size_colour_rate_and_buffer() {
+        let sps = parse(HD);
+        assert_eq!(sps.codec_string(), "avc1.640028");
+        assert_eq!((sps.coded_width, sps.coded_height, sps.width, sps.height), (1920, 1088, 1920, 1080));
+        assert_eq!(sps.colour, Colour::BT709);
+        assert_eq!(sps.sample_aspect_ratio, Some((1, 1)));
+        assert_eq!(sps.timing.unwrap().frame_duration(), Timebase::new(1001, 30_000));
+        assert!(sps.frame_mbs_only && !sps.timing.unwrap().fixed_frame_rate);
+        let hrd = sps.hrd.unwrap();
+        assert_eq!((hrd.bit_rate, hrd.buffer, hrd.constant_bit_rate), (6_000_000, 9_000_000, false));
+        assert_eq!((sps.max_num_reorder_frames, sps.max_dec_frame_buffering), (Some(2), Some(4)));
+        assert_eq!((sps.chroma_format, sps.luma_bits, sps.chroma_bits), (1, 8, 8));
+    }
+
+    #[test]
+    fn reads_fields_and_aspect() {
+        let sps = parse(INTERLACED);
+        assert!(!sps.frame_mbs_only);
+        assert_eq!((sps.width, sps.height, sps.sample_aspect_ratio), (720, 576, Some((64, 45))));
+        assert_eq!(sps.timing.unwrap().frame_duration(), Timebase::new(1, 25));
+        assert!(sps.hrd.is_none());
+    }
+
+    #[test]
+    fn reads_other_profiles() {
+        let sps = parse(BASELINE);
+        assert_eq!((sps.codec_string().as_str(), sps.width, sps.height), ("avc1.42C00C", 320, 180));
+        assert_eq!((sps.pic_order_cnt_type, sps.reorder_frames()), (2, 0));
+        assert_eq!(sps.timing.unwrap().frame_duration(), Timebase::new(1001, 24_000));
+        let sps = parse(TEN_BIT);
+        assert_eq!((sps.chroma_format, sps.luma_bits, sps.width, sps.height), (3, 10, 642, 362));
+        assert_eq!(sps.timing.unwrap().frame_duration(), Timebase::new(1, 50));
+    }
+
+    #[test]
+    fn says_where_it_ends_too_early() {
+        let whole = bytes(HD);
+        for end in 0..whole.len() - 1 {
+            let error = Sps::parse(&whole[..end]).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Corrupt);
+            assert!(error.place().offset.is_some_and(|offset| offset <= end as u64), "{error}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_answered(change in prop::collection::vec((1usize..40, any::<u8>()), 1..6)) {
+            for hex in [HD, INTERLACED, BASELINE, TEN_BIT] {
+                let mut nal = bytes(hex);
+                for (at, byte) in &change {
+                    let at = at % nal.len();
+                    nal[at] = *byte;
+                }
+                if let Ok(sps) = Sps::parse(&nal) {
+                    prop_assert!(sps.width >= 1 && sps.width <= sps.coded_width && sps.height <= sps.coded_height);
+                    let _ = (sps.codec_string(), sps.reorder_frames(), sps.timing.and_then(|timing| timing.frame_duration()));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,320 @@
+//! Taking a transport stream apart: packets, tables, PES packets, access units, and what breaks the rules.
+//!
+//! The bytes are untrusted. Reading takes time and memory in proportion to their number, follows no length field
+//! beyond them, and goes on after a fault: each becomes a [`Finding`] with its offset.
+
+mod clock;
+mod packets;
+mod streams;
+mod tables;
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use bytes::Bytes;
+
+use super::StreamType;
+use super::packet::{PACKET, PID_NULL, PID_PAT, SYNC};
+use crate::error::{Error, Result};
+use crate::media::aac::AudioSpecificConfig;
+use crate::media::avc::Sps;
+use clock::Clock;
+use packets::{Counter, Packet, Packets};
+use streams::Assembly;
+use tables::{Program, Sections};
+
+/// Findings beyond this number are only counted.
+const MAX_FINDINGS: usize = 1_000;
+
+/// A transport stream taken apart.
+#[derive(Debug, Clone, PartialEq, Default)]
+#[non_exhaustive]
+pub struct Reading {
+    /// Packets, null packets and broken ones included.
+    pub packets: u64,
+    /// Where the packets that complete a valid PAT start, in bytes.
+    pub pat: Vec<u64>,
+    /// Where the packets that complete a valid PMT start, in bytes.
+    pub pmt: Vec<u64>,
+    /// The elementary streams in the order of the first PMT.
+    pub streams: Vec<Elementary>,
+    /// The clock's marks on the PCR PID.
+    pub pcrs: Vec<Pcr>,
+    /// What breaks the rules, by offset.
+    pub findings: Vec<Finding>,
+    /// Findings that were too many to be kept.
+    pub more_findings: u64,
+}
+
+/// One elementary stream of a [`Reading`].
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Elementary {
+    /// Its packet identifier.
+    pub pid: u16,
+    /// What the PMT says that it holds.
+    pub kind: StreamType,
+    /// Packets with payload, duplicates not counted.
+    pub packets: u64,
+    /// Its access units in order; of codecs that are not taken apart, its PES packets.
+    pub units: Vec<ReadUnit>,
+    /// AAC: the config that the first ADTS header says.
+    pub aac: Option<AudioSpecificConfig>,
+    /// H.264: the first sequence parameter set that could be read.
+    pub sps: Option<Sps>,
+}
+
+/// One access unit as it was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ReadUnit {
+    /// Where the packet that starts its PES packet stands, in bytes.
+    pub offset: u64,
+    /// Presentation time: 33 bits of 90 kHz.
+    pub pts: Option<u64>,
+    /// Decoding time: 33 bits of 90 kHz.
+    pub dts: Option<u64>,
+    /// Whether its times stand in a PES header; else they are counted from the unit before.
+    pub stamped: bool,
+    /// Whether it can be decoded alone: an IDR picture, or audio.
+    pub key: bool,
+    /// Whether the packet that starts it carries `random_access_indicator`.
+    pub random_access: bool,
+    /// H.264: a byte stream with its access unit delimiter. AAC: a raw data block without ADTS header.
+    pub data: Bytes,
+}
+
+/// One mark of the program clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Pcr {
+    /// Where its packet stands, in bytes.
+    pub offset: u64,
+    /// 27 MHz, modulo 2^33 * 300.
+    pub ticks: u64,
+}
+
+/// What breaks a rule, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Finding {
+    /// Byte offset of the packet concerned.
+    pub offset: u64,
+    /// The packet identifier concerned.
+    pub pid: Option<u16>,
+    /// Which rule.
+    pub kind: Kind,
+    /// What is wrong, in a sentence.
+    pub message: String,
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} (byte {}", self.message, self.offset)?;
+        match self.pid {
+            Some(pid) => write!(f, ", PID {pid:#x})"),
+            None => f.write_str(")"),
+        }
+    }
+}
+
+/// The rule that a [`Finding`] breaks. Sections are those of ISO/IEC 13818-1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Kind {
+    /// Packets of 188 bytes that start with 0x47 (§2.4.3.2).
+    Sync,
+    /// Header and adaptation field are well formed, nothing is scrambled or marked as damaged (§2.4.3.3).
+    Packet,
+    /// The continuity counter counts (§2.4.3.3).
+    Continuity,
+    /// Tables are well formed and their CRC is right (§2.4.4).
+    Table,
+    /// A PAT, then a PMT, before all else (RFC 8216bis §3.1.1).
+    TablesFirst,
+    /// One program whose streams stay the same (RFC 8216bis §3.1.1, §4.4.4.3).
+    Program,
+    /// The clock is there, runs forward and has a mark every 100 ms (§2.7.2).
+    Clock,
+    /// A unit is decoded at most a second after its bytes came, and not before (§2.4.2).
+    ClockLead,
+    /// PES packets are well formed and whole (§2.4.3.6).
+    Pes,
+    /// Times are there, decoding times rise, nothing is presented before it is decoded (§2.4.3.7).
+    Times,
+    /// A PES packet holds one picture, or whole audio frames, from its first byte on.
+    Alignment,
+    /// Exactly one access unit delimiter, first in the access unit (§2.14.1).
+    Delimiter,
+    /// An IDR picture has its parameter sets before it.
+    ParameterSets,
+    /// `random_access_indicator` marks each IDR picture and nothing else (§2.4.3.5).
+    RandomAccess,
+    /// Every stream of the PMT has units.
+    Empty,
+}
+
+/// Reads a whole stream or segment. Fails only with what is no transport stream at all; everything else that is
+/// wrong is among the findings.
+pub fn read(stream: &[u8]) -> Result<Reading> {
+    let in_sync =
+        |from: usize| stream.get(from) == Some(&SYNC) && stream.get(from + PACKET).is_none_or(|b| *b == SYNC);
+    if stream.len() < PACKET || !(0..PACKET.min(stream.len() - PACKET + 1)).any(in_sync) {
+        let message =
+            "this is no MPEG transport stream: no packet of 188 bytes starts with 0x47; name a .ts file";
+        return Err(Error::corrupt(message).at_offset(0));
+    }
+    let mut reader = Reader::default();
+    for packet in Packets::new(stream) {
+        reader.packet(packet);
+    }
+    Ok(reader.finish(stream.len() as u64))
+}
+
+/// Where findings go.
+#[derive(Debug, Default)]
+struct Findings {
+    kept: Vec<Finding>,
+    more: u64,
+}
+
+impl Findings {
+    fn add(&mut self, kind: Kind, offset: u64, pid: impl Into<Option<u16>>, message: impl Into<String>) {
+        if self.kept.len() < MAX_FINDINGS {
+            self.kept.push(Finding { offset, pid: pid.into(), kind, message: message.into() });
+        } else {
+            self.more += 1;
+        }
+    }
+}
+
+#[derive(Default)]
+struct Reader {
+    reading: Reading,
+    findings: Findings,
+    counters: BTreeMap<u16, Counter>,
+    pat: Sections,
+    pmt: Sections,
+    pmt_pid: Option<u16>,
+    program: Option<Program>,
+    streams: Vec<Assembly>,
+    clock: Clock,
+}
+
+impl Reader {
+    fn packet(&mut self, packet: std::result::Result<Packet<'_>, Finding>) {
+        let packet = match packet {
+            Ok(packet) => packet,
+            Err(finding) => {
+                self.findings.add(finding.kind, finding.offset, finding.pid, finding.message);
+                return;
+            }
+        };
+        self.reading.packets += 1;
+        if packet.pid == PID_NULL {
+            return;
+        }
+        if packet.damaged || packet.scrambled {
+            let message =
+                if packet.damaged { "the packet is marked as damaged" } else { "the packet is scrambled" };
+            self.findings.add(Kind::Packet, packet.offset, packet.pid, message);
+            return;
+        }
+        let counter = self.counters.entry(packet.pid).or_default();
+        let fresh = counter.check(&packet, &mut self.findings);
+        if self.program.as_ref().is_some_and(|program| program.pcr_pid == packet.pid) {
+            self.clock.packet(&packet, &mut self.findings);
+        }
+        let Some(payload) = packet.payload.filter(|_| fresh) else { return };
+        if packet.pid == PID_PAT {
+            self.program_association(&packet, payload);
+        } else if self.pmt_pid == Some(packet.pid) {
+            self.program_map(&packet, payload);
+        } else if let Some(stream) = self.streams.iter_mut().find(|stream| stream.pid() == packet.pid) {
+            stream.packet(&packet, payload, &self.clock, &mut self.findings);
+        } else if self.program.is_none() && self.reading.packets <= 2 {
+            self.findings.add(
+                Kind::TablesFirst,
+                packet.offset,
+                packet.pid,
+                "a PAT and a PMT must come first",
+            );
+        }
+    }
+
+    fn program_association(&mut self, packet: &Packet<'_>, payload: &[u8]) {
+        for section in self.pat.push(packet, payload, &mut self.findings) {
+            match tables::program_association(&section) {
+                Ok(programs) => {
+                    self.reading.pat.push(packet.offset);
+                    if programs.len() != 1 {
+                        let message = format!("the PAT lists {} programs instead of one", programs.len());
+                        self.findings.add(Kind::Program, packet.offset, packet.pid, message);
+                    }
+                    let first = programs.first().copied();
+                    if self.pmt_pid.is_some() && self.pmt_pid != first {
+                        let message = "the PAT names another PMT than before";
+                        self.findings.add(Kind::Program, packet.offset, packet.pid, message);
+                    }
+                    self.pmt_pid = self.pmt_pid.or(first);
+                }
+                Err(error) => self.findings.add(Kind::Table, packet.offset, packet.pid, error.message()),
+            }
+        }
+    }
+
+    fn program_map(&mut self, packet: &Packet<'_>, payload: &[u8]) {
+        for section in self.pmt.push(packet, payload, &mut self.findings) {
+            match tables::program_map(&section) {
+                Ok(program) => {
+                    self.reading.pmt.push(packet.offset);
+                    match &self.program {
+                        Some(known) if *known != program => {
+                            let message = "the streams of the PMT are not those of the first PMT";
+                            self.findings.add(Kind::Program, packet.offset, packet.pid, message);
+                        }
+                        Some(_) => {}
+                        None => {
+                            self.streams = program
+                                .streams
+                                .iter()
+                                .map(|(kind, pid)| Assembly::new(*kind, *pid))
+                                .collect();
+                            self.program = Some(program);
+                        }
+                    }
+                }
+                Err(error) => self.findings.add(Kind::Table, packet.offset, packet.pid, error.message()),
+            }
+        }
+    }
+
+    fn finish(mut self, length: u64) -> Reading {
+        if self.program.is_none() {
+            let missing = if self.pmt_pid.is_some() { "PMT" } else { "PAT" };
+            self.findings.add(Kind::TablesFirst, 0, None, format!("there is no valid {missing}"));
+        }
+        for mut stream in self.streams {
+            stream.close(length, &mut self.findings);
+            let stream = stream.into_elementary();
+            if stream.units.is_empty() {
+                let message = "a stream of the PMT has no access unit";
+                self.findings.add(Kind::Empty, length, stream.pid, message);
+            }
+            self.reading.streams.push(stream);
+        }
+        if self.program.is_some() && self.clock.marks.is_empty() {
+            self.findings.add(
+                Kind::Clock,
+                length,
+                None,
+                "there is no clock (PCR) on the PID that the PMT names",
+            );
+        }
+        self.reading.pcrs = self.clock.marks;
+        self.findings.kept.sort_by_key(|finding| finding.offset);
+        self.reading.findings = self.findings.kept;
+        self.reading.more_findings = self.findings.more;
+        self.reading
+    }
+}

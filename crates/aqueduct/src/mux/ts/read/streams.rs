@@ -1,0 +1,279 @@
+//! PES packets put together, and access units out of them.
+
+use bytes::Bytes;
+
+use super::super::packet::WRAP;
+use super::super::pes::{self, PesFacts};
+use super::super::psi::StreamType;
+use super::clock::Clock;
+use super::packets::Packet;
+use super::{Elementary, Findings, Kind, ReadUnit};
+use crate::media::aac::AdtsHeader;
+use crate::media::avc::{NalType, Sps, facts, nal_units};
+
+/// One elementary stream while it is read.
+pub(super) struct Assembly {
+    out: Elementary,
+    open: Option<Open>,
+    last_dts: Option<u64>,
+    /// The bytes of an audio frame that the PES packet before began, and when they are presented.
+    carried: (Vec<u8>, Option<u64>),
+}
+
+/// A PES packet that has begun.
+struct Open {
+    offset: u64,
+    random_access: bool,
+    bytes: Vec<u8>,
+    facts: Option<PesFacts>,
+    /// Whether everything that it announced is there.
+    complete: bool,
+}
+
+impl Assembly {
+    pub(super) fn new(kind: StreamType, pid: u16) -> Self {
+        let out = Elementary { pid, kind, packets: 0, units: Vec::new(), aac: None, sps: None };
+        Self { out, open: None, last_dts: None, carried: (Vec::new(), None) }
+    }
+
+    pub(super) fn pid(&self) -> u16 {
+        self.out.pid
+    }
+
+    pub(super) fn into_elementary(self) -> Elementary {
+        self.out
+    }
+
+    /// Takes the payload of one packet.
+    pub(super) fn packet(
+        &mut self,
+        packet: &Packet<'_>,
+        payload: &[u8],
+        clock: &Clock,
+        findings: &mut Findings,
+    ) {
+        self.out.packets += 1;
+        if packet.start {
+            self.finish(findings);
+            let (offset, random_access) = (packet.offset, packet.random_access);
+            self.open = Some(Open { offset, random_access, bytes: Vec::new(), facts: None, complete: false });
+        } else if packet.random_access {
+            let message = "random_access_indicator stands on a packet that starts no unit";
+            findings.add(Kind::RandomAccess, packet.offset, packet.pid, message);
+        }
+        let Some(open) = &mut self.open else {
+            let message = "the stream begins in the middle of a PES packet";
+            findings.add(Kind::Pes, packet.offset, packet.pid, message);
+            return;
+        };
+        if open.complete {
+            let message = "bytes follow the end of a PES packet";
+            findings.add(Kind::Pes, packet.offset, packet.pid, message);
+            return;
+        }
+        open.bytes.extend_from_slice(payload);
+        // The header is complete when its own length says so; it is parsed once.
+        let header_end = open.bytes.get(8).map(|length| 9 + usize::from(*length));
+        if open.facts.is_none() && header_end.is_some_and(|end| open.bytes.len() >= end) {
+            open.facts = open.parse(packet.pid, findings);
+            if let Some(dts) = open.facts.and_then(|facts| facts.dts) {
+                clock.check_lead(dts, open.offset, packet.pid, findings);
+            }
+            if open.facts.is_none() {
+                open.complete = true;
+            }
+        }
+        if let Some(facts) = open.facts
+            && let Some(announced) = facts.announced
+        {
+            let got = open.bytes.len() - facts.length;
+            open.complete = got >= announced;
+            if got > announced {
+                let message = format!("a PES packet has {} bytes more than it announced", got - announced);
+                findings.add(Kind::Pes, packet.offset, packet.pid, message);
+                open.bytes.truncate(facts.length + announced);
+            }
+        }
+    }
+
+    /// Closes the PES packet that is open.
+    fn finish(&mut self, findings: &mut Findings) {
+        let Some(open) = self.open.take() else { return };
+        let pid = self.out.pid;
+        let Some(facts) = open.facts else {
+            if !open.complete {
+                findings.add(Kind::Pes, open.offset, pid, "a PES packet ends inside its header");
+            }
+            return;
+        };
+        if facts.announced.is_some() && !open.complete {
+            findings.add(Kind::Pes, open.offset, pid, "a PES packet ends before all announced bytes came");
+        }
+        if facts.pts.is_none() {
+            findings.add(Kind::Times, open.offset, pid, "a PES packet has no presentation time");
+        }
+        self.check_times(&open, &facts, findings);
+        let payload = Bytes::from(open.bytes).slice(facts.length..);
+        let unit = ReadUnit {
+            offset: open.offset,
+            pts: facts.pts,
+            dts: facts.dts,
+            stamped: facts.pts.is_some(),
+            key: true,
+            random_access: open.random_access,
+            data: payload,
+        };
+        match self.out.kind {
+            StreamType::H264 => self.picture(unit, facts.aligned, findings),
+            StreamType::AacAdts => self.frames(unit, findings),
+            _ => self.out.units.push(unit),
+        }
+    }
+
+    fn check_times(&mut self, open: &Open, facts: &PesFacts, findings: &mut Findings) {
+        let (Some(pts), Some(dts)) = (facts.pts, facts.dts) else { return };
+        if forward(dts, pts) > WRAP as u64 / 2 {
+            findings.add(Kind::Times, open.offset, self.out.pid, "a unit is presented before it is decoded");
+        }
+        if self.last_dts.is_some_and(|last| !(1..WRAP as u64 / 2).contains(&forward(last, dts))) {
+            findings.add(Kind::Times, open.offset, self.out.pid, "decoding times do not rise");
+        }
+        self.last_dts = Some(dts);
+    }
+
+    fn picture(&mut self, mut unit: ReadUnit, aligned: bool, findings: &mut Findings) {
+        let pid = self.out.pid;
+        let mut add = |kind, message: &str| findings.add(kind, unit.offset, pid, message);
+        let facts = facts(&unit.data);
+        let first = nal_units(&unit.data).next();
+        if !aligned || first.is_none_or(|nal| nal.start != 0) {
+            add(Kind::Alignment, "a video PES packet does not start with an access unit, or does not say so");
+        }
+        if first.is_none_or(|nal| nal.kind() != NalType::AccessUnitDelimiter) {
+            add(Kind::Delimiter, "an access unit does not start with its delimiter");
+        } else if facts.delimiters != 1 {
+            add(Kind::Delimiter, "an access unit has more than one delimiter");
+        }
+        if !facts.picture {
+            add(Kind::Alignment, "a video PES packet holds no picture");
+        }
+        if facts.idr && (facts.sps.is_none() || facts.pps.is_none()) {
+            add(Kind::ParameterSets, "an IDR picture has no SPS and PPS before it");
+        }
+        if facts.idr != unit.random_access {
+            let message = if facts.idr {
+                "random_access_indicator is missing on an IDR picture"
+            } else {
+                "random_access_indicator stands on a picture that is no IDR picture"
+            };
+            add(Kind::RandomAccess, message);
+        }
+        if self.out.sps.is_none()
+            && let Some(nal) = facts.sps
+        {
+            match Sps::parse(nal) {
+                Ok(sps) => self.out.sps = Some(sps),
+                Err(error) => {
+                    add(Kind::ParameterSets, &format!("the SPS cannot be read: {}", error.message()))
+                }
+            }
+        }
+        unit.key = facts.idr;
+        self.out.units.push(unit);
+    }
+
+    fn frames(&mut self, pes: ReadUnit, findings: &mut Findings) {
+        let pid = self.out.pid;
+        if pes.random_access {
+            let message = "random_access_indicator stands on audio";
+            findings.add(Kind::RandomAccess, pes.offset, pid, message);
+        }
+        let (mut bytes, carried_time) = std::mem::take(&mut self.carried);
+        let carried = bytes.len();
+        let data = if carried == 0 {
+            pes.data.clone()
+        } else {
+            findings.add(Kind::Alignment, pes.offset, pid, "an audio frame is split over two PES packets");
+            bytes.extend_from_slice(&pes.data);
+            bytes.into()
+        };
+        let (mut at, mut time, mut stamped) =
+            (0, if carried > 0 { carried_time } else { pes.pts }, carried == 0);
+        let mut since = Since::default();
+        while at < data.len() {
+            // §2.4.3.7: the PTS is that of the first frame that begins in the packet.
+            if carried > 0 && at >= carried && !stamped {
+                (time, stamped, since) = (pes.pts, true, Since::default());
+            }
+            let header = match AdtsHeader::parse(&data[at..]) {
+                Ok(header) => header,
+                Err(_) if data.len() - at < AdtsHeader::LONG && data[at] == 0xff => break,
+                Err(error) => {
+                    findings.add(Kind::Alignment, pes.offset, pid, error.message());
+                    return;
+                }
+            };
+            let Some(frame) = data.get(at + header.header_length..at + header.frame_length) else { break };
+            let config = *self.out.aac.get_or_insert(header.config);
+            if config != header.config {
+                findings.add(Kind::Program, pes.offset, pid, "the audio's config changes inside the stream");
+            }
+            let pts = time.map(|time| (time + since.ticks()) % WRAP as u64);
+            self.out.units.push(ReadUnit {
+                pts,
+                dts: pts,
+                stamped: stamped && since.samples == 0 && pes.pts.is_some(),
+                random_access: false,
+                data: data.slice_ref(frame),
+                ..pes
+            });
+            since.add(&header);
+            at += header.frame_length;
+        }
+        let left = data.slice(at.min(data.len())..);
+        if !left.is_empty() {
+            self.carried = (left.to_vec(), time.map(|time| (time + since.ticks()) % WRAP as u64));
+        }
+    }
+
+    /// Reports what was begun and never ended.
+    pub(super) fn close(&mut self, length: u64, findings: &mut Findings) {
+        self.finish(findings);
+        if !self.carried.0.is_empty() {
+            findings.add(Kind::Alignment, length, self.out.pid, "the last audio frame is not complete");
+        }
+    }
+}
+
+impl Open {
+    fn parse(&self, pid: u16, findings: &mut Findings) -> Option<PesFacts> {
+        pes::parse(&self.bytes)
+            .map_err(|error| findings.add(Kind::Pes, self.offset, pid, error.message()))
+            .ok()
+    }
+}
+
+/// The length of the frames since the last time that was given.
+#[derive(Default)]
+struct Since {
+    samples: u64,
+    rate: u64,
+}
+
+impl Since {
+    fn add(&mut self, header: &AdtsHeader) {
+        self.samples += u64::from(header.config.unit_samples()) * u64::from(header.blocks);
+        self.rate = header.config.sample_rate.into();
+    }
+
+    /// In ticks of 90 kHz, rounded to nearest.
+    fn ticks(&self) -> u64 {
+        let rate = self.rate.max(1);
+        (self.samples * 90_000 + rate / 2) / rate
+    }
+}
+
+/// Ticks from `from` forward to `to`, both 33 bits.
+fn forward(from: u64, to: u64) -> u64 {
+    (to + WRAP as u64 - from) % WRAP as u64
+}
