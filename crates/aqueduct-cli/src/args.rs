@@ -1,0 +1,238 @@
+//! What was typed.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use aqueduct::media::{Crf, Preset};
+use aqueduct::plan::{BitRate, Ladder, Length};
+use clap::{ArgAction, Parser, Subcommand};
+
+const SEE_CODES: &str = "Exit codes: `aqueduct exit-codes` lists them.";
+
+/// Turns video into HLS
+///
+/// A video goes in; a ladder of H.264 renditions with AAC sound comes out as MPEG-TS segments and playlists, in a
+/// folder or in an object store. What exists already is never made again: run the same command once more to
+/// finish what was stopped.
+#[derive(Debug, Parser)]
+#[command(name = "aqueduct", version, max_term_width = 110, after_long_help = ROOT_EXAMPLES, after_help = SEE_CODES)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+const ROOT_EXAMPLES: &str = "\
+Examples:
+  aqueduct publish film.mp4 out/                 a ladder for everyone, in a folder
+  aqueduct publish film.mp4 s3://bucket/film     the same in a bucket
+  aqueduct probe film.mp4                        what the file is, and what is odd about it
+  aqueduct plan film.mp4 --ladder 720p,360p      what would be made, without making it
+
+Exit codes: `aqueduct exit-codes` lists them.";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Make an HLS presentation of a video and store it
+    #[command(after_long_help = PUBLISH_EXAMPLES, after_help = SEE_CODES)]
+    Publish(PublishArgs),
+    /// Tell what a file is: tracks, rates, key frames, oddities
+    #[command(after_long_help = PROBE_EXAMPLES, after_help = SEE_CODES)]
+    Probe(ProbeArgs),
+    /// Tell what publish would make: rungs, segments, objects, bytes
+    #[command(after_long_help = PLAN_EXAMPLES, after_help = SEE_CODES)]
+    Plan(PlanArgs),
+    /// List the exit codes and what they mean
+    #[command(after_long_help = EXIT_CODES_EXAMPLES)]
+    ExitCodes,
+}
+
+const PUBLISH_EXAMPLES: &str = "\
+Examples:
+  aqueduct publish film.mp4 out/
+  aqueduct publish film.mkv out/ --ladder 720p,360p --preset medium
+  aqueduct publish film.mp4 out/ --ladder 1080p:5M:crf21,540p:1500k --segment 4s
+  AWS_ACCESS_KEY_ID=… AWS_SECRET_ACCESS_KEY=… aqueduct publish film.mp4 s3://bucket/film --s3-region eu-central-1
+  aqueduct publish film.mp4 s3://bucket/film --s3-endpoint http://localhost:8333 --s3-allow-http
+  aqueduct publish --config job.toml --json
+
+Run the same command again to go on where it was stopped. Ctrl-C stops at once and leaves no half object; a second
+Ctrl-C does not wait for that.
+
+A job file holds the same names and the same values as the flags, and `input` and `destination`:
+  input = \"film.mp4\"
+  destination = \"s3://bucket/film\"
+  ladder = \"720p:2500k,360p\"
+  segment = \"6s\"
+
+With --json every line on stdout is one event; the last one is `finished` (the report) or `error`.
+
+Exit codes: `aqueduct exit-codes` lists them.";
+
+const PROBE_EXAMPLES: &str = "\
+Examples:
+  aqueduct probe film.mp4
+  aqueduct probe film.mp4 --json | jq '.tracks[] | {codec, frame_rate}'
+
+Exit codes: `aqueduct exit-codes` lists them.";
+
+const PLAN_EXAMPLES: &str = "\
+Examples:
+  aqueduct plan film.mp4
+  aqueduct plan film.mp4 --ladder 720p:2500k,360p --segment 4s
+  aqueduct plan film.mp4 --json | jq .plan > plan.json
+
+Exit codes: `aqueduct exit-codes` lists them.";
+
+const EXIT_CODES_EXAMPLES: &str = "\
+Examples:
+  aqueduct exit-codes";
+
+/// How to tell what happens.
+#[derive(Debug, clap::Args)]
+pub(crate) struct OutputArgs {
+    /// Write JSON to stdout, one value per line, instead of tables and a progress bar
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Say nothing but errors and results
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+    /// Log to stderr what is being done; -vv for more, -vvv for everything
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub(crate) verbose: u8,
+}
+
+/// What to publish, and where to.
+#[derive(Debug, clap::Args)]
+pub(crate) struct PublishArgs {
+    /// The video: any file that FFmpeg can read
+    pub(crate) input: Option<PathBuf>,
+    /// Where to: a folder, file:///folder or s3://bucket/prefix
+    #[arg(value_name = "DEST")]
+    pub(crate) destination: Option<String>,
+    #[command(flatten)]
+    pub(crate) settings: SettingsArgs,
+    /// Threads to encode with [default: one for each core]
+    ///
+    /// Changes how long it takes and how much memory, never a byte of the result.
+    #[arg(long, value_name = "N")]
+    pub(crate) jobs: Option<NonZeroUsize>,
+    /// Delete another presentation at DEST first
+    ///
+    /// Without it, DEST must be empty or hold the same presentation, finished or not.
+    #[arg(long)]
+    pub(crate) overwrite: bool,
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+}
+
+/// Which file to look at.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ProbeArgs {
+    /// The file
+    pub(crate) input: PathBuf,
+}
+
+/// What to plan for.
+#[derive(Debug, clap::Args)]
+pub(crate) struct PlanArgs {
+    /// The video: any file that FFmpeg can read
+    pub(crate) input: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) settings: SettingsArgs,
+}
+
+/// What decides the presentation; each wins over the job file.
+#[derive(Debug, Default, clap::Args)]
+#[command(next_help_heading = "Presentation")]
+pub(crate) struct SettingsArgs {
+    /// Renditions: `auto`, or a list such as 720p,360p or 720p:2500k:crf21,360p [default: auto]
+    ///
+    /// `auto` makes 1080p, 720p, 540p, 360p and 270p as far as the source reaches, never larger than it. A rung is
+    /// its short side, then, if wanted, the cap of its bit rate and its CRF.
+    #[arg(long, value_name = "RUNGS")]
+    pub(crate) ladder: Option<Ladder>,
+    /// x264's trade of speed for size: ultrafast … veryslow [default: veryfast]
+    #[arg(long)]
+    pub(crate) preset: Option<Preset>,
+    /// Quality of rungs that name none themselves, 1 to 51, lower is better [default: 23]
+    #[arg(long)]
+    pub(crate) crf: Option<Crf>,
+    /// Target length of a segment, such as 6s, 2.5s or 2500ms [default: 6s]
+    #[arg(long, value_name = "LENGTH")]
+    pub(crate) segment: Option<Length>,
+    /// Target distance of key frames [default: 2s]
+    #[arg(long, value_name = "LENGTH")]
+    pub(crate) gop: Option<Length>,
+    /// AAC bit rate over both channels, such as 96k [default: 128k]
+    #[arg(long, value_name = "RATE")]
+    pub(crate) audio_bitrate: Option<BitRate>,
+    /// Read a job file: TOML, or JSON where its name ends in .json
+    ///
+    /// It holds the same names and values as the flags; a flag wins. Paths in it count from the current folder.
+    #[arg(long, value_name = "FILE", help_heading = "Options")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+/// How to reach an S3-compatible store. Credentials come from the usual AWS_* variables only.
+#[derive(Debug, Default, clap::Args)]
+#[command(next_help_heading = "S3")]
+pub(crate) struct StoreArgs {
+    /// An S3-compatible server instead of Amazon's, such as http://localhost:8333 [env: AWS_ENDPOINT_URL]
+    #[arg(long, value_name = "URL")]
+    pub(crate) s3_endpoint: Option<String>,
+    /// The bucket's region [env: AWS_REGION] [default: us-east-1]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) s3_region: Option<String>,
+    /// Allow an endpoint without TLS: whoever is on the way can read and change what is stored
+    #[arg(long)]
+    pub(crate) s3_allow_http: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn clap_finds_no_fault() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_has_examples() {
+        for command in Args::command().get_subcommands_mut() {
+            let name = command.get_name().to_owned();
+            let help = command.render_long_help().to_string();
+            assert!(help.contains("Examples:\n"), "{name}");
+            assert!(help.contains(&format!("aqueduct {name}")), "{name}");
+        }
+    }
+
+    /// The defaults stand in the help as text, because a flag that was not typed must not win over a job file.
+    #[test]
+    fn defaults_in_the_help_are_the_defaults() {
+        let help = Args::command().find_subcommand_mut("publish").unwrap().render_help().to_string();
+        let settings = aqueduct::Settings::default();
+        for (flag, default) in [
+            ("--ladder", settings.ladder.to_string()),
+            ("--preset", settings.preset.to_string()),
+            ("--crf", settings.crf.to_string()),
+            ("--segment", settings.segment.to_string()),
+            ("--gop", settings.gop.to_string()),
+            ("--audio-bitrate", settings.audio_bitrate.to_string()),
+        ] {
+            let at = help.find(&format!("{flag} ")).unwrap();
+            let text: String = help[at..]
+                .split("\n      --")
+                .next()
+                .unwrap()
+                .split_whitespace()
+                .collect::<Vec<_>>()
+                .join(" ");
+            assert!(text.contains(&format!("[default: {default}]")), "{flag}: {text}");
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! The `aqueduct` command: turns video into HLS.
+//!
+//! What was typed ([`args`]) becomes what will be done ([`job`]); only that touches the world ([`publish`],
+//! [`probe`], [`plan`]). What people and machines read comes from [`output`], how it ends from [`exit`].
+
+#![forbid(unsafe_code)]
+
+mod args;
+mod config;
+mod exit;
+mod input;
+mod job;
+mod log;
+mod output;
+mod plan;
+mod probe;
+mod publish;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::Parser;
+use clap::error::ErrorKind;
+
+use args::{Args, Command};
+use exit::{Exit, Failure};
+use output::Console;
+
+fn main() -> ExitCode {
+    let typed: Vec<OsString> = std::env::args_os().collect();
+    let args = match Args::try_parse_from(&typed) {
+        Ok(args) => args,
+        Err(error) => return misused(&error, &typed),
+    };
+    let console = Console::new(args.output.json, args.output.quiet);
+    log::install(args.output.verbose, &console);
+    match run(args, &console) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            console.failure(&failure);
+            failure.exit.into()
+        }
+    }
+}
+
+fn run(args: Args, console: &Console) -> Result<(), Failure> {
+    match args.command {
+        Command::Publish(publish) => publish::run(&job::publish(publish)?, console),
+        Command::Probe(probe) => probe::run(&job::probe(probe), console),
+        Command::Plan(plan) => plan::run(&job::plan(plan)?, console),
+        Command::ExitCodes => console.text(&exit::table()),
+    }
+}
+
+/// Help and version are what was asked for; everything else is a usage error, 64 in every command.
+fn misused(error: &clap::Error, typed: &[OsString]) -> ExitCode {
+    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+        // A closed pipe (`| head`) is no reason to complain about help.
+        let _ = error.print();
+        return ExitCode::SUCCESS;
+    }
+    let _ = error.print();
+    if typed.iter().any(|word| word == "--json") {
+        let message = error.to_string();
+        let line = message.lines().next().unwrap_or_default();
+        let failure = Failure::usage(line.strip_prefix("error: ").unwrap_or(line));
+        Console::new(true, true).failure_event(&failure);
+    }
+    Exit::Usage.into()
+}

@@ -1,0 +1,124 @@
+//! What people and machines read: results on stdout, everything else on stderr.
+
+mod human;
+mod json;
+mod progress;
+mod table;
+
+use std::io::{self, IsTerminal, Write};
+
+use indicatif::MultiProgress;
+use serde::Serialize;
+
+pub(crate) use human::{bit_rate, bytes, count, duration, rate, seconds};
+pub(crate) use progress::Progress;
+pub(crate) use table::{Align, Table};
+
+use crate::exit::Failure;
+
+/// Where output goes, and in which form. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Console {
+    json: bool,
+    quiet: bool,
+    bars: MultiProgress,
+}
+
+impl Console {
+    pub(crate) fn new(json: bool, quiet: bool) -> Self {
+        Self { json, quiet, bars: MultiProgress::new() }
+    }
+
+    pub(crate) fn is_json(&self) -> bool {
+        self.json
+    }
+
+    /// Whether a person reads stderr.
+    pub(crate) fn is_terminal(&self) -> bool {
+        io::stderr().is_terminal()
+    }
+
+    /// Whether progress is drawn: on a terminal, for people, unless they want quiet.
+    pub(crate) fn draws(&self) -> bool {
+        self.is_terminal() && !self.json && !self.quiet
+    }
+
+    /// A result for people.
+    pub(crate) fn text(&self, text: &str) -> Result<(), Failure> {
+        self.stdout(text.as_bytes())
+    }
+
+    /// A result or event for machines: one value, one line.
+    pub(crate) fn value(&self, value: &impl Serialize) -> Result<(), Failure> {
+        self.stdout(&json::line(value)?)
+    }
+
+    /// Something that a careful person wants to know.
+    pub(crate) fn warning(&self, warning: &Warning<'_>) -> Result<(), Failure> {
+        if self.json {
+            self.value(&json::Tagged { event: "warning", fields: warning })
+        } else {
+            self.note("warning", warning.message);
+            Ok(())
+        }
+    }
+
+    /// A remark on stderr, unless quiet is wanted.
+    pub(crate) fn note(&self, label: &str, text: &str) {
+        if !self.quiet && !self.json {
+            self.stderr(&format!("{label}: {text}\n"));
+        }
+    }
+
+    /// The last words: one line on stderr, a hint where there is one, and an event for machines.
+    pub(crate) fn failure(&self, failure: &Failure) {
+        let mut line = format!("error: {}", failure.message);
+        for cause in &failure.causes {
+            line.push_str(": ");
+            line.push_str(cause);
+        }
+        // Names and causes come from outside; they must not break the line.
+        let mut text = line.lines().map(str::trim).collect::<Vec<_>>().join(" ");
+        text.push('\n');
+        if let Some(hint) = &failure.hint {
+            text.push_str(&format!("hint: {hint}\n"));
+        }
+        self.stderr(&text);
+        if self.json {
+            self.failure_event(failure);
+        }
+    }
+
+    /// The failure as the last event.
+    pub(crate) fn failure_event(&self, failure: &Failure) {
+        // Whoever closed stdout does not want to hear it, and there is nothing left to fail.
+        let _ = self.value(&json::Tagged { event: "error", fields: failure });
+    }
+
+    pub(crate) fn stderr(&self, text: &str) {
+        // A closed stderr is no reason to stop working.
+        self.bars.suspend(|| drop(io::stderr().lock().write_all(text.as_bytes())));
+    }
+
+    fn stdout(&self, text: &[u8]) -> Result<(), Failure> {
+        let written = self.bars.suspend(|| {
+            let mut stdout = io::stdout().lock();
+            stdout.write_all(text).and_then(|()| stdout.flush())
+        });
+        match written {
+            // `| head` has read what it wanted.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            Err(error) => Err(Failure::from(error)),
+            Ok(()) => Ok(()),
+        }
+    }
+}
+
+/// Something unusual that was found.
+#[derive(Debug, Serialize)]
+pub(crate) struct Warning<'a> {
+    /// A stable name for machines.
+    pub(crate) name: &'a str,
+    pub(crate) track: Option<u32>,
+    pub(crate) message: &'a str,
+}
