@@ -64,8 +64,12 @@ impl Timebase {
         let value = match rounding {
             Rounding::Floor => numerator.div_euclid(denominator),
             Rounding::Ceil => -(-numerator).div_euclid(denominator),
-            // Halves go up, so that a shift by whole ticks never changes a rounding.
-            Rounding::Nearest => (2 * numerator + denominator).div_euclid(2 * denominator),
+            // Halves go up, so that a shift by whole ticks never changes a rounding. Doubling the remainder only
+            // keeps the largest times within 128 bits.
+            Rounding::Nearest => {
+                let half_up = 2 * numerator.rem_euclid(denominator) >= denominator;
+                numerator.div_euclid(denominator) + i128::from(half_up)
+            }
         };
         value.clamp(i128::from(i64::MIN), i128::from(i64::MAX)) as i64
     }
@@ -182,6 +186,17 @@ mod tests {
         assert_eq!(film.rescale(1, MPEG, Rounding::Nearest), 3754, "3753.75 rounds up");
         assert_eq!(film.rescale(2, MPEG, Rounding::Nearest), 7508, "7507.5: halves go up");
         assert_eq!(film.rescale(-1, MPEG, Rounding::Nearest), -3754);
+    }
+
+    #[test]
+    fn the_farthest_times_stay_within_range() {
+        let (long, short) = (Timebase::new(u32::MAX, 1).unwrap(), Timebase::new(1, u32::MAX).unwrap());
+        for rounding in [Rounding::Floor, Rounding::Ceil, Rounding::Nearest] {
+            assert_eq!(long.rescale(i64::MAX, short, rounding), i64::MAX);
+            assert_eq!(long.rescale(i64::MIN, short, rounding), i64::MIN);
+            assert_eq!(short.rescale(i64::MAX, long, rounding).signum(), i64::from(rounding != Rounding::Floor), "just above a half");
+        }
+        assert!(long.compare(i64::MIN, short, i64::MAX).is_lt());
     }
 
     #[test]

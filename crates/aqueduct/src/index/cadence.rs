@@ -99,7 +99,8 @@ impl Fit {
         }
         let per_tick = i128::from(timebase.num()) * i128::from(frame.den());
         let per_frame = i128::from(frame.num()) * i128::from(timebase.den());
-        let distance = |(slot, &pts): (i128, &i64)| (i128::from(pts - first) * per_tick - slot * per_frame).abs();
+        let distance =
+            |(slot, &pts): (i128, &i64)| (i128::from(pts - first) * per_tick - slot * per_frame).abs();
         // Most candidates drift away over the length; the last frame alone tells.
         let farthest = distance((times.len() as i128 - 1, &last));
         if 2 * farthest >= per_frame {

@@ -9,6 +9,7 @@ mod oddity;
 mod packets;
 mod picture;
 mod sidecar;
+pub(crate) mod sound;
 
 use serde::{Deserialize, Serialize};
 
@@ -106,9 +107,16 @@ pub struct AudioTrack {
     pub start_skip: u32,
 }
 
+impl AudioTrack {
+    /// Sound of which nothing more is known, without encoder delay.
+    pub fn new(sample_rate: u32, channels: u8, layout: impl Into<String>) -> Self {
+        Self { sample_rate, channels, layout: layout.into(), start_skip: 0 }
+    }
+}
+
 impl Track {
     /// A track without packets, language or profile, in ticks of 90 kHz.
-    pub(crate) fn new(id: u32, codec: Codec, kind: TrackKind) -> Self {
+    pub fn new(id: u32, codec: Codec, kind: TrackKind) -> Self {
         Self {
             id,
             codec,
@@ -124,7 +132,7 @@ impl Track {
 
 impl SourceIndex {
     /// An index without tracks.
-    pub(crate) fn new(identity: Identity, container: String) -> Self {
+    pub fn new(identity: Identity, container: String) -> Self {
         Self { identity, container, tracks: Vec::new(), scan_oddities: Vec::new() }
     }
 

@@ -112,6 +112,7 @@ impl Packets {
     }
 
     /// Gives every packet without a sample count this one: codecs of a fixed frame length.
+    #[cfg(feature = "av")]
     pub(crate) fn fill_missing_samples(&mut self, samples: u32) {
         self.samples.iter_mut().filter(|count| **count == 0).for_each(|count| *count = samples);
     }

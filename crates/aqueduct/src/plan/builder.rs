@@ -3,11 +3,11 @@
 use super::cuts::Cuts;
 use super::settings::{BitRate, Length, Limits, Settings};
 use super::{
-    AudioPlan, Container, Decisions, FORMAT_VERSION, Ladder, Origin, Plan, Rung, VideoPlan, check, cuts, encode, ladder,
-    rate,
+    AudioPlan, Container, Decisions, FORMAT_VERSION, Ladder, Origin, Plan, Rung, VideoPlan, check, cuts,
+    encode, ladder, rate,
 };
 use crate::error::{Error, ErrorKind, Result};
-use crate::index::{AudioTrack, SourceIndex, Track, TrackKind, VideoTrack};
+use crate::index::{AudioTrack, SourceIndex, Track, TrackKind, VideoTrack, sound};
 use crate::media::{AacEncoding, Crf, Engine, Preset};
 use crate::time::{Rounding, Timebase};
 
@@ -117,8 +117,14 @@ impl<'a> PlanBuilder<'a> {
         // When the sound outlasts the pictures by more than a frame, the last picture stays.
         let covered = audio.as_ref().map_or(0, |audio| {
             let sample = audio.sample_duration;
-            match sample.compare(audio.samples, grid.frame, i64::try_from(grid.frames).unwrap_or(i64::MAX - 1).saturating_add(1)) {
-                std::cmp::Ordering::Greater => sample.rescale(audio.samples, grid.frame, Rounding::Ceil).max(0).unsigned_abs(),
+            match sample.compare(
+                audio.samples,
+                grid.frame,
+                i64::try_from(grid.frames).unwrap_or(i64::MAX - 1).saturating_add(1),
+            ) {
+                std::cmp::Ordering::Greater => {
+                    sample.rescale(audio.samples, grid.frame, Rounding::Ceil).max(0).unsigned_abs()
+                }
                 _ => 0,
             }
         });
@@ -128,7 +134,8 @@ impl<'a> PlanBuilder<'a> {
         }
 
         let Cuts { at, gop } = cuts::video(frames, grid.frame, settings.segment, settings.gop)?;
-        let source_colour = encode::source_colour(video.facts.colour, display.0.min(display.1));
+        let source_colour =
+            encode::source_colour(video.facts.colour, video.facts.is_rgb(), display.0.min(display.1));
         let colour = encode::output_colour(source_colour, display.0.min(display.1));
         let steps = settings.ladder.steps(display, rate::is_fast(grid.frame)).map_err(in_video)?;
         let tree = ladder::scaling_tree(&steps);
@@ -182,7 +189,9 @@ impl<'a> PlanBuilder<'a> {
         };
         // What was built here goes through the same gate as what was read from a file.
         check::plan(decisions).map_err(|error| match error.kind() {
-            ErrorKind::Corrupt => Error::internal("the builder made a plan that breaks a law").with_cause(error),
+            ErrorKind::Corrupt => {
+                Error::internal("the builder made a plan that breaks a law").with_cause(error)
+            }
             _ => error,
         })
     }
@@ -203,7 +212,8 @@ impl Pictures<'_> {
         }
         let longest = width.max(height).max(self.facts.width).max(self.facts.height);
         if longest > limits.side {
-            let message = format!("the picture is {width}x{height}, and the limit is {} pixels a side", limits.side);
+            let message =
+                format!("the picture is {width}x{height}, and the limit is {} pixels a side", limits.side);
             return Err(Error::new(ErrorKind::Limit, message));
         }
         Ok((width, height))
@@ -225,26 +235,16 @@ struct PlannedSound {
 }
 
 impl Sound<'_> {
-    /// The first audible sample: encoder delay is skipped.
+    /// The first sample that is heard.
     fn origin(&self) -> Result<Origin> {
-        let packets = &self.track.packets;
-        let sample = self.sample_duration(self.facts.sample_rate)?;
-        let in_samples = |pts: i64| self.track.timebase.rescale(pts, sample, Rounding::Nearest);
-        let first = packets.iter().map(|packet| packet.pts).min();
-        let presented = packets.iter().filter(|packet| !packet.discard).map(|packet| packet.pts).min();
-        let (Some(first), Some(presented)) = (first, presented) else {
-            return Err(Error::corrupt("the audio has no packet that is presented"));
-        };
-        let audible = in_samples(first).saturating_add(self.facts.start_skip.into());
-        // A reader that marks the delay's packets as discarded may count them in the skip as well.
-        Ok(Origin { ticks: audible.max(in_samples(presented)), timebase: sample })
+        let (ticks, timebase) = sound::first_audible(self.track, self.facts)
+            .ok_or_else(|| Error::corrupt("the audio has no packet that is presented, or no sample rate"))?;
+        Ok(Origin { ticks, timebase })
     }
 
     /// The sound from `origin` on; `None` where all of it is earlier.
     fn after(&self, origin: Origin, settings: &Settings) -> Result<Option<PlannedSound>> {
-        let packets = self.track.packets.iter().filter(|packet| !packet.discard);
-        let end = packets.map(|packet| packet.pts.saturating_add(packet.duration.into())).max();
-        let Some(end) = end else { return Ok(None) };
+        let Some(end) = sound::last_end(self.track) else { return Ok(None) };
         let encoding = encode::aac(self.facts.sample_rate, settings.audio_bitrate);
         let sample = self.sample_duration(encoding.sample_rate)?;
         let end = self.track.timebase.rescale(end, sample, Rounding::Ceil);
@@ -268,7 +268,8 @@ impl Sound<'_> {
     }
 
     fn sample_duration(&self, rate: u32) -> Result<Timebase> {
-        Timebase::new(1, rate).ok_or_else(|| Error::corrupt("the audio has no sample rate").in_track(self.track.id))
+        Timebase::new(1, rate)
+            .ok_or_else(|| Error::corrupt("the audio has no sample rate").in_track(self.track.id))
     }
 }
 

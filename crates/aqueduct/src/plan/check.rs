@@ -43,7 +43,8 @@ fn law(holds: bool, broken: impl FnOnce() -> String) -> Result<()> {
 }
 
 fn digests(decisions: &Decisions) -> Result<()> {
-    let is_digest = |text: &str| text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    let is_digest =
+        |text: &str| text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
     law(is_digest(&decisions.source.sha256), || "the source's digest is no SHA-256".to_owned())?;
     law(is_digest(&decisions.index_sha256), || "the index's digest is no SHA-256".to_owned())
 }
@@ -61,14 +62,19 @@ fn timeline(decisions: &Decisions) -> Result<()> {
     })?;
     let longest = cuts::target_duration(cuts, decisions.timebase);
     law(decisions.target_duration == longest, || {
-        format!("the target duration is that of the longest segment, {longest}, not {}", decisions.target_duration)
+        format!(
+            "the target duration is that of the longest segment, {longest}, not {}",
+            decisions.target_duration
+        )
     })
 }
 
 fn pictures(video: &VideoPlan, decisions: &Decisions) -> Result<()> {
     let end = decisions.cuts.last().copied().unwrap_or(0);
     law(i64::try_from(video.frames) == Ok(end), || "the last cut is the number of frames".to_owned())?;
-    law(rate::frames_per_second_at_most(decisions.timebase, 240, 1), || "there are at most 240 frames/s".to_owned())?;
+    law(rate::frames_per_second_at_most(decisions.timebase, 240, 1), || {
+        "there are at most 240 frames/s".to_owned()
+    })?;
     law(video.gop >= 2, || "a GOP has at least two frames".to_owned())?;
     law(video.orientation.quarter_turns < 4, || "a picture is turned by 0 to 3 quarters".to_owned())?;
     law(is_known(video.source_colour), || "the source's colour is left open".to_owned())?;
@@ -80,11 +86,16 @@ fn pictures(video: &VideoPlan, decisions: &Decisions) -> Result<()> {
     for (position, rung) in video.rungs.iter().enumerate() {
         let law = |holds, broken: &str| law(holds, || format!("rung {}: {broken}", rung.name));
         law(rung.name == format!("{}p", short(rung)), "its name is its short side")?;
-        let parent = rung.scale_from.map(|parent| video.rungs.get(..position).and_then(|rungs| rungs.get(parent as usize)));
+        let parent = rung
+            .scale_from
+            .map(|parent| video.rungs.get(..position).and_then(|rungs| rungs.get(parent as usize)));
         let larger = |parent: &Rung| {
             parent.encoding.width >= rung.encoding.width && parent.encoding.height >= rung.encoding.height
         };
-        law(parent.is_none_or(|parent| parent.is_some_and(larger)), "it is scaled from an earlier, larger rung")?;
+        law(
+            parent.is_none_or(|parent| parent.is_some_and(larger)),
+            "it is scaled from an earlier, larger rung",
+        )?;
         encoding(rung, video.gop, decisions.timebase)?;
     }
     Ok(())
@@ -117,7 +128,9 @@ fn sound(audio: &AudioPlan) -> Result<()> {
     law((1..=2).contains(&told.channels), || "the audio has one or two channels".to_owned())?;
     law((1000..=1_000_000).contains(&told.bit_rate), || "the audio's bit rate is in range".to_owned())?;
     law((1..=1 << 40).contains(&audio.units), || "the audio has access units".to_owned())?;
-    law(audio.pre_roll <= LONGEST_ROLL && audio.post_roll <= LONGEST_ROLL, || "the audio's roll is bounded".to_owned())?;
+    law(audio.pre_roll <= LONGEST_ROLL && audio.post_roll <= LONGEST_ROLL, || {
+        "the audio's roll is bounded".to_owned()
+    })?;
     law(audio.codec == encode::AAC_LC, || "the audio's codec is AAC-LC".to_owned())
 }
 
@@ -126,7 +139,9 @@ fn sound_alone(audio: &AudioPlan, decisions: &Decisions) -> Result<()> {
     let unit = i64::from(AacEncoding::UNIT);
     let rate = Timebase::new(1, audio.encoding.sample_rate);
     law(rate == Some(decisions.timebase), || "without video a tick is a sample".to_owned())?;
-    law(decisions.cuts.iter().all(|cut| cut % unit == 0), || "without video every cut is an access unit's start".to_owned())?;
+    law(decisions.cuts.iter().all(|cut| cut % unit == 0), || {
+        "without video every cut is an access unit's start".to_owned()
+    })?;
     let end = decisions.cuts.last().copied().unwrap_or(0);
     law(i64::try_from(audio.units) == Ok(end / unit), || "the last cut is the audio's end".to_owned())
 }

@@ -25,7 +25,8 @@ pub(super) fn video(frames: u64, frame: Timebase, segment: Length, gop: Length) 
     let gop = nearest(gop, frame).clamp(2, target);
     let whole = (target + gop / 2) / gop * gop;
     let step = if whole > 0 && is_near(whole, frame, segment) { whole } else { target };
-    let gop = u32::try_from(gop).map_err(|_| Error::settings("the key-frame distance has too many frames"))?;
+    let gop =
+        u32::try_from(gop).map_err(|_| Error::settings("the key-frame distance has too many frames"))?;
     Ok(Cuts { at: cut(frames, step, frame)?, gop })
 }
 
@@ -58,7 +59,8 @@ fn seconds(start: i64, end: i64, timebase: Timebase) -> u64 {
 
 fn cut(end: u64, step: u64, timebase: Timebase) -> Result<Vec<i64>> {
     if end.div_ceil(step) > MOST_SEGMENTS {
-        let message = format!("the presentation would have more than {MOST_SEGMENTS} segments; ask for longer ones");
+        let message =
+            format!("the presentation would have more than {MOST_SEGMENTS} segments; ask for longer ones");
         return Err(Error::new(ErrorKind::Limit, message));
     }
     let end = i64::try_from(end).map_err(|_| too_long())?;
@@ -101,7 +103,13 @@ mod tests {
     use super::*;
 
     fn cuts(frames: u64, frame: (u32, u32), segment: &str, gop: &str) -> Cuts {
-        video(frames, Timebase::new(frame.0, frame.1).unwrap(), segment.parse().unwrap(), gop.parse().unwrap()).unwrap()
+        video(
+            frames,
+            Timebase::new(frame.0, frame.1).unwrap(),
+            segment.parse().unwrap(),
+            gop.parse().unwrap(),
+        )
+        .unwrap()
     }
 
     #[test]
@@ -120,7 +128,11 @@ mod tests {
         assert_eq!(cuts(162, (1, 25), "6s", "2s").at, [0, 162], "6.48 s rounds to 6");
         assert_eq!(cuts(163, (1, 25), "6s", "2s").at, [0, 150, 163], "0.52 s is no stub");
         assert_eq!(cuts(20, (1, 25), "500ms", "500ms").at, [0, 13, 20], "0.28 s is half a segment");
-        assert_eq!(cuts(163, (1, 25), "6.4s", "6.4s").at, [0, 160, 163], "6.52 s would raise the target duration");
+        assert_eq!(
+            cuts(163, (1, 25), "6.4s", "6.4s").at,
+            [0, 160, 163],
+            "6.52 s would raise the target duration"
+        );
     }
 
     proptest! {

@@ -47,7 +47,8 @@ pub(super) fn avc(
     // A slow preset asks for more references than the level of its size holds; old players matter more.
     encoding.level = level::lowest(&demand(&encoding)).ok_or_else(|| {
         let (rate, cap) = (frame_duration.rate(), BitRate::from_bits(step.max_rate));
-        let message = format!("no H.264 level holds {}x{} at {rate:.3} frames/s and {cap}", step.width, step.height);
+        let message =
+            format!("no H.264 level holds {}x{} at {rate:.3} frames/s and {cap}", step.width, step.height);
         Error::settings(message)
     })?;
     let kept = level::kept_frames(encoding.level, step.width, step.height);
@@ -93,14 +94,17 @@ pub(super) fn aac(source_rate: u32, bit_rate: BitRate) -> AacEncoding {
 
 /// The colour of a source as it is understood: what it leaves open is BT.709 for high definition (a short side of
 /// at least 720), else BT.601.
-pub(super) fn source_colour(stated: Colour, short_side: u32) -> Colour {
+///
+/// `rgb` says that samples are red, green and blue: only then is matrix 0 meant.
+pub(super) fn source_colour(stated: Colour, rgb: bool, short_side: u32) -> Colour {
     let usual = if short_side >= 720 { Colour::BT709 } else { Colour::BT601 };
-    // Code points 0 to 3 of ISO/IEC 23091-2 are unspecified or reserved but for 1, and for matrix 0, which is RGB.
+    // Code points 0 to 3 of ISO/IEC 23091-2 are unspecified or reserved but for 1, and matrix 0 is RGB, which some
+    // writers of YCbCr say by mistake.
     let or = |stated: u8, usual: u8| if matches!(stated, 0 | 2 | 3) { usual } else { stated };
     Colour {
         primaries: or(stated.primaries, usual.primaries),
         transfer: or(stated.transfer, usual.transfer),
-        matrix: if stated.matrix == 0 { 0 } else { or(stated.matrix, usual.matrix) },
+        matrix: if rgb { 0 } else { or(stated.matrix, usual.matrix) },
         full_range: stated.full_range,
     }
 }
@@ -112,7 +116,7 @@ pub(super) fn output_colour(source: Colour, short_side: u32) -> Colour {
     if is_wide {
         return Colour::BT709;
     }
-    let usual = source_colour(Colour::UNSPECIFIED, short_side).matrix;
+    let usual = source_colour(Colour::UNSPECIFIED, false, short_side).matrix;
     let matrix = if matches!(source.matrix, 1 | 4..=7) { source.matrix } else { usual };
     Colour { matrix, full_range: false, ..source }
 }
@@ -150,13 +154,14 @@ mod tests {
 
     #[test]
     fn colour_is_never_left_open() {
-        let hd = source_colour(Colour::UNSPECIFIED, 720);
+        let hd = source_colour(Colour::UNSPECIFIED, false, 720);
         assert_eq!(hd, Colour::BT709);
-        assert_eq!(source_colour(Colour::UNSPECIFIED, 719), Colour::BT601);
+        assert_eq!(source_colour(Colour::UNSPECIFIED, false, 719), Colour::BT601);
         let pq = Colour { primaries: 9, transfer: 16, matrix: 9, full_range: false };
         assert_eq!(output_colour(pq, 1080), Colour::BT709);
         let rgb = Colour { primaries: 1, transfer: 13, matrix: 0, full_range: true };
-        assert_eq!(source_colour(rgb, 1080), rgb);
+        assert_eq!(source_colour(rgb, true, 1080), rgb);
+        assert_eq!(source_colour(rgb, false, 1080), Colour { matrix: 1, ..rgb });
         assert_eq!(output_colour(rgb, 1080), Colour { matrix: 1, full_range: false, ..rgb });
         let pal = Colour { primaries: 5, transfer: 6, matrix: 5, full_range: true };
         assert_eq!(output_colour(pal, 576), Colour { full_range: false, ..pal });

@@ -44,7 +44,8 @@ impl Decisions {
     /// of d seconds; the average is the cap. Sound and transport packets are added to both.
     pub fn planned_rates(&self, rendition: RenditionId) -> Option<Rates> {
         let rendition = self.rendition(rendition)?;
-        let segment = (0..self.segments()).map(|segment| self.segment_micros(segment)).max().unwrap_or(0).max(1);
+        let segment =
+            (0..self.segments()).map(|segment| self.segment_micros(segment)).max().unwrap_or(0).max(1);
         let rate = |bits: u64| bits_per_second(bits, segment);
         let video = |rung: &Rung| video_bits(rung, segment);
         let sound = rendition.audio.map_or(0, |audio| sound_bits(audio, segment));

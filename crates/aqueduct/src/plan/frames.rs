@@ -39,10 +39,13 @@ impl FrameMap {
     pub fn new(index: &SourceIndex, plan: &Decisions) -> Result<Self> {
         let mismatch = |why: &str| Error::new(ErrorKind::Mismatch, why);
         let video = plan.video.as_ref().ok_or_else(|| mismatch("the plan has no video"))?;
-        let track = index.track(video.track).ok_or_else(|| mismatch("the plan's video track does not exist"))?;
+        let track =
+            index.track(video.track).ok_or_else(|| mismatch("the plan's video track does not exist"))?;
         let times = track.packets.presented();
         if track.timebase != plan.origin.timebase || times.first() != Some(&plan.origin.ticks) {
-            return Err(mismatch("the plan's time zero is not the first frame of its video track").in_track(track.id));
+            return Err(
+                mismatch("the plan's time zero is not the first frame of its video track").in_track(track.id)
+            );
         }
         Ok(Self {
             times,
@@ -64,9 +67,13 @@ impl FrameMap {
             return last;
         }
         // Several frames share the slot: the last at or before its time, and the first after it.
-        let on_time = |pts: i64| self.timebase.compare(pts.saturating_sub(self.origin), self.frame, slot).is_le();
+        let on_time =
+            |pts: i64| self.timebase.compare(pts.saturating_sub(self.origin), self.frame, slot).is_le();
         let after = self.times[..end].partition_point(|&pts| on_time(pts));
-        let before = after.checked_sub(1).map(|position| self.frame_at(position)).filter(|frame| slot_of(frame.pts) == slot);
+        let before = after
+            .checked_sub(1)
+            .map(|position| self.frame_at(position))
+            .filter(|frame| slot_of(frame.pts) == slot);
         let after = (after < end).then(|| self.frame_at(after));
         match (before, after) {
             (Some(before), Some(after)) if self.distance(before, slot) < self.distance(after, slot) => before,

@@ -14,7 +14,8 @@ impl Plan {
     /// same bytes.
     pub fn to_json(&self) -> Result<Vec<u8>> {
         let mut json = Vec::new();
-        let mut serializer = serde_json::Serializer::with_formatter(&mut json, Layout(PrettyFormatter::new()));
+        let mut serializer =
+            serde_json::Serializer::with_formatter(&mut json, Layout(PrettyFormatter::new()));
         Decisions::serialize(self, &mut serializer)
             .map_err(|cause| Error::internal("the plan cannot be written as JSON").with_cause(cause))?;
         json.push(b'\n');
@@ -32,7 +33,8 @@ impl Plan {
         match written.get("format_version").and_then(serde_json::Value::as_u64) {
             Some(version) if version == u64::from(FORMAT_VERSION) => {}
             Some(version) => {
-                let message = format!("plan.json has format version {version}, this library makes {FORMAT_VERSION}");
+                let message =
+                    format!("plan.json has format version {version}, this library makes {FORMAT_VERSION}");
                 return Err(Error::new(ErrorKind::Mismatch, message));
             }
             None => return Err(Error::corrupt("plan.json has no format version")),
@@ -41,7 +43,9 @@ impl Plan {
         // What reading dropped or changed would no longer be what decides the bytes.
         let read = serde_json::to_value(&decisions).map_err(corrupt)?;
         if read != written {
-            return Err(Error::corrupt("plan.json says things that a plan does not say, or says them in another form"));
+            return Err(Error::corrupt(
+                "plan.json says things that a plan does not say, or says them in another form",
+            ));
         }
         check::plan(decisions)
     }

@@ -89,7 +89,9 @@ impl Ladder {
         let top = even_below(source);
         if top < SMALLEST_SIDE {
             let (width, height) = display;
-            let message = format!("the picture is {width}x{height}; the smallest side that can be made is {SMALLEST_SIDE}");
+            let message = format!(
+                "the picture is {width}x{height}; the smallest side that can be made is {SMALLEST_SIDE}"
+            );
             return Err(Error::unsupported(message));
         }
         let mut requests = match self {
@@ -124,14 +126,18 @@ fn check(requests: &[RungRequest]) -> Result<()> {
     for (position, request) in requests.iter().enumerate() {
         let side = request.short_side;
         if !(SMALLEST_SIDE..=LARGEST_SIDE).contains(&side) || !side.is_multiple_of(2) {
-            let message = format!("{side}p is not a rung; a short side is an even number from {SMALLEST_SIDE} to {LARGEST_SIDE}");
+            let message = format!(
+                "{side}p is not a rung; a short side is an even number from {SMALLEST_SIDE} to {LARGEST_SIDE}"
+            );
             return Err(Error::settings(message));
         }
         if requests.iter().take(position).any(|other| other.short_side == side) {
             return Err(Error::settings(format!("the ladder names {side}p twice")));
         }
         if let Some(rate) = request.max_rate.filter(|rate| rate.bits() < 16_000) {
-            return Err(Error::settings(format!("{side}p at {rate} is out of range; a rung has at least 16k")));
+            return Err(Error::settings(format!(
+                "{side}p at {rate} is out of range; a rung has at least 16k"
+            )));
         }
         if let Some(crf) = request.crf {
             check_crf(crf)?;
@@ -173,7 +179,8 @@ fn even_below(side: u32) -> u32 {
 pub(super) fn scaling_tree(steps: &[Step]) -> Vec<Option<u32>> {
     let parent = |step: &Step| {
         let doubled = |other: &Step| {
-            other.short_side() == 2 * step.short_side() && other.long_side().abs_diff(2 * step.long_side()) <= 2
+            other.short_side() == 2 * step.short_side()
+                && other.long_side().abs_diff(2 * step.long_side()) <= 2
         };
         steps.iter().position(doubled).and_then(|position| u32::try_from(position).ok())
     };
@@ -201,7 +208,8 @@ impl FromStr for Ladder {
         if text == "auto" {
             return Ok(Self::Auto);
         }
-        let requests: Vec<RungRequest> = text.split(',').map(|rung| rung.trim().parse()).collect::<Result<_>>()?;
+        let requests: Vec<RungRequest> =
+            text.split(',').map(|rung| rung.trim().parse()).collect::<Result<_>>()?;
         check(&requests)?;
         Ok(Self::Rungs(requests))
     }
@@ -224,11 +232,16 @@ impl FromStr for RungRequest {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        let wrong = |why: &str| Error::settings(format!("`{text}` is not a rung: {why}; write 720p, 720p:2500k or 720p:2500k:crf21"));
+        let wrong = |why: &str| {
+            Error::settings(format!(
+                "`{text}` is not a rung: {why}; write 720p, 720p:2500k or 720p:2500k:crf21"
+            ))
+        };
         let mut parts = text.split(':');
         let size = parts.next().and_then(|size| size.strip_suffix('p')).unwrap_or_default();
         let digits = !size.is_empty() && size.bytes().all(|byte| byte.is_ascii_digit());
-        let short_side = size.parse().ok().filter(|_| digits).ok_or_else(|| wrong("it starts with no size"))?;
+        let short_side =
+            size.parse().ok().filter(|_| digits).ok_or_else(|| wrong("it starts with no size"))?;
         let mut request = Self::new(short_side);
         for part in parts {
             let known = match part.strip_prefix("crf") {
@@ -299,7 +312,11 @@ mod tests {
         assert_eq!(sides((1024, 576)), [(1024, 576), (640, 360), (480, 270)], "540 is within 15 % of 576");
         assert_eq!(sides((320, 240)), [(320, 240)]);
         assert_eq!(sides((853, 479)), [(852, 478), (642, 360), (480, 270)]);
-        assert_eq!(sides((1920, 800)), [(1920, 800), (1296, 540), (864, 360), (648, 270)], "720 is within 15 % of 800");
+        assert_eq!(
+            sides((1920, 800)),
+            [(1920, 800), (1296, 540), (864, 360), (648, 270)],
+            "720 is within 15 % of 800"
+        );
     }
 
     #[test]
@@ -312,14 +329,18 @@ mod tests {
         assert_eq!(caps((768, 432), false), [2000, 1000, 500]);
         assert_eq!(caps((160, 120), false), [500]);
         let large: Ladder = "4320p,2160p,1440p".parse().unwrap();
-        let caps: Vec<u32> = large.steps((7680, 4320), false).unwrap().iter().map(|step| step.max_rate).collect();
+        let caps: Vec<u32> =
+            large.steps((7680, 4320), false).unwrap().iter().map(|step| step.max_rate).collect();
         assert_eq!(caps, [16_000_000, 16_000_000, 10_000_000]);
     }
 
     #[test]
     fn a_rung_above_the_source_is_refused_with_the_fix() {
         let error = "1080p".parse::<Ladder>().unwrap().steps((1280, 720), false).unwrap_err().to_string();
-        assert!(error.contains("asks for 1080p") && error.contains("1280x720") && error.contains("at most 720p"), "{error}");
+        assert!(
+            error.contains("asks for 1080p") && error.contains("1280x720") && error.contains("at most 720p"),
+            "{error}"
+        );
         assert!(Ladder::Auto.steps((640, 14), false).unwrap_err().to_string().contains("640x14"));
     }
 
@@ -339,7 +360,21 @@ mod tests {
         assert_eq!("720p:crf21:2500k".parse::<Ladder>().unwrap().to_string(), "720p:2500k:crf21");
         let list: Ladder = serde_json::from_str(r#"["720p:2500k", "360p"]"#).unwrap();
         assert_eq!(list, "720p:2500k,360p".parse().unwrap());
-        let wrong = ["", "720", "p", "720p,", "720p,720p", "721p", "8p", "720p:2500k:3M", "720p:crf60", "720p:crf0", "+720p", "99999999999p", "720p:1k"];
+        let wrong = [
+            "",
+            "720",
+            "p",
+            "720p,",
+            "720p,720p",
+            "721p",
+            "8p",
+            "720p:2500k:3M",
+            "720p:crf60",
+            "720p:crf0",
+            "+720p",
+            "99999999999p",
+            "720p:1k",
+        ];
         for text in wrong {
             assert!(text.parse::<Ladder>().is_err(), "{text}");
         }

@@ -128,14 +128,22 @@ mod tests {
         assert_eq!(lowest_for(1920, 1080, (1, 30), 6_000_000, 4), Some(40));
         assert_eq!(lowest_for(1920, 1080, (1001, 30_000), 6_000_000, 4), Some(40));
         assert_eq!(lowest_for(1920, 1080, (1, 60), 9_000_000, 4), Some(42));
-        assert_eq!(lowest_for(1920, 1080, (1, 30), 6_000_000, 5), Some(50), "MaxDpbMbs of 4 holds four frames");
+        assert_eq!(
+            lowest_for(1920, 1080, (1, 30), 6_000_000, 5),
+            Some(50),
+            "MaxDpbMbs of 4 holds four frames"
+        );
         assert_eq!(lowest_for(1280, 720, (1, 30), 3_500_000, 4), Some(31));
         assert_eq!(lowest_for(1280, 720, (1, 60), 5_250_000, 4), Some(32));
         assert_eq!(lowest_for(960, 540, (1, 24), 2_000_000, 4), Some(31));
         assert_eq!(lowest_for(640, 360, (1, 30), 1_000_000, 4), Some(30));
         assert_eq!(lowest_for(480, 270, (1, 30), 500_000, 4), Some(21));
         assert_eq!(lowest_for(3840, 2160, (1, 60), 24_000_000, 4), Some(52));
-        assert_eq!(lowest_for(1920, 1080, (1, 30), 62_500_000, 4), Some(50), "the buffer is too large for 4.1");
+        assert_eq!(
+            lowest_for(1920, 1080, (1, 30), 62_500_000, 4),
+            Some(50),
+            "the buffer is too large for 4.1"
+        );
     }
 
     #[test]
@@ -149,7 +157,9 @@ mod tests {
     fn levels_rise() {
         for pair in TABLE.windows(2) {
             assert!(pair[0].number < pair[1].number);
-            assert!(pair[0].macroblock_rate <= pair[1].macroblock_rate && pair[0].bit_rate <= pair[1].bit_rate);
+            assert!(
+                pair[0].macroblock_rate <= pair[1].macroblock_rate && pair[0].bit_rate <= pair[1].bit_rate
+            );
         }
         assert_eq!(kept_frames(40, 1920, 1080), 4);
         assert_eq!(kept_frames(40, 320, 180), 16);

@@ -71,7 +71,10 @@ fn check_length(first: i64, last: i64, timebase: Timebase, limits: &Limits) -> R
         return Ok(());
     }
     let limit = limits.duration;
-    Err(Error::new(ErrorKind::Limit, format!("the frames span more than the longest presentation allowed, {limit}")))
+    Err(Error::new(
+        ErrorKind::Limit,
+        format!("the frames span more than the longest presentation allowed, {limit}"),
+    ))
 }
 
 /// Whether a length is at most the longest presentation allowed.
@@ -90,7 +93,10 @@ fn single(pts: i64, timebase: Timebase, packets: &Packets, nominal: Option<Timeb
 }
 
 fn duration_of(pts: i64, packets: &Packets) -> Option<u32> {
-    packets.iter().find(|packet| packet.pts == pts && !packet.discard && packet.duration > 0).map(|packet| packet.duration)
+    packets
+        .iter()
+        .find(|packet| packet.pts == pts && !packet.discard && packet.duration > 0)
+        .map(|packet| packet.duration)
 }
 
 /// Whether this is a frame rate rather than the tick rate of a careless container.
@@ -129,7 +135,9 @@ fn variable(times: &[i64], timebase: Timebase, nominal: Option<Timebase>, limits
         product(reference, **frame) * 1000 <= product(**frame, reference) * 1025
     };
     let near = grids[slowest..].iter().take_while(near);
-    near.min_by_key(|&&frame| (lost(times, timebase, frame), moved(times, timebase, frame))).copied().unwrap_or(reference)
+    near.min_by_key(|&&frame| (lost(times, timebase, frame), moved(times, timebase, frame)))
+        .copied()
+        .unwrap_or(reference)
 }
 
 fn is_enough(lost: u64, count: usize) -> bool {
@@ -191,7 +199,9 @@ mod tests {
 
     fn every(frame: (u32, u32), per_second: u32, count: i64) -> Vec<i64> {
         let frame = Timebase::new(frame.0, frame.1).unwrap();
-        (0..count).map(|n| frame.rescale(n, Timebase::new(1, per_second).unwrap(), Rounding::Nearest)).collect()
+        (0..count)
+            .map(|n| frame.rescale(n, Timebase::new(1, per_second).unwrap(), Rounding::Nearest))
+            .collect()
     }
 
     #[test]

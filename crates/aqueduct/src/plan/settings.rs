@@ -85,7 +85,9 @@ impl Settings {
             if (least..=most).contains(&value) {
                 return Ok(());
             }
-            Err(Error::settings(format!("{name} of {value} is out of range; it lies between {least} and {most}")))
+            Err(Error::settings(format!(
+                "{name} of {value} is out of range; it lies between {least} and {most}"
+            )))
         };
         length("a segment", self.segment, 500, 60_000)?;
         length("a key-frame distance", self.gop, 100, 60_000)?;
@@ -93,7 +95,9 @@ impl Settings {
         check_crf(self.crf)?;
         let audio = self.audio_bitrate;
         if !(16_000..=512_000).contains(&audio.bits()) {
-            return Err(Error::settings(format!("audio at {audio} is out of range; it lies between 16k and 512k")));
+            return Err(Error::settings(format!(
+                "audio at {audio} is out of range; it lies between 16k and 512k"
+            )));
         }
         if !(16..=16_384).contains(&self.limits.side) {
             return Err(Error::settings("the limit on a picture's side lies between 16 and 16384 pixels"));
@@ -144,7 +148,9 @@ impl FromStr for Length {
             None => decimal(text.strip_suffix('s').unwrap_or(text), 3),
         };
         millis.map(Self).ok_or_else(|| {
-            Error::settings(format!("`{text}` is not a length of time; give seconds or milliseconds, such as 6s, 2.5s or 2500ms"))
+            Error::settings(format!(
+                "`{text}` is not a length of time; give seconds or milliseconds, such as 6s, 2.5s or 2500ms"
+            ))
         })
     }
 }
@@ -188,7 +194,9 @@ impl FromStr for BitRate {
             },
         };
         bits.and_then(|bits| u32::try_from(bits).ok()).map(Self).ok_or_else(|| {
-            Error::settings(format!("`{text}` is not a bit rate; give bits per second, such as 2500k, 6M or 128000"))
+            Error::settings(format!(
+                "`{text}` is not a bit rate; give bits per second, such as 2500k, 6M or 128000"
+            ))
         })
     }
 }
@@ -216,7 +224,10 @@ pub(super) mod text {
 
     use crate::error::Error;
 
-    pub(crate) fn serialize<T: fmt::Display, S: Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<T: fmt::Display, S: Serializer>(
+        value: &T,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
         serializer.collect_str(value)
     }
 
@@ -286,14 +297,34 @@ mod tests {
         for (text, millis) in [("6s", 6000), ("6", 6000), ("2500ms", 2500), ("2.5s", 2500), ("0.04", 40)] {
             assert_eq!(text.parse::<Length>().unwrap().millis(), millis, "{text}");
         }
-        for text in ["", "s", "ms", "-1", "6 s", "1e3", "6m", ".5", "6.", "1.2345", "1.5ms", "99999999999999999999", "٣"] {
+        for text in [
+            "",
+            "s",
+            "ms",
+            "-1",
+            "6 s",
+            "1e3",
+            "6m",
+            ".5",
+            "6.",
+            "1.2345",
+            "1.5ms",
+            "99999999999999999999",
+            "٣",
+        ] {
             assert!(text.parse::<Length>().is_err(), "{text}");
         }
     }
 
     #[test]
     fn reads_bit_rates() {
-        for (text, bits) in [("2500k", 2_500_000), ("6M", 6_000_000), ("2.5M", 2_500_000), ("128000", 128_000), ("1.5k", 1500)] {
+        for (text, bits) in [
+            ("2500k", 2_500_000),
+            ("6M", 6_000_000),
+            ("2.5M", 2_500_000),
+            ("128000", 128_000),
+            ("1.5k", 1500),
+        ] {
             assert_eq!(text.parse::<BitRate>().unwrap().bits(), bits, "{text}");
         }
         for text in ["", "k", "-1k", "6G", "5000M", "1.2345k", "2,5M", "0x10", "6.M"] {
