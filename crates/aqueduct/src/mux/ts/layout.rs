@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::packet::{FLAGS, FLAGS_AND_PCR, ROOM};
 use crate::error::{Error, ErrorKind, Result};
 
-/// Clock marks are aimed at this distance, in ticks of 90 kHz: 40 ms. They ride on packets that are there anyway.
+/// Clock marks are aimed at this distance, in ticks of 90 kHz: 40 ms. They ride where stuffing would stand.
 const AIM: i64 = 3_600;
 /// Where too few packets are there, packets of their own keep clock marks within this distance: 90 ms, so that
 /// no rounding of an analyser comes near the limit of 100 ms.
@@ -25,8 +25,10 @@ pub(super) struct Pes {
     pub(super) dts: i64,
     /// Whether its first packet carries `random_access_indicator`.
     pub(super) random_access: bool,
-    /// Bytes of the PES header.
+    /// Bytes of the PES header without its stuffing.
     pub(super) header: usize,
+    /// Stuffing bytes at the end of the PES header.
+    pub(super) stuffing: usize,
     /// Bytes of elementary stream.
     pub(super) payload: usize,
     /// Its pieces among those of the stream.
@@ -42,7 +44,7 @@ pub(super) struct Pes {
 impl Pes {
     /// Bytes of header and elementary stream.
     pub(super) fn total(&self) -> usize {
-        self.header + self.payload
+        self.header + self.stuffing + self.payload
     }
 
     /// The packet on which clock mark `mark` rides.
@@ -55,14 +57,19 @@ impl Pes {
         self.dts + self.step * i64::from(mark) / i64::from(self.clocks.max(1))
     }
 
-    /// Transport packets that the PES packet needs when none is stuffed without need.
-    fn natural(&self) -> u32 {
-        let adaptation = match (self.clocks, self.random_access) {
+    fn set_clocks(&mut self, clocks: u32) {
+        self.clocks = clocks;
+        self.packets = self.natural(clocks);
+    }
+
+    /// Transport packets that the PES packet needs with so many clock marks, when none is stuffed without need.
+    fn natural(&self, clocks: u32) -> u32 {
+        let adaptation = match (clocks, self.random_access) {
             (0, true) => FLAGS,
             (0, false) => 0,
             (clocks, _) => FLAGS_AND_PCR * clocks as usize,
         };
-        ((self.total() + adaptation).div_ceil(ROOM) as u32).max(self.clocks)
+        ((self.total() + adaptation).div_ceil(ROOM) as u32).max(clocks)
     }
 
     /// The most packets over which it can be spread with its header whole in the first and a byte in each.
@@ -74,7 +81,7 @@ impl Pes {
 /// Sets the natural packet counts of a stream without the clock.
 pub(super) fn count(stream: &mut [Pes]) {
     for pes in stream {
-        pes.packets = pes.natural();
+        pes.set_clocks(0);
     }
 }
 
@@ -105,14 +112,20 @@ pub(super) fn clock(
         let next = stream.get(at + 1).map_or(end, |pes| pes.dts);
         let Some(pes) = stream.get_mut(at) else { continue };
         pes.step = checked_step(pes.dts, next)?;
-        pes.clocks = 1;
-        pes.packets = pes.natural();
-        let wanted = parts(pes.step, AIM).min(pes.packets);
-        if pes.step <= RIDE && wanted >= parts(pes.step, LIMIT) {
-            pes.clocks = wanted;
-            pes.packets = pes.natural();
-        } else {
+        pes.set_clocks(1);
+        let needed = parts(pes.step, LIMIT);
+        if pes.step > RIDE || needed > pes.packets {
             push_marks(&mut marks, pes.dts, pes.step);
+            continue;
+        }
+        pes.set_clocks(needed);
+        let packets = pes.packets;
+        for clocks in needed + 1..=parts(pes.step, AIM).min(packets) {
+            // A closer mark is worth 8 bytes of stuffing, not a packet more.
+            if pes.natural(clocks) > packets {
+                break;
+            }
+            pes.set_clocks(clocks);
         }
     }
     Ok(marks)
@@ -153,9 +166,10 @@ pub(super) fn pad(stream: &mut [Pes]) {
             break;
         }
     }
-    // A stream of one PES packet with fewer than 15 bytes, such as one silent audio frame: its PES header is
-    // split too. It has 14 bytes or more, so there are always enough; §2.4.3.3 lets a PES header span packets.
+    // A stream that has fewer than 15 bytes after its only PES header, such as one silent audio frame, cannot fill 16
+    // packets. Stuffing at the end of that header makes up for it: its times still stand in the first packet.
     if let Some(pes) = stream.last_mut() {
+        pes.stuffing = missing as usize;
         pes.packets += missing;
     }
 }
@@ -164,11 +178,23 @@ pub(super) fn pad(stream: &mut [Pes]) {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::pes::MAX_STUFFING;
     use super::*;
 
     fn pes(payload: usize, dts: i64) -> Pes {
         let (random_access, clocks, step, packets) = (false, 0, 0, 0);
-        Pes { pts: dts, dts, random_access, header: 14, payload, pieces: 0..0, clocks, step, packets }
+        Pes {
+            pts: dts,
+            dts,
+            random_access,
+            header: 14,
+            stuffing: 0,
+            payload,
+            pieces: 0..0,
+            clocks,
+            step,
+            packets,
+        }
     }
 
     proptest! {
@@ -182,7 +208,8 @@ mod tests {
             prop_assert!(padded % 16 == 0 && padded - natural < 16);
             for pes in &stream {
                 prop_assert!(pes.total() <= pes.packets as usize * ROOM);
-                prop_assert!(pes.packets as usize <= pes.total(), "a byte for each packet");
+                prop_assert!(pes.packets as usize <= 1 + pes.stuffing + pes.payload, "a byte for each packet");
+                prop_assert!(pes.stuffing <= MAX_STUFFING);
             }
         }
 

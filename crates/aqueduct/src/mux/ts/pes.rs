@@ -8,8 +8,10 @@ pub(super) const ID_VIDEO: u8 = 0xe0;
 /// `stream_id` of the first MPEG audio stream.
 pub(super) const ID_AUDIO: u8 = 0xc0;
 
+/// The most stuffing bytes that a header is given (§2.4.3.7 allows 32).
+pub(super) const MAX_STUFFING: usize = 15;
 /// The most bytes that [`PesHeader`] takes.
-const MAX: usize = 19;
+const MAX: usize = 19 + MAX_STUFFING;
 /// Bytes before `PES_packet_length` ends.
 const FIXED: usize = 6;
 
@@ -20,24 +22,26 @@ pub(super) struct PesHeader {
 }
 
 impl PesHeader {
-    /// Bytes of the header of a PES packet with these times.
+    /// Bytes of the header of a PES packet with these times, without stuffing.
     pub(super) fn length(pts: i64, dts: i64) -> usize {
         if pts == dts { 14 } else { 19 }
     }
 
-    /// The header before `payload` bytes of elementary stream. A video packet too long for its length field says
-    /// 0, "unbounded"; only video may (§2.4.3.7).
-    pub(super) fn new(stream_id: u8, pts: i64, dts: i64, payload: usize) -> Self {
-        let length = Self::length(pts, dts);
+    /// The header before `payload` bytes of elementary stream, with `stuffing` bytes at its end. A video packet too
+    /// long for its length field says 0, "unbounded"; only video may (§2.4.3.7).
+    pub(super) fn new(stream_id: u8, pts: i64, dts: i64, stuffing: usize, payload: usize) -> Self {
+        let length = Self::length(pts, dts) + stuffing.min(MAX_STUFFING);
         let packet = u16::try_from(length - FIXED + payload).unwrap_or(0).to_be_bytes();
-        let mut bytes = [0; MAX];
+        let mut bytes = [0xff; MAX];
         bytes[..4].copy_from_slice(&[0, 0, 1, stream_id]);
         bytes[4..6].copy_from_slice(&packet);
         bytes[6] = 0x84; // data_alignment_indicator: an access unit starts right here
         bytes[7] = if pts == dts { 0x80 } else { 0xc0 };
         bytes[8] = (length - 9) as u8;
         bytes[9..14].copy_from_slice(&timestamp(if pts == dts { 2 } else { 3 }, pts));
-        bytes[14..].copy_from_slice(&timestamp(1, dts));
+        if pts != dts {
+            bytes[14..19].copy_from_slice(&timestamp(1, dts));
+        }
         Self { bytes, length }
     }
 
@@ -131,14 +135,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn headers_read_back(dts: i64, ahead in 0i64..90_000, payload in 0usize..100_000) {
+        fn headers_read_back(dts: i64, ahead in 0i64..90_000, stuffing in 0usize..=15, payload in 0usize..100_000) {
             let dts = dts / 2;
             let pts = dts + ahead;
-            let header = PesHeader::new(ID_VIDEO, pts, dts, payload);
+            let header = PesHeader::new(ID_VIDEO, pts, dts, stuffing, payload);
             let facts = parse(header.as_bytes()).unwrap();
             prop_assert_eq!(facts.pts, Some(pts.rem_euclid(WRAP) as u64));
             prop_assert_eq!(facts.dts, Some(dts.rem_euclid(WRAP) as u64));
-            prop_assert_eq!(facts.length, PesHeader::length(pts, dts));
+            prop_assert_eq!(facts.length, PesHeader::length(pts, dts) + stuffing);
             prop_assert!(facts.aligned);
             match facts.announced {
                 Some(announced) => prop_assert_eq!(announced, payload),

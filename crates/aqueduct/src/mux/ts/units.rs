@@ -1,6 +1,7 @@
 //! From access units to PES packets: what goes into each, not yet how it is cut into transport packets.
 
 use super::layout::Pes;
+use super::packet::ROOM;
 use super::pes::PesHeader;
 use super::{AccessUnit, AudioFormat, AudioStream};
 use crate::error::{Error, Result};
@@ -8,11 +9,12 @@ use crate::media::avc::{NalType, UnitFacts, nal_units};
 
 /// An access unit delimiter with its start code: any slice types may follow (ISO/IEC 14496-10 §7.4.2.4).
 const DELIMITER: [u8; 6] = [0, 0, 0, 1, 9, 0xf0];
-/// An audio PES packet is closed before it covers more than this, in ticks of 90 kHz: the clock rides on its first
-/// packet where there is no video.
-const AUDIO_SPAN: i64 = 9_000;
-/// An audio PES packet is closed before it holds more bytes than this, as long as a unit is in it.
-const AUDIO_BYTES: usize = 2_560;
+/// An audio PES packet is closed before it covers more than this, in ticks of 90 kHz: 200 ms, for bytes should not
+/// wait longer than a second in all (ISO/IEC 13818-1 §2.4.2).
+const AUDIO_SPAN: i64 = 18_000;
+/// An audio PES packet is closed before it holds more bytes than this, as long as a unit is in it: header and all
+/// fill 16 packets, which the buffer of 3584 bytes for AAC (§2.4.2.7) still takes.
+const AUDIO_BYTES: usize = 16 * ROOM - 14;
 
 /// A run of bytes of an elementary stream: a few that the writer adds, then some of the input.
 #[derive(Debug, Clone, Copy)]
@@ -143,6 +145,7 @@ impl<'a> Packets<'a> {
             dts: unit.dts,
             random_access: false,
             header: PesHeader::length(unit.pts, unit.dts),
+            stuffing: 0,
             payload,
             pieces: begin..self.pieces.len(),
             clocks: 0,

@@ -78,7 +78,7 @@ impl<'a> Stream<'a> {
     /// Appends the next PES packet.
     fn write(&mut self, out: &mut Vec<u8>) {
         let Some(pes) = self.packets.pes.get(self.written) else { return };
-        let header = PesHeader::new(self.stream_id, pes.pts, pes.dts, pes.payload);
+        let header = PesHeader::new(self.stream_id, pes.pts, pes.dts, pes.stuffing, pes.payload);
         let mut bytes =
             Run::new(header.as_bytes(), self.packets.pieces.get(pes.pieces.clone()).unwrap_or_default());
         let mut left = pes.total();
