@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use ffmpeg_next::{Dictionary, Packet as AvPacket, Rational, codec, encoder, ffi, format, frame};
 
+use super::engine::x264_instructions;
 use super::picture::{Picture, PicturePool};
 use super::{failed, init};
 use crate::error::{Error, ErrorKind, Result};
@@ -139,7 +140,12 @@ fn options(encoding: &AvcEncoding) -> Dictionary<'static> {
     options.set("crf", &encoding.crf.to_string());
     options.set("sc_threshold", "0");
     let pyramid = if encoding.reorder >= 2 { "normal" } else { "none" };
-    options.set("x264-params", &format!("open-gop=0:b-pyramid={pyramid}:stitchable=1:sliced-threads=0"));
+    let mut parameters = format!("open-gop=0:b-pyramid={pyramid}:stitchable=1:sliced-threads=0");
+    if let Some(instructions) = x264_instructions() {
+        parameters.push_str(":asm=");
+        parameters.push_str(instructions);
+    }
+    options.set("x264-params", &parameters);
     options
 }
 

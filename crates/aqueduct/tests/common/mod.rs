@@ -1,0 +1,86 @@
+//! What the tests of made segments share.
+
+#![allow(dead_code, reason = "each test binary uses its part")]
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+
+use aqueduct::plan::Length;
+use aqueduct::{FileSource, Ladder, Plan, Presentation, Settings, Source, engine, probe};
+
+/// A clip of `testdata`.
+pub fn clip(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata").join(name)
+}
+
+/// The shared real clips, where the folder is there.
+pub fn shared_clips() -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/media");
+    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+    let mut clips: Vec<PathBuf> = entries
+        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
+        .filter(|path| path.extension().is_some_and(|extension| extension == "mp4"))
+        .collect();
+    clips.sort();
+    clips
+}
+
+/// Short segments and few small rungs, so that a clip of seconds has many seams.
+pub fn short() -> Settings {
+    let mut settings = Settings::default();
+    settings.segment = Length::from_millis(1000);
+    settings.gop = Length::from_millis(500);
+    settings
+}
+
+pub fn present(path: &Path, settings: Settings) -> Presentation {
+    let source: Arc<dyn Source> = Arc::new(FileSource::open(path).unwrap());
+    let index = Arc::new(probe(&source).unwrap());
+    let plan = Plan::builder(&index, engine().unwrap()).settings(settings).build().unwrap();
+    Presentation::new(source, index, Arc::new(plan)).unwrap()
+}
+
+pub fn ladder(text: &str) -> Ladder {
+    text.parse().unwrap()
+}
+
+/// All segments of one rendition, joined.
+pub fn joined(presentation: &Presentation, rendition: usize) -> Vec<u8> {
+    let mut maker = presentation.maker();
+    let ids = [presentation.plan().renditions()[rendition].id];
+    let control = aqueduct::Control::new();
+    (0..presentation.plan().segments())
+        .flat_map(|segment| maker.column(segment, &ids, &control).unwrap().remove(0))
+        .collect()
+}
+
+/// Runs a program of FFmpeg's with `input` on its standard input; returns what it printed. Any word on its error
+/// output, or a failure, fails the test.
+pub fn run(program: &str, arguments: &[&str], input: &[u8]) -> Vec<u8> {
+    let mut command = Command::new(program);
+    command.args(["-v", "error"]).args(arguments);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command
+        .spawn()
+        .unwrap_or_else(|error| panic!("{program} cannot be started ({error}); scripts/setup.sh installs it"));
+    let mut stdin = child.stdin.take().unwrap();
+    let output = std::thread::scope(|scope| {
+        scope.spawn(move || {
+            use std::io::Write;
+            // A reader that has seen enough closes its end.
+            let _ = stdin.write_all(input);
+        });
+        child.wait_with_output().unwrap()
+    });
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && complaint.is_empty(), "{program} {arguments:?}: {complaint}");
+    output.stdout
+}
+
+/// Sound of a file or stream as mono 32-bit floats at `rate`, decoded by FFmpeg.
+pub fn sound(input: &[u8], path: &str, rate: &str) -> Vec<f32> {
+    let arguments = ["-i", path, "-map", "0:a:0", "-ac", "1", "-ar", rate, "-f", "f32le", "-"];
+    let bytes = run("ffmpeg", &arguments, input);
+    bytes.chunks_exact(4).map(|sample| f32::from_le_bytes(sample.try_into().unwrap())).collect()
+}

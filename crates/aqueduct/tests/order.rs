@@ -1,0 +1,142 @@
+//! The law: a segment is a pure function. The same bytes come out in any order, alone or as a column, after a seek,
+//! from one thread or two, from a file or from memory.
+
+#![cfg(feature = "av")]
+
+mod common;
+
+use std::sync::Arc;
+
+use aqueduct::{Control, MemorySource, Presentation, Source};
+use bytes::Bytes;
+use common::{clip, ladder, present, short};
+
+const CLIPS: [&str; 12] = [
+    "plain-25.mp4",
+    "film-23976.mp4",
+    "smooth-5994.mp4",
+    "open-gop.mp4",
+    "odd-vp9.webm",
+    "portrait-90.mp4",
+    "variable-rate.mp4",
+    "late-audio.mp4",
+    "edit-list.mp4",
+    "transport.ts",
+    "matroska.mkv",
+    "audio-only.mp3",
+];
+
+fn in_order(presentation: &Presentation) -> Vec<Vec<Bytes>> {
+    let mut maker = presentation.maker();
+    let ids: Vec<_> = presentation.plan().renditions().iter().map(|rendition| rendition.id).collect();
+    (0..presentation.plan().segments()).map(|segment| maker.column(segment, &ids, &Control::new()).unwrap()).collect()
+}
+
+/// Fails with the place of the first difference instead of with the bytes.
+fn same(made: &[Bytes], expected: &[Bytes], what: &str) {
+    assert_eq!(made.len(), expected.len(), "{what}");
+    for (rendition, (made, expected)) in made.iter().zip(expected).enumerate() {
+        if made != expected {
+            let at = made.iter().zip(expected).position(|(a, b)| a != b).unwrap_or(made.len().min(expected.len()));
+            let pid = made.get(at / 188 * 188..).map(|packet| (u16::from(packet[1] & 0x1f) << 8) | u16::from(packet[2]));
+            panic!(
+                "{what}: rendition {rendition} differs at byte {at} of {} (pid {pid:?}), expected {} bytes",
+                made.len(),
+                expected.len()
+            );
+        }
+    }
+}
+
+fn settings(name: &str) -> aqueduct::Settings {
+    let mut settings = short();
+    settings.ladder = match name {
+        // Two rungs of which one is scaled from the other, where the clip has the size for it.
+        "plain-25.mp4" | "open-gop.mp4" => ladder("180p,90p"),
+        _ => settings.ladder,
+    };
+    settings
+}
+
+#[test]
+fn any_order_and_any_company_give_the_same_bytes() {
+    for name in CLIPS {
+        let presentation = present(&clip(name), settings(name));
+        let expected = in_order(&presentation);
+        assert!(expected.len() > 1, "{name} has seams");
+
+        // Backwards, with a maker that has to seek each time.
+        let mut maker = presentation.maker();
+        let ids: Vec<_> = presentation.plan().renditions().iter().map(|rendition| rendition.id).collect();
+        for segment in (0..presentation.plan().segments()).rev() {
+            let column = maker.column(segment, &ids, &Control::new()).unwrap();
+            same(&column, &expected[segment as usize], &format!("{name}: segment {segment} after a seek"));
+        }
+        // Each rendition alone, each time from scratch.
+        for rendition in presentation.plan().renditions() {
+            for segment in 0..presentation.plan().segments() {
+                let alone = presentation.segment(rendition.id, segment).unwrap();
+                let column = &expected[segment as usize][rendition.id.0 as usize];
+                let what = format!("{name}: {} segment {segment} alone", rendition.name);
+                same(&[alone], std::slice::from_ref(column), &what);
+            }
+        }
+    }
+}
+
+#[test]
+fn threads_do_not_matter() {
+    let pool = Arc::new(rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap());
+    for name in ["plain-25.mp4", "odd-444.mp4"] {
+        let presentation = present(&clip(name), settings(name));
+        let expected = in_order(&presentation);
+        let ids: Vec<_> = presentation.plan().renditions().iter().map(|rendition| rendition.id).collect();
+        // Two makers at once, one over the even and one over the odd columns.
+        std::thread::scope(|scope| {
+            for first in 0..2 {
+                let (presentation, pool, ids, expected) = (&presentation, Arc::clone(&pool), &ids, &expected);
+                scope.spawn(move || {
+                    let mut maker = presentation.maker().on_pool(pool);
+                    for segment in (first..presentation.plan().segments()).step_by(2) {
+                        let column = maker.column(segment, ids, &Control::new()).unwrap();
+                        same(&column, &expected[segment as usize], &format!("{name}: segment {segment}"));
+                    }
+                });
+            }
+        });
+    }
+}
+
+#[test]
+fn memory_is_as_good_as_a_file() {
+    let path = clip("film-23976.mp4");
+    let from_file = present(&path, short());
+    let bytes = std::fs::read(&path).unwrap();
+    let source: Arc<dyn Source> = Arc::new(MemorySource::new(bytes, "memory"));
+    let index = Arc::new(aqueduct::probe(&source).unwrap());
+    assert_eq!(*index, **from_file.index());
+    let from_memory = Presentation::new(source, index, Arc::clone(from_file.plan())).unwrap();
+    for (segment, (a, b)) in in_order(&from_file).iter().zip(in_order(&from_memory)).enumerate() {
+        same(a, &b, &format!("segment {segment}"));
+    }
+}
+
+#[test]
+fn stops_when_asked() {
+    let presentation = present(&clip("plain-25.mp4"), short());
+    let control = Control::new();
+    control.cancel();
+    let ids = [presentation.plan().renditions()[0].id];
+    let error = presentation.maker().column(0, &ids, &control).unwrap_err();
+    assert_eq!(error.kind(), aqueduct::ErrorKind::Cancelled);
+}
+
+#[test]
+fn what_the_plan_lacks_is_not_found() {
+    let presentation = present(&clip("plain-25.mp4"), short());
+    let id = presentation.plan().renditions()[0].id;
+    let past = presentation.plan().segments();
+    assert_eq!(presentation.segment(id, past).unwrap_err().kind(), aqueduct::ErrorKind::NotFound);
+    let nobody = aqueduct::RenditionId(99);
+    assert_eq!(presentation.segment(nobody, 0).unwrap_err().kind(), aqueduct::ErrorKind::NotFound);
+}
