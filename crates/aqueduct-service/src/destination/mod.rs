@@ -79,7 +79,7 @@ impl Destination {
     }
 
     /// A store that the caller has made, and the prefix below which to publish. `name` stands for the store in
-    /// URLs and messages, such as `memory://`.
+    /// URLs and messages, such as `memory://tests`.
     ///
     /// Fails with [`ErrorKind::Destination`] when the prefix is no object path.
     pub fn from_store(store: Arc<dyn ObjectStore>, name: &str, prefix: &str) -> Result<Self> {
@@ -139,10 +139,8 @@ impl Destination {
         let prefix = Path::parse(prefix.trim_matches('/')).map_err(|error| {
             Error::new(ErrorKind::Destination, format!("the prefix {prefix:?} is no object path: {error}"))
         })?;
-        let url = match prefix.as_ref() {
-            "" => name.trim_end_matches('/').to_owned(),
-            prefix => format!("{}/{prefix}", if name.ends_with("://") { name } else { name.trim_end_matches('/') }),
-        };
+        let name = name.trim_end_matches('/');
+        let url = if prefix.as_ref().is_empty() { name.to_owned() } else { format!("{name}/{prefix}") };
         Ok(Self { place: Place::Store(stores), prefix, url })
     }
 

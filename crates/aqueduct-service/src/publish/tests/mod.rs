@@ -1,0 +1,225 @@
+//! Publishing is tested without libav: bytes come from a deterministic maker, stores are real ones that can be
+//! told to fail.
+
+mod laws;
+#[cfg(feature = "aws")]
+mod servers;
+mod store;
+
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use aqueduct::index::{Packet, Packets};
+use aqueduct::media::{Colour, Engine as Builds};
+use aqueduct::plan::{Object, RenditionId};
+use aqueduct::time::Timebase;
+use aqueduct::{Plan, SourceIndex, playlist};
+use bytes::Bytes;
+use futures_util::TryStreamExt;
+use object_store::{ObjectStore, ObjectStoreExt};
+use serde_json::json;
+
+use super::engine::{Columns, Engine, MakeColumn, Threads};
+use super::*;
+use crate::event::Event;
+
+/// Frames a second, and seconds a segment, of every test plan.
+const RATE: u64 = 25;
+const SEGMENT: u64 = 6;
+
+/// A plan of `segments` segments in three rungs; another `source` is another source, another `x264` another build.
+fn plan_of(segments: u64, source: u8, x264: &str) -> Arc<Plan> {
+    let timebase = Timebase::new(1, 25).unwrap();
+    let mut packets = Packets::default();
+    for frame in 0..(segments * SEGMENT * RATE) as i64 {
+        packets.push(Packet {
+            pts: frame,
+            dts: frame,
+            duration: 1,
+            bytes: 100,
+            offset: Some(frame as u64 * 100),
+            samples: 0,
+            key: frame % 50 == 0,
+            discard: false,
+            corrupt: false,
+        });
+    }
+    let index: SourceIndex = serde_json::from_value(json!({
+        "identity": { "bytes": 1_000_000, "sha256": format!("{source:02x}").repeat(32) },
+        "container": "mov,mp4,m4a,3gp,3g2,mj2",
+        "tracks": [{
+            "id": 0, "codec": "h264", "profile": "High", "language": "", "default": true,
+            "timebase": timebase,
+            "kind": { "Video": {
+                "width": 960, "height": 540, "pixel_aspect": [1, 1],
+                "orientation": { "quarter_turns": 0, "mirrored": false },
+                "pixel_format": "yuv420p", "bit_depth": 8, "colour": Colour::BT709,
+                "interlaced": false, "nominal_frame_duration": timebase,
+            }},
+            "packets": packets,
+        }],
+        "scan_oddities": [],
+    }))
+    .unwrap();
+    let builds: Builds = serde_json::from_value(json!({
+        "libavcodec": "59.37.100", "libavformat": "59.27.100", "libswscale": "6.7.100",
+        "libswresample": "4.7.100", "x264": x264, "cpu": "x86_64 sse2",
+    }))
+    .unwrap();
+    let plan = Plan::builder(&index, builds).build().unwrap();
+    assert_eq!((u64::from(plan.segments()), plan.renditions().len()), (segments, 3), "what the tests count on");
+    Arc::new(plan)
+}
+
+fn plan(segments: u64) -> Arc<Plan> {
+    plan_of(segments, 1, "core 164")
+}
+
+/// What a segment's bytes are: a pure function, as the law wants it.
+fn bytes_of(plan: &Plan, rendition: RenditionId, segment: u32) -> Bytes {
+    let text = format!("{} {} {segment};", plan.digest().unwrap(), rendition.0);
+    Bytes::from(text.repeat(5 + (segment as usize * 7 + rendition.0 as usize) % 13))
+}
+
+/// Every object of a complete presentation.
+fn complete(plan: &Plan) -> BTreeMap<String, Bytes> {
+    let ids: Vec<_> = plan.renditions().iter().map(|rendition| rendition.id).collect();
+    let sizes = |&id: &RenditionId| (0..plan.segments()).map(|n| bytes_of(plan, id, n).len() as u64).collect();
+    let measured = playlist::Measured::new(plan, ids.iter().map(sizes).collect()).unwrap();
+    let bytes = |object| match object {
+        Object::Plan => plan.to_json().unwrap().into(),
+        Object::Segment(id, segment) => bytes_of(plan, id, segment),
+        Object::Playlist(id) => playlist::media(plan, id).into(),
+        Object::Multivariant => playlist::multivariant(plan, Some(&measured)).into(),
+        _ => panic!("an object that this test does not know"),
+    };
+    plan.objects().map(|object| (plan.key(object).unwrap(), bytes(object))).collect()
+}
+
+/// Everything that a store holds.
+async fn contents(store: &dyn ObjectStore) -> BTreeMap<String, Bytes> {
+    let found: Vec<_> = store.list(None).try_collect().await.unwrap();
+    let mut contents = BTreeMap::new();
+    for meta in found {
+        let bytes = store.get(&meta.location).await.unwrap().bytes().await.unwrap();
+        contents.insert(meta.location.to_string(), bytes);
+    }
+    contents
+}
+
+/// An engine that makes [`bytes_of`], as slowly and as badly as it is told.
+struct Maker {
+    plan: Arc<Plan>,
+    /// How long a column takes.
+    takes: Duration,
+    /// The segment that cannot be made.
+    fails_at: Option<u32>,
+    /// Whether it then panics instead.
+    panics: bool,
+    made: Arc<Mutex<Vec<(u32, RenditionId)>>>,
+    starts: AtomicUsize,
+}
+
+impl Maker {
+    fn new(plan: &Arc<Plan>) -> Self {
+        Self {
+            plan: Arc::clone(plan),
+            takes: Duration::ZERO,
+            fails_at: None,
+            panics: false,
+            made: Arc::default(),
+            starts: AtomicUsize::new(0),
+        }
+    }
+}
+
+struct Running {
+    plan: Arc<Plan>,
+    takes: Duration,
+    fails_at: Option<u32>,
+    panics: bool,
+    made: Arc<Mutex<Vec<(u32, RenditionId)>>>,
+    frames: AtomicU64,
+    cancelled: AtomicBool,
+}
+
+impl Engine for Maker {
+    fn plan(&self) -> &Arc<Plan> {
+        &self.plan
+    }
+
+    fn start(&self, _: &Threads) -> Result<Arc<dyn Columns>> {
+        self.starts.fetch_add(1, Ordering::Relaxed);
+        Ok(Arc::new(Running {
+            plan: Arc::clone(&self.plan),
+            takes: self.takes,
+            fails_at: self.fails_at,
+            panics: self.panics,
+            made: Arc::clone(&self.made),
+            frames: AtomicU64::new(0),
+            cancelled: AtomicBool::new(false),
+        }))
+    }
+}
+
+impl Columns for Running {
+    fn maker(&self) -> Box<dyn MakeColumn + '_> {
+        Box::new(self)
+    }
+
+    fn cancel(&self) {
+        self.cancelled.store(true, Ordering::Relaxed);
+    }
+
+    fn frames(&self) -> u64 {
+        self.frames.load(Ordering::Relaxed)
+    }
+}
+
+impl MakeColumn for &Running {
+    fn column(&mut self, segment: u32, renditions: &[RenditionId]) -> aqueduct::Result<Vec<Bytes>> {
+        for _ in 0..10 {
+            std::thread::sleep(self.takes / 10);
+            if self.cancelled.load(Ordering::Relaxed) {
+                return Err(aqueduct::Error::new(aqueduct::ErrorKind::Cancelled, "stopped as asked"));
+            }
+        }
+        if self.fails_at == Some(segment) {
+            assert!(!self.panics, "the maker was told to panic");
+            return Err(aqueduct::Error::corrupt("told to fail").in_segment("540p", segment));
+        }
+        self.made.lock().unwrap().extend(renditions.iter().map(|&id| (segment, id)));
+        self.frames.fetch_add(SEGMENT * RATE * renditions.len() as u64, Ordering::Relaxed);
+        Ok(renditions.iter().map(|&id| bytes_of(&self.plan, id, segment)).collect())
+    }
+}
+
+/// A run of `engine` into `store`.
+fn publish(engine: &Arc<Maker>, store: &Arc<dyn ObjectStore>) -> Publish {
+    let destination = Destination::from_store(Arc::clone(store), "memory://store", "").unwrap();
+    publish_to(engine, destination)
+}
+
+fn publish_to(engine: &Arc<Maker>, destination: Destination) -> Publish {
+    let engine: Arc<dyn Engine> = Arc::<Maker>::clone(engine);
+    Publish::with_engine(engine, destination).jobs(NonZeroUsize::new(3).unwrap())
+}
+
+/// An observer that keeps every event.
+fn recorder() -> (Observer, Arc<Mutex<Vec<Event>>>) {
+    let events: Arc<Mutex<Vec<Event>>> = Arc::default();
+    let into = Arc::clone(&events);
+    (Arc::new(move |event| into.lock().unwrap().push(event)), events)
+}
+
+fn nobody() -> Observer {
+    Arc::new(|_| {})
+}
+
+/// Runs to the end without watching.
+async fn finish(publish: Publish) -> Result<Report> {
+    publish.run(nobody(), CancellationToken::new()).await
+}
