@@ -1,5 +1,7 @@
 //! The laws of transport stream segments: what is written reads back, and segments join.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking, in its helpers too")]
+
 use aqueduct::media::aac::AudioSpecificConfig;
 use aqueduct::mux::ts::{
     AccessUnit, AudioFormat, AudioStream, Kind, PACKET, Reading, Segment, StreamType, read,

@@ -1,5 +1,7 @@
 //! Our transport streams in the eyes of FFmpeg: it makes the elementary streams and judges what we make of them.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking, in its helpers too")]
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 

@@ -189,10 +189,10 @@ impl Findings {
 }
 
 #[derive(Default)]
-struct Reader {
+struct Reader<'a> {
     reading: Reading,
     findings: Findings,
-    counters: BTreeMap<u16, Counter>,
+    counters: BTreeMap<u16, Counter<'a>>,
     pat: Sections,
     pmt: Sections,
     pmt_pid: Option<u16>,
@@ -201,8 +201,8 @@ struct Reader {
     clock: Clock,
 }
 
-impl Reader {
-    fn packet(&mut self, packet: std::result::Result<Packet<'_>, Finding>) {
+impl<'a> Reader<'a> {
+    fn packet(&mut self, packet: std::result::Result<Packet<'a>, Finding>) {
         let packet = match packet {
             Ok(packet) => packet,
             Err(finding) => {

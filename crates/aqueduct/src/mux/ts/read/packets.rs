@@ -108,25 +108,24 @@ fn parse(packet: &[u8; PACKET], offset: u64) -> Result<Packet<'_>, Finding> {
 
 /// The continuity counter of one PID.
 #[derive(Debug, Default)]
-pub(super) struct Counter {
+pub(super) struct Counter<'a> {
     last: Option<u8>,
-    /// A checksum of the payload before, to know a repeated packet.
-    payload: Option<u32>,
+    /// The payload before, to know a repeated packet.
+    payload: Option<&'a [u8]>,
     repeated: bool,
 }
 
-impl Counter {
+impl<'a> Counter<'a> {
     /// Whether the packet's payload is new; a second copy of a packet is not.
-    pub(super) fn check(&mut self, packet: &Packet<'_>, findings: &mut Findings) -> bool {
-        let checksum = packet.payload.map(super::super::psi::crc32);
+    pub(super) fn check(&mut self, packet: &Packet<'a>, findings: &mut Findings) -> bool {
         let Some(last) = self.last else {
             self.last = Some(packet.continuity);
-            self.payload = checksum;
+            self.payload = packet.payload;
             return true;
         };
         let has_payload = packet.payload.is_some();
         // §2.4.3.3: a packet with payload may be sent twice, and only twice.
-        if has_payload && packet.continuity == last && checksum == self.payload && !self.repeated {
+        if has_payload && packet.continuity == last && packet.payload == self.payload && !self.repeated {
             self.repeated = true;
             return false;
         }
@@ -137,7 +136,7 @@ impl Counter {
         }
         self.last = Some(packet.continuity);
         if has_payload {
-            self.payload = checksum;
+            self.payload = packet.payload;
             self.repeated = false;
         }
         true
