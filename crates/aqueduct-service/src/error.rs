@@ -51,10 +51,7 @@ impl Error {
         Self(Box::new(Inner { kind, message: message.into(), cause: None }))
     }
 
-    pub(crate) fn with_cause(
-        mut self,
-        cause: impl Into<Box<dyn std::error::Error + Send + Sync>>,
-    ) -> Self {
+    pub(crate) fn with_cause(mut self, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         self.0.cause = Some(cause.into());
         self
     }

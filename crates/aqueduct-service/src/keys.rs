@@ -51,15 +51,33 @@ mod tests {
     #[test]
     fn our_keys_and_no_others() {
         for key in [
-            "plan.json", "master.m3u8", "check.json", "video/720p/index.m3u8", "video/720p/iframes.m3u8",
-            "video/hevc-1080p/init.mp4", "video/720p/00000.ts", "audio/main/123456.m4s", "text/en/00001.vtt",
+            "plan.json",
+            "master.m3u8",
+            "check.json",
+            "video/720p/index.m3u8",
+            "video/720p/iframes.m3u8",
+            "video/hevc-1080p/init.mp4",
+            "video/720p/00000.ts",
+            "audio/main/123456.m4s",
+            "text/en/00001.vtt",
         ] {
             assert!(is_ours(key), "{key}");
         }
         for key in [
-            "", "/", "index.m3u8", "00000.ts", "video/00000.ts", "video/720p/0.ts", "video/720p/holiday.ts",
-            "video//00000.ts", "video/720p/sub/00000.ts", "videos/720p/00000.ts", "video/720p/00000.mp4",
-            "plan.json.bak", "a/plan.json", "video/720p/plan.json",
+            "",
+            "/",
+            "index.m3u8",
+            "00000.ts",
+            "video/00000.ts",
+            "video/720p/0.ts",
+            "video/720p/holiday.ts",
+            "video//00000.ts",
+            "video/720p/sub/00000.ts",
+            "videos/720p/00000.ts",
+            "video/720p/00000.mp4",
+            "plan.json.bak",
+            "a/plan.json",
+            "video/720p/plan.json",
         ] {
             assert!(!is_ours(key), "{key}");
         }

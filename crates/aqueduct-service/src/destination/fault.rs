@@ -29,7 +29,7 @@ fn classify(error: &object_store::Error, place: &str) -> Error {
     if says(&["NoSuchBucket", "ContainerNotFound", "The specified bucket does not exist"]) {
         return new(ErrorKind::NotFound, "the bucket does not exist; create it first, or correct its name");
     }
-    if says(&["InvalidAccessKeyId"]) {
+    if says(&["InvalidAccessKeyId", "NotSignedUp"]) {
         return new(
             ErrorKind::PermissionDenied,
             "the server does not know this access key; check AWS_ACCESS_KEY_ID and the endpoint",
@@ -42,36 +42,63 @@ fn classify(error: &object_store::Error, place: &str) -> Error {
         );
     }
     if says(&["ExpiredToken", "TokenRefreshRequired"]) {
-        return new(ErrorKind::PermissionDenied, "the credentials have expired; get new ones and run it again");
+        return new(
+            ErrorKind::PermissionDenied,
+            "the credentials have expired; get new ones and run it again",
+        );
     }
     if says(&["RequestTimeTooSkewed"]) {
         return new(ErrorKind::PermissionDenied, "this machine's clock is wrong; set it and run it again");
     }
-    if says(&["AuthorizationHeaderMalformed", "PermanentRedirect", "IllegalLocationConstraint", "redirect without LOCATION"]) {
-        return new(ErrorKind::Destination, "the bucket lies in another region; set AWS_REGION to the bucket's region");
+    if says(&[
+        "AuthorizationHeaderMalformed",
+        "PermanentRedirect",
+        "IllegalLocationConstraint",
+        "redirect without LOCATION",
+    ]) {
+        return new(
+            ErrorKind::Destination,
+            "the bucket lies in another region; set AWS_REGION to the bucket's region",
+        );
     }
     if says(&["InsufficientStorage", "StorageFull", "QuotaExceeded", "status code: 507"]) {
-        return new(ErrorKind::NoSpace, "the server has no space left; free some and run the same command again");
+        return new(
+            ErrorKind::NoSpace,
+            "the server has no space left; free some and run the same command again",
+        );
     }
     match error {
-        object_store::Error::PermissionDenied { .. } | object_store::Error::Unauthenticated { .. } if remote => {
+        object_store::Error::PermissionDenied { .. } | object_store::Error::Unauthenticated { .. }
+            if remote =>
+        {
             return new(
                 ErrorKind::PermissionDenied,
-                &format!("the credentials may not do that ({}); grant list, read, write and delete there", brief(error)),
+                &format!(
+                    "the credentials may not do that ({}); grant list, read, write and delete there",
+                    brief(error)
+                ),
             );
         }
         object_store::Error::NotFound { .. } if remote => {
-            return new(ErrorKind::NotFound, &format!("not found ({}); check the bucket and the endpoint", brief(error)));
+            return new(
+                ErrorKind::NotFound,
+                &format!("not found ({}); check the bucket and the endpoint", brief(error)),
+            );
         }
         _ => {}
     }
-    if let Some((kind, cause)) = chain(error).find_map(|error| error.downcast_ref::<io::Error>().and_then(kind_of_io)) {
+    if let Some((kind, cause)) =
+        chain(error).find_map(|error| error.downcast_ref::<io::Error>().and_then(kind_of_io))
+    {
         return new(kind, &cause);
     }
     if remote && (is_transport(error) || says(&["status code: 5", "status code: 429", "status code: 408"])) {
         return new(
             ErrorKind::Unavailable,
-            &format!("the server cannot be reached or fails ({}); run the same command again when it is back", brief(error)),
+            &format!(
+                "the server cannot be reached or fails ({}); run the same command again when it is back",
+                brief(error)
+            ),
         );
     }
     new(ErrorKind::Store, &brief(error))
@@ -86,7 +113,9 @@ fn kind_of_io(error: &io::Error) -> Option<(ErrorKind, String)> {
         }
         Io::PermissionDenied => (ErrorKind::NotWritable, "no permission to write there".to_owned()),
         Io::ReadOnlyFilesystem => (ErrorKind::NotWritable, "the file system is read-only".to_owned()),
-        Io::NotADirectory | Io::AlreadyExists => (ErrorKind::NotWritable, "a file stands where a folder is needed".to_owned()),
+        Io::NotADirectory | Io::AlreadyExists => {
+            (ErrorKind::NotWritable, "a file stands where a folder is needed".to_owned())
+        }
         Io::IsADirectory => (ErrorKind::NotWritable, "a folder stands where a file is needed".to_owned()),
         Io::ConnectionRefused => (ErrorKind::Unavailable, unavailable("nothing listens there")),
         Io::ConnectionReset | Io::ConnectionAborted | Io::BrokenPipe | Io::UnexpectedEof => {
@@ -140,7 +169,9 @@ fn brief(error: &object_store::Error) -> String {
 
 fn element<'a>(xml: &'a str, name: &str) -> Option<&'a str> {
     let (_, rest) = xml.split_once(&format!("<{name}>"))?;
-    rest.split_once(&format!("</{name}>")).map(|(text, _)| text).filter(|text| text.len() <= 200 && !text.contains('\n'))
+    rest.split_once(&format!("</{name}>"))
+        .map(|(text, _)| text)
+        .filter(|text| text.len() <= 200 && !text.contains('\n'))
 }
 
 #[cfg(test)]
@@ -180,6 +211,9 @@ mod tests {
         let error = object_store::Error::PermissionDenied { path: "a".to_owned(), source: xml.into() };
         let error = of_store(error, "store a", "s3://b/p");
         assert_eq!(error.kind(), ErrorKind::PermissionDenied);
-        assert!(!error.to_string().contains('\n') && error.to_string().contains("AccessDenied: Access Denied."), "{error}");
+        assert!(
+            !error.to_string().contains('\n') && error.to_string().contains("AccessDenied: Access Denied."),
+            "{error}"
+        );
     }
 }

@@ -29,7 +29,8 @@ pub(super) fn open(folder: &Path) -> Result<Folder> {
     };
     match fs::metadata(folder) {
         Ok(found) if !found.is_dir() => {
-            let message = format!("{} is a file, not a folder: name a folder to publish to", folder.display());
+            let message =
+                format!("{} is a file, not a folder: name a folder to publish to", folder.display());
             return Err(Error::new(ErrorKind::NotWritable, message));
         }
         Ok(_) => {}
@@ -84,7 +85,12 @@ fn remove_staged(folder: &Path, prefix: &str, untouched_for: Option<Duration>) -
         if kind.is_dir() && keys::is_folder(&key) {
             remove_staged(&entry.path(), &format!("{key}/"), untouched_for)?;
         } else if kind.is_file() && staged_for(&key).is_some_and(keys::is_ours) {
-            let age = || entry.metadata().and_then(|found| found.modified()).map(|time| time.elapsed().unwrap_or_default());
+            let age = || {
+                entry
+                    .metadata()
+                    .and_then(|found| found.modified())
+                    .map(|time| time.elapsed().unwrap_or_default())
+            };
             if let Some(limit) = untouched_for
                 && age()? < limit
             {
@@ -110,7 +116,8 @@ fn staged_for(name: &str) -> Option<&str> {
 mod tests {
     use super::*;
 
-    const OURS: [&str; 4] = ["plan.json#1", "master.m3u8#2", "video/720p/00000.ts#1", "video/720p/index.m3u8#12"];
+    const OURS: [&str; 4] =
+        ["plan.json#1", "master.m3u8#2", "video/720p/00000.ts#1", "video/720p/index.m3u8#12"];
 
     fn folder_with(names: &[&str]) -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();
@@ -125,7 +132,12 @@ mod tests {
     #[test]
     fn only_our_own_staged_files_are_removed() {
         let foreign = [
-            "notes#1", "other/00000.ts#1", "video/720p/00000.ts", "video/720p/holiday.ts#1", "plan.json#a", "plan.json#",
+            "notes#1",
+            "other/00000.ts#1",
+            "video/720p/00000.ts",
+            "video/720p/holiday.ts#1",
+            "plan.json#a",
+            "plan.json#",
         ];
         let folder = folder_with(&[&OURS[..], &foreign].concat());
         open(folder.path()).unwrap();

@@ -64,14 +64,21 @@ impl Destination {
     /// [`ErrorKind::PermissionDenied`] when a store needs credentials and `options` have none.
     pub fn parse(text: &str, options: &StoreOptions) -> Result<Self> {
         if text.is_empty() {
-            return Err(Error::new(ErrorKind::Destination, "the destination is empty: name a folder or s3://bucket/prefix"));
+            return Err(Error::new(
+                ErrorKind::Destination,
+                "the destination is empty: name a folder or s3://bucket/prefix",
+            ));
         }
         match text.split_once("://") {
             None => Self::folder_at(FilePath::new(text)),
             Some(("file", _)) => {
-                let folder = Url::parse(text).ok().and_then(|url| url.to_file_path().ok()).ok_or_else(|| {
-                    Error::new(ErrorKind::Destination, format!("{text} names no folder: write file:///path/of/folder"))
-                })?;
+                let folder =
+                    Url::parse(text).ok().and_then(|url| url.to_file_path().ok()).ok_or_else(|| {
+                        Error::new(
+                            ErrorKind::Destination,
+                            format!("{text} names no folder: write file:///path/of/folder"),
+                        )
+                    })?;
                 Self::folder_at(&folder)
             }
             Some((scheme, rest)) => Self::bucket(scheme, rest, options),
@@ -102,8 +109,9 @@ impl Destination {
 
     fn folder_at(folder: &FilePath) -> Result<Self> {
         let folder = local::absolute(folder)?;
-        let url = Url::from_directory_path(&folder)
-            .map_err(|()| Error::new(ErrorKind::Destination, format!("{} names no folder", folder.display())))?;
+        let url = Url::from_directory_path(&folder).map_err(|()| {
+            Error::new(ErrorKind::Destination, format!("{} names no folder", folder.display()))
+        })?;
         let url = String::from(url).trim_end_matches('/').to_owned();
         Ok(Self { place: Place::Folder(folder), prefix: Path::default(), url })
     }
@@ -128,7 +136,8 @@ impl Destination {
             #[cfg(not(feature = "azure"))]
             "az" => return Err(absent(scheme, options)),
             _ => {
-                let message = format!("{scheme}:// is no destination: write a folder, file://, s3://, gs:// or az://");
+                let message =
+                    format!("{scheme}:// is no destination: write a folder, file://, s3://, gs:// or az://");
                 return Err(Error::new(ErrorKind::Destination, message));
             }
         };
@@ -149,9 +158,10 @@ impl Destination {
         let (stores, lock, grace) = match &self.place {
             Place::Folder(folder) => {
                 let folder = folder.clone();
-                let opened = tokio::task::spawn_blocking(move || local::open(&folder)).await.map_err(|error| {
-                    Error::new(ErrorKind::Internal, "opening the folder did not end").with_cause(error)
-                })??;
+                let opened =
+                    tokio::task::spawn_blocking(move || local::open(&folder)).await.map_err(|error| {
+                        Error::new(ErrorKind::Internal, "opening the folder did not end").with_cause(error)
+                    })??;
                 let store: Arc<dyn ObjectStore> = Arc::new(opened.store);
                 // A put into a folder cannot be taken back half-way: it is quick, and ends by itself.
                 (Stores { first: Arc::clone(&store), patient: store }, opened.lock, Duration::from_secs(5))
@@ -166,9 +176,11 @@ impl Destination {
 impl Opened {
     /// The whole path of a key in the store.
     pub(crate) fn path(&self, key: &str) -> Result<Path> {
-        let whole = if self.prefix.as_ref().is_empty() { key.to_owned() } else { format!("{}/{key}", self.prefix) };
-        Path::parse(&whole)
-            .map_err(|error| Error::new(ErrorKind::Internal, format!("{key:?} is no object key")).with_cause(error))
+        let whole =
+            if self.prefix.as_ref().is_empty() { key.to_owned() } else { format!("{}/{key}", self.prefix) };
+        Path::parse(&whole).map_err(|error| {
+            Error::new(ErrorKind::Internal, format!("{key:?} is no object key")).with_cause(error)
+        })
     }
 
     /// The key of a path in the store; `None` for one outside the prefix.
@@ -247,7 +259,16 @@ mod tests {
 
     #[test]
     fn nonsense_is_refused() {
-        for text in ["", "s3://", "s3:///prefix", "ftp://host/x", "https://b.s3.amazonaws.com/x", "s3://b/a//c", "s3://b/../c", "file:/"] {
+        for text in [
+            "",
+            "s3://",
+            "s3:///prefix",
+            "ftp://host/x",
+            "https://b.s3.amazonaws.com/x",
+            "s3://b/a//c",
+            "s3://b/../c",
+            "file:/",
+        ] {
             if text != "file:/" {
                 assert_eq!(kind(text, &s3()), ErrorKind::Destination, "{text}");
             }
@@ -263,7 +284,9 @@ mod tests {
         assert!(error.to_string().contains("AWS_ACCESS_KEY_ID"), "{error}");
         assert!(started.elapsed() < Duration::from_millis(500), "no metadata server was asked");
         let half = StoreOptions::from_variables([("AWS_ACCESS_KEY_ID".to_owned(), "id".to_owned())]);
-        assert!(Destination::parse("s3://b/p", &half).unwrap_err().to_string().contains("AWS_SECRET_ACCESS_KEY"));
+        assert!(
+            Destination::parse("s3://b/p", &half).unwrap_err().to_string().contains("AWS_SECRET_ACCESS_KEY")
+        );
     }
 
     #[cfg(feature = "aws")]
@@ -281,7 +304,8 @@ mod tests {
 
     #[test]
     fn secrets_stay_secret() {
-        let variables = StoreOptions::from_variables([("AWS_SECRET_ACCESS_KEY".to_owned(), "hunter2".to_owned())]);
+        let variables =
+            StoreOptions::from_variables([("AWS_SECRET_ACCESS_KEY".to_owned(), "hunter2".to_owned())]);
         let mut options = s3();
         options.s3_session_token = Some("hunter2".into());
         assert!(!format!("{variables:?} {options:?}").contains("hunter2"));

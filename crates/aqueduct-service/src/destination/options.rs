@@ -56,7 +56,8 @@ impl StoreOptions {
 
     /// Like [`StoreOptions::from_env`], from given names and values. Empty values count as absent.
     pub fn from_variables(variables: impl IntoIterator<Item = (String, String)>) -> Self {
-        let of_a_store = |name: &str| ["AWS_", "GOOGLE_", "AZURE_"].iter().any(|start| name.starts_with(start));
+        let of_a_store =
+            |name: &str| ["AWS_", "GOOGLE_", "AZURE_"].iter().any(|start| name.starts_with(start));
         let variables = variables
             .into_iter()
             .filter(|(name, value)| of_a_store(name) && !value.is_empty())

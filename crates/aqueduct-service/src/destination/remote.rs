@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use object_store::{BackoffConfig, ClientOptions, ObjectStore, RetryConfig};
 
-use super::{Stores, StoreOptions};
+use super::{StoreOptions, Stores};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Longest wait between two tries, so that a server that is back is noticed soon.
 const LONGEST_WAIT: Duration = Duration::from_secs(3);
+/// Wait after the first try.
+const SHORTEST_WAIT: Duration = Duration::from_millis(100);
 /// Longest time for one request. A 16 Mb/s segment of 6 s, eight at a time, needs it on a 7 Mb/s line.
 const REQUEST: Duration = Duration::from_secs(120);
 /// Longest time to connect.
@@ -28,7 +30,8 @@ pub(super) fn both<S: ObjectStore>(
 }
 
 fn retry(timeout: Duration) -> RetryConfig {
-    let backoff = BackoffConfig { init_backoff: Duration::from_millis(100), max_backoff: LONGEST_WAIT, base: 2.0 };
+    let longest = LONGEST_WAIT.min(timeout / 4).max(SHORTEST_WAIT);
+    let backoff = BackoffConfig { init_backoff: SHORTEST_WAIT, max_backoff: longest, base: 2.0 };
     // Time alone limits: a count would end sooner on a store that refuses at once.
     RetryConfig { backoff, max_retries: usize::MAX, retry_timeout: timeout }
 }
@@ -38,15 +41,21 @@ fn client() -> ClientOptions {
 }
 
 #[cfg(feature = "aws")]
-pub(super) fn s3(bucket: &str, options: &StoreOptions, retry: RetryConfig) -> Result<impl ObjectStore + use<>> {
+pub(super) fn s3(
+    bucket: &str,
+    options: &StoreOptions,
+    retry: RetryConfig,
+) -> Result<impl ObjectStore + use<>> {
     use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
 
     check_credentials(options)?;
     let endpoint = options.s3_endpoint.as_deref().or_else(|| {
-        ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"].iter().find_map(|name| options.variable(name))
+        ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"]
+            .iter()
+            .find_map(|name| options.variable(name))
     });
-    let allow_http =
-        options.s3_allow_http || options.variable("AWS_ALLOW_HTTP").is_some_and(|value| value != "false" && value != "0");
+    let allow_http = options.s3_allow_http
+        || options.variable("AWS_ALLOW_HTTP").is_some_and(|value| value != "false" && value != "0");
     check_endpoint(endpoint, allow_http)?;
 
     let mut builder = AmazonS3Builder::new().with_client_options(client());
@@ -70,7 +79,12 @@ pub(super) fn s3(bucket: &str, options: &StoreOptions, retry: RetryConfig) -> Re
     if let Some(token) = &options.s3_session_token {
         builder = builder.with_token(&token.0);
     }
-    builder.with_allow_http(allow_http).with_bucket_name(bucket).with_retry(retry).build().map_err(|error| refused(&error))
+    builder
+        .with_allow_http(allow_http)
+        .with_bucket_name(bucket)
+        .with_retry(retry)
+        .build()
+        .map_err(|error| refused(&error))
 }
 
 /// Without credentials `object_store` asks the metadata server of EC2, which elsewhere is a wait for nothing and a
@@ -78,14 +92,16 @@ pub(super) fn s3(bucket: &str, options: &StoreOptions, retry: RetryConfig) -> Re
 #[cfg(feature = "aws")]
 fn check_credentials(options: &StoreOptions) -> Result<()> {
     let id = options.s3_access_key_id.is_some() || options.variable("AWS_ACCESS_KEY_ID").is_some();
-    let secret = options.s3_secret_access_key.is_some() || options.variable("AWS_SECRET_ACCESS_KEY").is_some();
+    let secret =
+        options.s3_secret_access_key.is_some() || options.variable("AWS_SECRET_ACCESS_KEY").is_some();
     let others = [
         "AWS_WEB_IDENTITY_TOKEN_FILE",
         "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
         "AWS_CONTAINER_CREDENTIALS_FULL_URI",
         "AWS_METADATA_ENDPOINT",
     ];
-    let unsigned = options.variable("AWS_SKIP_SIGNATURE").is_some_and(|value| value != "false" && value != "0");
+    let unsigned =
+        options.variable("AWS_SKIP_SIGNATURE").is_some_and(|value| value != "false" && value != "0");
     let denied = |message: &str| Err(Error::new(ErrorKind::PermissionDenied, message));
     match (id, secret) {
         (true, true) => Ok(()),
@@ -109,17 +125,25 @@ fn check_endpoint(endpoint: Option<&str>, allow_http: bool) -> Result<()> {
         Some("http") if allow_http => Ok(()),
         Some("http") => Err(Error::new(
             ErrorKind::Destination,
-            format!("the endpoint {endpoint} is plain HTTP: allow that with --s3-allow-http or AWS_ALLOW_HTTP=true, or write https://"),
+            format!(
+                "the endpoint {endpoint} is plain HTTP: allow that with --s3-allow-http or AWS_ALLOW_HTTP=true, or write https://"
+            ),
         )),
         _ => Err(Error::new(
             ErrorKind::Destination,
-            format!("the endpoint {endpoint:?} is no URL of a server: write https://host or http://host:port"),
+            format!(
+                "the endpoint {endpoint:?} is no URL of a server: write https://host or http://host:port"
+            ),
         )),
     }
 }
 
 #[cfg(feature = "gcp")]
-pub(super) fn gs(bucket: &str, options: &StoreOptions, retry: RetryConfig) -> Result<impl ObjectStore + use<>> {
+pub(super) fn gs(
+    bucket: &str,
+    options: &StoreOptions,
+    retry: RetryConfig,
+) -> Result<impl ObjectStore + use<>> {
     use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
 
     let mut builder = GoogleCloudStorageBuilder::new().with_client_options(client());
@@ -132,7 +156,11 @@ pub(super) fn gs(bucket: &str, options: &StoreOptions, retry: RetryConfig) -> Re
 }
 
 #[cfg(feature = "azure")]
-pub(super) fn az(container: &str, options: &StoreOptions, retry: RetryConfig) -> Result<impl ObjectStore + use<>> {
+pub(super) fn az(
+    container: &str,
+    options: &StoreOptions,
+    retry: RetryConfig,
+) -> Result<impl ObjectStore + use<>> {
     use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
 
     let mut builder = MicrosoftAzureBuilder::new().with_client_options(client());

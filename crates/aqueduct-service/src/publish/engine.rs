@@ -72,7 +72,9 @@ mod encoding {
                     .thread_name(|number| format!("encode-{number}"))
                     .build()
                     .map(Arc::new)
-                    .map_err(|error| Error::new(ErrorKind::Internal, format!("cannot start {jobs} threads: {error}")))?,
+                    .map_err(|error| {
+                        Error::new(ErrorKind::Internal, format!("cannot start {jobs} threads: {error}"))
+                    })?,
             };
             Ok(Arc::new(Running { presentation: self.0.clone(), pool, control: Control::new() }))
         }

@@ -51,7 +51,10 @@ pub(crate) async fn confirm(store: &Store, plan: &Plan, when: &str) -> Result<()
         },
         None => Err(Error::new(
             ErrorKind::Conflict,
-            format!("{PLAN_KEY} at {} was deleted while this run was under way; run the same command again", store.url()),
+            format!(
+                "{PLAN_KEY} at {} was deleted while this run was under way; run the same command again",
+                store.url()
+            ),
         )),
     }
 }
@@ -91,13 +94,17 @@ pub(crate) fn conflict(found: &Found, url: &str, when: &str) -> Error {
         Found::Empty | Found::Same => format!("{url} changed"),
     };
     let space = if when.is_empty() { "" } else { " " };
-    let message = format!("{what}{space}{when}; publish under another prefix, or delete what is there with --overwrite");
+    let message = format!(
+        "{what}{space}{when}; publish under another prefix, or delete what is there with --overwrite"
+    );
     Error::new(ErrorKind::Conflict, message)
 }
 
 /// What a `plan.json` is to `ours`; `None` stands for one that is too large to read.
 fn judge(ours: &Plan, text: Option<&[u8]>) -> Found {
-    let Some(text) = text else { return Found::Planless(format!("a {PLAN_KEY} that is too large to be one")) };
+    let Some(text) = text else {
+        return Found::Planless(format!("a {PLAN_KEY} that is too large to be one"));
+    };
     match Plan::from_json(text) {
         Ok(theirs) if theirs == *ours => Found::Same,
         Ok(theirs) => {

@@ -25,7 +25,8 @@ pub(super) async fn store_all(
             .ok_or_else(|| Error::new(ErrorKind::Internal, "the plan has a rendition without a playlist"))?;
         store_one(store, sizes, &key, playlist::media(plan, rendition), observer).await?;
     }
-    existing::confirm(store, plan, "while this run was under way; its multivariant playlist was not written").await?;
+    existing::confirm(store, plan, "while this run was under way; its multivariant playlist was not written")
+        .await?;
     store_one(store, sizes, MULTIVARIANT_KEY, playlist::multivariant(plan, Some(measured)), observer).await
 }
 

@@ -10,12 +10,12 @@ use aqueduct::playlist::Measured;
 use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 
+use super::Publish;
 use super::existing::{self, Found, Sizes};
 use super::playlists;
 use super::schedule::Column;
 use super::segments::Job;
 use super::store::Store;
-use super::Publish;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, Observer, Phase};
 use crate::report::Report;
@@ -32,13 +32,13 @@ pub(super) async fn run(publish: Publish, observer: Observer, cancel: Cancellati
     let sizes = match found {
         Found::Same if !overwrite => sizes,
         Found::Empty => {
-            unless(&cancel, begin(&store, &plan)).await?;
+            unless(&cancel, begin(&store, &plan, &observer)).await?;
             Sizes::new()
         }
         found if overwrite => {
             phase(Phase::Deleting);
             unless(&cancel, existing::clear(&store, &found, &plan, &sizes)).await?;
-            unless(&cancel, begin(&store, &plan)).await?;
+            unless(&cancel, begin(&store, &plan, &observer)).await?;
             Sizes::new()
         }
         found => return Err(existing::conflict(&found, store.url(), "")),
@@ -77,9 +77,13 @@ pub(super) async fn run(publish: Publish, observer: Observer, cancel: Cancellati
 }
 
 /// Puts the plan where none is, and makes sure that it is this run's: another may have begun at the same time.
-async fn begin(store: &Store, plan: &Plan) -> Result<()> {
-    store.put_first(PLAN_KEY, Bytes::from(plan.to_json()?)).await?;
-    existing::confirm(store, plan, "just now").await
+async fn begin(store: &Store, plan: &Plan, observer: &Observer) -> Result<()> {
+    let text = Bytes::from(plan.to_json()?);
+    let bytes = text.len() as u64;
+    store.put_first(PLAN_KEY, text).await?;
+    existing::confirm(store, plan, "that began at the same time").await?;
+    observer(Event::Stored { key: PLAN_KEY.to_owned(), bytes });
+    Ok(())
 }
 
 /// `work`, or an error once `cancel` is called. None of it leaves half an object when it is dropped.
@@ -114,8 +118,10 @@ impl Work {
         let bytes_at = |rendition, segment| {
             plan.segment_key(rendition, segment).and_then(|key| sizes.get(&key).copied()).unwrap_or(0)
         };
-        let bytes: Vec<Vec<u64>> =
-            ids.iter().map(|&id| (0..plan.segments()).map(|segment| bytes_at(id, segment)).collect()).collect();
+        let bytes: Vec<Vec<u64>> = ids
+            .iter()
+            .map(|&id| (0..plan.segments()).map(|segment| bytes_at(id, segment)).collect())
+            .collect();
         let mut work = Self {
             made: vec![0; ids.len()],
             total: ids.len() as u64 * u64::from(plan.segments()),
@@ -126,9 +132,14 @@ impl Work {
         };
         for segment in 0..plan.segments() {
             // An object without a byte is no segment: some stores leave one when a put breaks off.
-            let is_missing = |column: &&Vec<u64>| column.get(segment as usize).is_some_and(|&bytes| bytes == 0);
-            let renditions: Vec<_> =
-                ids.iter().zip(&work.bytes).filter(|(_, column)| is_missing(column)).map(|(&id, _)| id).collect();
+            let is_missing =
+                |column: &&Vec<u64>| column.get(segment as usize).is_some_and(|&bytes| bytes == 0);
+            let renditions: Vec<_> = ids
+                .iter()
+                .zip(&work.bytes)
+                .filter(|(_, column)| is_missing(column))
+                .map(|(&id, _)| id)
+                .collect();
             if !renditions.is_empty() {
                 let frames = match plan.video {
                     Some(_) => plan.frames(segment),
@@ -144,7 +155,8 @@ impl Work {
 
     fn store(&mut self, rendition: RenditionId, segment: u32, bytes: u64) {
         let position = rendition.0 as usize;
-        if let Some(place) = self.bytes.get_mut(position).and_then(|column| column.get_mut(segment as usize)) {
+        if let Some(place) = self.bytes.get_mut(position).and_then(|column| column.get_mut(segment as usize))
+        {
             *place = bytes;
         }
         if let Some(made) = self.made.get_mut(position) {

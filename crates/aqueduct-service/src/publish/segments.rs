@@ -72,7 +72,8 @@ impl Job<'_> {
         let schedule = Arc::new(Schedule::new(self.columns.clone(), threads));
         let mut makers = JoinSet::new();
         for thread in 0..threads {
-            let (columns, schedule, to_store) = (Arc::clone(&columns), Arc::clone(&schedule), to_store.clone());
+            let (columns, schedule, to_store) =
+                (Arc::clone(&columns), Arc::clone(&schedule), to_store.clone());
             makers.spawn_blocking(move || make(&columns, &schedule, thread, &to_store));
         }
         drop(to_store);
@@ -127,7 +128,9 @@ impl State<'_> {
         let key = self.job.engine.plan().segment_key(made.rendition, made.segment);
         let store = Arc::clone(self.job.store);
         self.puts.spawn(async move {
-            let key = key.ok_or_else(|| Error::new(ErrorKind::Internal, "a segment was made that is not in the plan"))?;
+            let key = key.ok_or_else(|| {
+                Error::new(ErrorKind::Internal, "a segment was made that is not in the plan")
+            })?;
             let bytes = made.bytes.len() as u64;
             store.put(&key, made.bytes).await?;
             Ok((key, Stored { rendition: made.rendition, segment: made.segment, bytes }))
@@ -180,7 +183,12 @@ impl State<'_> {
 }
 
 /// One engine thread: columns until none is left, or until nobody wants them. If it fails, all stop.
-fn make(columns: &Arc<dyn Columns>, schedule: &Schedule, thread: usize, to_store: &mpsc::Sender<Made>) -> Result<()> {
+fn make(
+    columns: &Arc<dyn Columns>,
+    schedule: &Schedule,
+    thread: usize,
+    to_store: &mpsc::Sender<Made>,
+) -> Result<()> {
     let mut unless_done = StopOnDrop(Some(Arc::clone(columns)));
     let mut maker = columns.maker();
     while let Some(Column { segment, renditions }) = schedule.next(thread) {
@@ -203,7 +211,8 @@ async fn all_ended(makers: &mut JoinSet<Result<()>>) -> Result<()> {
     let mut worst = Ok(());
     while let Some(ended) = makers.join_next().await {
         let ended = ended.map_err(lost).flatten();
-        let is_stop = |result: &Result<()>| result.as_ref().is_err_and(|error| error.kind() == ErrorKind::Cancelled);
+        let is_stop =
+            |result: &Result<()>| result.as_ref().is_err_and(|error| error.kind() == ErrorKind::Cancelled);
         if worst.is_ok() || (is_stop(&worst) && ended.is_err()) {
             worst = ended;
         }
@@ -212,7 +221,8 @@ async fn all_ended(makers: &mut JoinSet<Result<()>>) -> Result<()> {
 }
 
 fn lost(error: JoinError) -> Error {
-    Error::new(ErrorKind::Internal, format!("a task of the run ended without a result: {error}")).with_cause(error)
+    Error::new(ErrorKind::Internal, format!("a task of the run ended without a result: {error}"))
+        .with_cause(error)
 }
 
 /// Stops all makers when it is dropped: the run's future, or a maker that fails or panics.

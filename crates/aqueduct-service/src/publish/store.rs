@@ -49,10 +49,14 @@ impl Store {
         let root = (!self.opened.prefix.as_ref().is_empty()).then_some(&self.opened.prefix);
         let mut found = store.list_with_delimiter(root).await.map_err(failed)?.objects;
         for folder in keys::FOLDERS {
-            let below: Vec<_> = store.list(Some(&self.opened.path(folder)?)).try_collect().await.map_err(failed)?;
+            let below: Vec<_> =
+                store.list(Some(&self.opened.path(folder)?)).try_collect().await.map_err(failed)?;
             found.extend(below);
         }
-        Ok(found.iter().filter_map(|meta| Some((self.opened.key(&meta.location)?.to_owned(), meta.size))).collect())
+        Ok(found
+            .iter()
+            .filter_map(|meta| Some((self.opened.key(&meta.location)?.to_owned(), meta.size)))
+            .collect())
     }
 
     /// The bytes of a small object; `None` where there is none. `Some(None)` is one that is too large to be ours.
@@ -112,14 +116,16 @@ impl Store {
         bytes: Bytes,
         mode: PutMode,
     ) -> object_store::Result<()> {
-        let path = self.opened.path(key).map_err(|error| object_store::Error::Generic {
-            store: "destination",
-            source: error.into(),
-        })?;
+        let path = self
+            .opened
+            .path(key)
+            .map_err(|error| object_store::Error::Generic { store: "destination", source: error.into() })?;
         let with = |attributes| PutOptions { mode: mode.clone(), attributes, ..PutOptions::default() };
         if self.attributes.load(Ordering::Relaxed) {
             match store.put_opts(&path, PutPayload::from(bytes.clone()), with(attributes(key))).await {
-                Err(object_store::Error::NotImplemented { .. }) => self.attributes.store(false, Ordering::Relaxed),
+                Err(object_store::Error::NotImplemented { .. }) => {
+                    self.attributes.store(false, Ordering::Relaxed)
+                }
                 other => return other.map(drop),
             }
         }

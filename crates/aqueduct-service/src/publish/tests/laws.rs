@@ -6,7 +6,6 @@ use std::time::Instant;
 use aqueduct::plan::{MULTIVARIANT_KEY, PLAN_KEY};
 use object_store::Attribute;
 use object_store::memory::InMemory;
-use object_store::path::Path;
 use proptest::prelude::*;
 
 use super::store::{Create, Faulty};
@@ -26,12 +25,14 @@ async fn seed(store: &InMemory, objects: impl IntoIterator<Item = (String, Bytes
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_fresh_run_stores_exactly_the_plans_objects_in_order() {
-    for (create, attributes) in [(Create::Honoured, true), (Create::Ignored, false), (Create::Refused, true)] {
+    for (create, attributes) in [(Create::Honoured, true), (Create::Ignored, false), (Create::Refused, true)]
+    {
         let plan = plan(5);
         let store = Arc::new(Faulty { create, attributes, ..Faulty::default() });
         let (observer, events) = recorder();
         let engine = Arc::new(Maker::new(&plan));
-        let report = publish(&engine, &dynamic(&store)).run(observer, CancellationToken::new()).await.unwrap();
+        let report =
+            publish(&engine, &dynamic(&store)).run(observer, CancellationToken::new()).await.unwrap();
 
         assert_eq!(contents(&*store.inner).await, complete(&plan));
         let log = store.log.lock().unwrap().clone();
@@ -43,9 +44,12 @@ async fn a_fresh_run_stores_exactly_the_plans_objects_in_order() {
         assert!(last_segment < first_playlist);
 
         assert_eq!((report.made, report.reused, report.url.as_str()), (15, 0, "memory://store/master.m3u8"));
-        let sizes: u64 = complete(&plan).iter().filter(|(key, _)| key.ends_with(".ts")).map(|(_, b)| b.len() as u64).sum();
+        let sizes: u64 =
+            complete(&plan).iter().filter(|(key, _)| key.ends_with(".ts")).map(|(_, b)| b.len() as u64).sum();
         assert_eq!(report.bytes, sizes);
-        assert!(report.renditions.iter().all(|r| r.peak_bit_rate >= r.average_bit_rate && r.average_bit_rate > 0));
+        assert!(
+            report.renditions.iter().all(|r| r.peak_bit_rate >= r.average_bit_rate && r.average_bit_rate > 0)
+        );
 
         let events = events.lock().unwrap();
         assert!(matches!(events.last(), Some(Event::Finished(_))));
@@ -95,8 +99,12 @@ async fn a_run_that_fails_at_any_put_is_finished_by_the_next() {
     for fails_at in 0..all.len() {
         let inner = Arc::new(InMemory::new());
         // A store that refuses to create puts the plan plainly, so that the first put can fail for good.
-        let failing =
-            Arc::new(Faulty { inner: Arc::clone(&inner), fails_at, create: Create::Refused, ..Faulty::default() });
+        let failing = Arc::new(Faulty {
+            inner: Arc::clone(&inner),
+            fails_at,
+            create: Create::Refused,
+            ..Faulty::default()
+        });
         let error = finish(publish(&Arc::new(Maker::new(&plan)), &dynamic(&failing))).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NoSpace, "{error}");
         assert!(error.to_string().contains("memory://store"), "{error}");
@@ -173,7 +181,12 @@ async fn a_segment_that_cannot_be_made_stops_the_run_and_is_named() {
     for panics in [false, true] {
         let plan = plan(12);
         let store = Arc::new(Faulty::default());
-        let engine = Arc::new(Maker { fails_at: Some(3), panics, takes: Duration::from_millis(20), ..Maker::new(&plan) });
+        let engine = Arc::new(Maker {
+            fails_at: Some(3),
+            panics,
+            takes: Duration::from_millis(20),
+            ..Maker::new(&plan)
+        });
         let error = finish(publish(&engine, &dynamic(&store))).await.unwrap_err();
         if panics {
             assert_eq!(error.kind(), ErrorKind::Internal, "{error}");
@@ -229,7 +242,10 @@ async fn what_is_not_ours_to_touch_is_a_conflict_that_says_why() {
         let error = finish(publish(&Arc::new(Maker::new(&ours)), &dynamic(&store))).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Conflict, "{error}");
         let message = error.to_string();
-        assert!(message.contains(says) && message.contains("--overwrite") && !message.contains('\n'), "{message}");
+        assert!(
+            message.contains(says) && message.contains("--overwrite") && !message.contains('\n'),
+            "{message}"
+        );
         assert_eq!(contents(&*store.inner).await, BTreeMap::from([(key.to_owned(), bytes)]), "touched");
     }
 }
@@ -255,7 +271,8 @@ async fn overwriting_deletes_the_old_presentation_and_nothing_else() {
             "missing" => store.inner.delete(&Path::from(PLAN_KEY)).await.unwrap(),
             _ => {}
         }
-        let report = finish(publish(&Arc::new(Maker::new(&new)), &dynamic(&store)).overwrite(true)).await.unwrap();
+        let report =
+            finish(publish(&Arc::new(Maker::new(&new)), &dynamic(&store)).overwrite(true)).await.unwrap();
         assert_eq!((report.made, report.reused), (6, 0), "{old_is}");
         assert_eq!(contents(&*store.inner).await, expected, "{old_is}");
     }
@@ -267,8 +284,15 @@ async fn overwriting_that_fails_anywhere_is_finished_by_the_next() {
     for fails_at in 0..complete(&old).len() + complete(&new).len() {
         let inner = Arc::new(InMemory::new());
         seed(&inner, complete(&old)).await;
-        let failing = Arc::new(Faulty { inner: Arc::clone(&inner), fails_at, create: Create::Refused, ..Faulty::default() });
-        let error = finish(publish(&Arc::new(Maker::new(&new)), &dynamic(&failing)).overwrite(true)).await.unwrap_err();
+        let failing = Arc::new(Faulty {
+            inner: Arc::clone(&inner),
+            fails_at,
+            create: Create::Refused,
+            ..Faulty::default()
+        });
+        let error = finish(publish(&Arc::new(Maker::new(&new)), &dynamic(&failing)).overwrite(true))
+            .await
+            .unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NoSpace, "{error}");
         let well = Arc::new(Faulty { inner: Arc::clone(&inner), ..Faulty::default() });
         finish(publish(&Arc::new(Maker::new(&new)), &dynamic(&well)).overwrite(true)).await.unwrap();
@@ -300,8 +324,14 @@ async fn of_two_plans_one_wins_where_the_store_can_create() {
         let (one, two) = (Arc::new(Maker::new(&ours)), Arc::new(Maker::new(&theirs)));
         let (one, two) = tokio::join!(finish(publish(&one, &store_)), finish(publish(&two, &store_)));
         let winner = match (one, two) {
-            (Ok(_), Err(error)) => { assert_eq!(error.kind(), ErrorKind::Conflict); ours }
-            (Err(error), Ok(_)) => { assert_eq!(error.kind(), ErrorKind::Conflict); theirs }
+            (Ok(_), Err(error)) => {
+                assert_eq!(error.kind(), ErrorKind::Conflict);
+                ours
+            }
+            (Err(error), Ok(_)) => {
+                assert_eq!(error.kind(), ErrorKind::Conflict);
+                theirs
+            }
             other => panic!("{other:?}"),
         };
         assert_eq!(contents(&*store.inner).await, complete(&winner));

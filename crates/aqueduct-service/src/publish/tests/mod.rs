@@ -19,6 +19,7 @@ use aqueduct::time::Timebase;
 use aqueduct::{Plan, SourceIndex, playlist};
 use bytes::Bytes;
 use futures_util::TryStreamExt;
+use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 use serde_json::json;
 
@@ -70,7 +71,11 @@ fn plan_of(segments: u64, source: u8, x264: &str) -> Arc<Plan> {
     }))
     .unwrap();
     let plan = Plan::builder(&index, builds).build().unwrap();
-    assert_eq!((u64::from(plan.segments()), plan.renditions().len()), (segments, 3), "what the tests count on");
+    assert_eq!(
+        (u64::from(plan.segments()), plan.renditions().len()),
+        (segments, 3),
+        "what the tests count on"
+    );
     Arc::new(plan)
 }
 
@@ -80,14 +85,15 @@ fn plan(segments: u64) -> Arc<Plan> {
 
 /// What a segment's bytes are: a pure function, as the law wants it.
 fn bytes_of(plan: &Plan, rendition: RenditionId, segment: u32) -> Bytes {
-    let text = format!("{} {} {segment};", plan.digest().unwrap(), rendition.0);
+    let text = format!("{} {} {} {segment};", plan.source, plan.engine.x264, rendition.0);
     Bytes::from(text.repeat(5 + (segment as usize * 7 + rendition.0 as usize) % 13))
 }
 
 /// Every object of a complete presentation.
 fn complete(plan: &Plan) -> BTreeMap<String, Bytes> {
     let ids: Vec<_> = plan.renditions().iter().map(|rendition| rendition.id).collect();
-    let sizes = |&id: &RenditionId| (0..plan.segments()).map(|n| bytes_of(plan, id, n).len() as u64).collect();
+    let sizes =
+        |&id: &RenditionId| (0..plan.segments()).map(|n| bytes_of(plan, id, n).len() as u64).collect();
     let measured = playlist::Measured::new(plan, ids.iter().map(sizes).collect()).unwrap();
     let bytes = |object| match object {
         Object::Plan => plan.to_json().unwrap().into(),
@@ -101,7 +107,11 @@ fn complete(plan: &Plan) -> BTreeMap<String, Bytes> {
 
 /// Everything that a store holds.
 async fn contents(store: &dyn ObjectStore) -> BTreeMap<String, Bytes> {
-    let found: Vec<_> = store.list(None).try_collect().await.unwrap();
+    contents_below(store, None).await
+}
+
+async fn contents_below(store: &dyn ObjectStore, prefix: Option<&Path>) -> BTreeMap<String, Bytes> {
+    let found: Vec<_> = store.list(prefix).try_collect().await.unwrap();
     let mut contents = BTreeMap::new();
     for meta in found {
         let bytes = store.get(&meta.location).await.unwrap().bytes().await.unwrap();

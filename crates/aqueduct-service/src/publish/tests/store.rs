@@ -11,10 +11,9 @@ use async_trait::async_trait;
 use futures_util::stream::BoxStream;
 use futures_util::{FutureExt, StreamExt};
 use object_store::memory::InMemory;
-use object_store::path::Path;
 use object_store::{
-    CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode,
-    PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
+    CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, ObjectStoreExt,
+    PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
 
 use super::*;
@@ -71,7 +70,10 @@ impl fmt::Display for Faulty {
 
 /// ENOSPC, where the real store would have it: inside an error of its own.
 fn full() -> object_store::Error {
-    object_store::Error::Generic { store: "Faulty", source: Box::new(io::Error::from(io::ErrorKind::StorageFull)) }
+    object_store::Error::Generic {
+        store: "Faulty",
+        source: Box::new(io::Error::from(io::ErrorKind::StorageFull)),
+    }
 }
 
 /// The law of watchers: whoever reads a playlist finds everything that it names.
@@ -80,14 +82,22 @@ pub(super) fn assert_watchable(contents: &BTreeMap<String, Bytes>) {
         let folder = key.rsplit_once('/').map_or(String::new(), |(folder, _)| format!("{folder}/"));
         let text = std::str::from_utf8(text).unwrap();
         for line in text.lines().filter(|line| !line.starts_with('#') && !line.is_empty()) {
-            assert!(contents.contains_key(&format!("{folder}{line}")), "{key} names {line}, which is not there");
+            assert!(
+                contents.contains_key(&format!("{folder}{line}")),
+                "{key} names {line}, which is not there"
+            );
         }
     }
 }
 
 #[async_trait]
 impl ObjectStore for Faulty {
-    async fn put_opts(&self, location: &Path, payload: PutPayload, mut options: PutOptions) -> Result<PutResult> {
+    async fn put_opts(
+        &self,
+        location: &Path,
+        payload: PutPayload,
+        mut options: PutOptions,
+    ) -> Result<PutResult> {
         let refused = |operation: &str| object_store::Error::NotImplemented {
             operation: operation.to_owned(),
             implementer: self.to_string(),
@@ -129,7 +139,11 @@ impl ObjectStore for Faulty {
             .boxed()
     }
 
-    async fn put_multipart_opts(&self, location: &Path, options: PutMultipartOptions) -> Result<Box<dyn MultipartUpload>> {
+    async fn put_multipart_opts(
+        &self,
+        location: &Path,
+        options: PutMultipartOptions,
+    ) -> Result<Box<dyn MultipartUpload>> {
         self.inner.put_multipart_opts(location, options).await
     }
 
