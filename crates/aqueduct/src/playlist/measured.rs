@@ -15,9 +15,13 @@ impl Measured {
     /// there is one too many.
     pub fn new(plan: &Decisions, bytes: Vec<Vec<u64>>) -> Result<Self> {
         let segments = plan.segments() as usize;
-        let fits = bytes.len() == plan.renditions().len() && bytes.iter().all(|sizes| sizes.len() == segments);
+        let fits =
+            bytes.len() == plan.renditions().len() && bytes.iter().all(|sizes| sizes.len() == segments);
         if !fits {
-            return Err(Error::new(ErrorKind::Mismatch, "the measured sizes are not those of the plan's segments"));
+            return Err(Error::new(
+                ErrorKind::Mismatch,
+                "the measured sizes are not those of the plan's segments",
+            ));
         }
         Ok(Self { bytes })
     }

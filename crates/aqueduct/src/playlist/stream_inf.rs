@@ -40,7 +40,11 @@ impl StreamInf {
 impl fmt::Display for StreamInf {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Rates { peak, average } = self.rates;
-        write!(f, "#EXT-X-STREAM-INF:BANDWIDTH={peak},AVERAGE-BANDWIDTH={average},CODECS=\"{}\"", self.codecs)?;
+        write!(
+            f,
+            "#EXT-X-STREAM-INF:BANDWIDTH={peak},AVERAGE-BANDWIDTH={average},CODECS=\"{}\"",
+            self.codecs
+        )?;
         if let Some(Picture { width, height, frame, range }) = &self.picture {
             let millis = frames_per_1000_s(*frame);
             write!(f, ",RESOLUTION={width}x{height},FRAME-RATE={}.{:03}", millis / 1000, millis % 1000)?;
