@@ -128,15 +128,17 @@ impl Failure {
 
 impl From<aqueduct::Error> for Failure {
     fn from(error: aqueduct::Error) -> Self {
-        // A place means that reading had begun: the medium fails, not the name.
-        let (exit, kind, hint) = core_class(error.kind(), error.place().offset.is_some());
+        let (exit, kind, hint) = core_class(error.kind(), error.place().offset);
         Self::of(exit, kind, hint, &error)
     }
 }
 
-fn core_class(kind: CoreKind, reading: bool) -> (Exit, &'static str, Option<&'static str>) {
+/// `offset` is where in the source it failed, where reading it had begun.
+fn core_class(kind: CoreKind, offset: Option<u64>) -> (Exit, &'static str, Option<&'static str>) {
     match kind {
         CoreKind::NotFound => (Exit::NoInput, "not-found", None),
+        // At the very start it is another kind of file, not a damaged one.
+        CoreKind::Corrupt if offset.is_none_or(|offset| offset == 0) => (Exit::Data, "corrupt", None),
         CoreKind::Corrupt => {
             (Exit::Data, "corrupt", Some("is the file complete? compare its length with the original's"))
         }
@@ -146,7 +148,7 @@ fn core_class(kind: CoreKind, reading: bool) -> (Exit, &'static str, Option<&'st
             "limit",
             Some("raise it under [limits] in a job file (--config), if you trust the file"),
         ),
-        CoreKind::Source if reading => {
+        CoreKind::Source if offset.is_some() => {
             (Exit::Io, "source", Some("run the same command again when the file can be read"))
         }
         CoreKind::Source => (Exit::NoInput, "source", None),
@@ -179,7 +181,7 @@ impl From<aqueduct_service::Error> for Failure {
             ServiceKind::Cancelled => (Exit::Interrupted, "cancelled", None),
             ServiceKind::Media(kind) => {
                 let core = chain(&error).find_map(|cause| cause.downcast_ref::<aqueduct::Error>());
-                core_class(kind, core.is_some_and(|core| core.place().offset.is_some()))
+                core_class(kind, core.and_then(|core| core.place().offset))
             }
             _ => (Exit::Software, "internal", Some("this should never happen: please report it")),
         };
@@ -191,9 +193,10 @@ impl From<aqueduct_service::Error> for Failure {
     }
 }
 
-impl From<io::Error> for Failure {
-    fn from(error: io::Error) -> Self {
-        Self::of(Exit::Io, "output", None, &error)
+impl Failure {
+    /// The operating system failed to do `what`.
+    pub(crate) fn io(what: &str, error: &io::Error) -> Self {
+        Self::new(Exit::Io, "io", format!("cannot {what}: {error}"))
     }
 }
 

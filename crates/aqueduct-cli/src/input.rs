@@ -3,11 +3,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use aqueduct::index::Oddity;
 use aqueduct::{FileSource, Source, SourceIndex};
 
 use crate::exit::Failure;
-use crate::output::{Console, Warning};
+use crate::output::Console;
 
 /// An opened input and what is known of it.
 pub(crate) struct Input {
@@ -46,9 +45,5 @@ pub(crate) fn without_av() -> Failure {
 
 /// Tells what is odd about the source; none of it stops the work.
 pub(crate) fn warn(index: &SourceIndex, console: &Console) -> Result<(), Failure> {
-    for oddity in index.oddities() {
-        let Oddity { name, track, .. } = &oddity;
-        console.warning(&Warning { name, track: *track, message: &oddity.to_string() })?;
-    }
-    Ok(())
+    index.oddities().iter().try_for_each(|oddity| console.warning(oddity))
 }

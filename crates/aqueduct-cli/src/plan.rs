@@ -147,15 +147,20 @@ impl Outline {
                 bytes(rendition.most_bytes),
             ]);
         }
-        let micros = |seconds: f64| duration((seconds * 1e6) as u64);
+        let micros = |seconds: f64| duration((seconds * 1e6).round() as u64);
+        let (shortest, longest) = (micros(self.shortest_segment), micros(self.longest_segment));
+        let lengths = if shortest == longest { longest } else { format!("{shortest} to {longest}") };
         format!(
-            "{}\n{}\n{} in {} segments of {} to {} (target duration {} s)\n{} objects, about {}, at most {}\nplan {}\n",
+            "{}\n{}\n{} in {} of {} (target duration {} s)\n{} objects, about {}, at most {}\nplan {}\n",
             path.display(),
             table.render(2),
             micros(self.duration),
-            count(self.segments.into()),
-            micros(self.shortest_segment),
-            micros(self.longest_segment),
+            if self.segments == 1 {
+                "1 segment".to_owned()
+            } else {
+                format!("{} segments", count(self.segments.into()))
+            },
+            lengths,
             self.target_duration,
             count(self.objects as u64),
             bytes(self.estimated_bytes),

@@ -68,7 +68,7 @@ fn modules_import_only_what_the_table_allows() {
         if file.module() == "lib" {
             continue;
         }
-        for fault in core_faults(file.module(), file.is_module_root(), &code) {
+        for fault in core_faults(&file.module_path(), &code) {
             writeln!(faults, "{}: {fault}", file.path).unwrap();
         }
     }
@@ -132,7 +132,7 @@ fn files_keep_within_their_budget() {
 
 #[test]
 fn the_checker_sees_what_it_should() {
-    let faults = |module, code| core_faults(module, false, &code_of(code));
+    let faults = |module: &str, code| core_faults(&[module.to_owned(), "inner".to_owned()], &code_of(code));
     assert!(faults("mux", "use crate::time::MPEG;\nuse crate::{error::{Error, Result}, media};").is_empty());
     assert_eq!(faults("mux", "use crate::{error::Error, plan::{self, Plan}};").len(), 2);
     assert_eq!(faults("mux", "fn f() { crate::av::decode() }").len(), 1);
@@ -150,23 +150,21 @@ fn the_checker_sees_what_it_should() {
         1,
         "the root's exports hide where a type comes from"
     );
-    assert_eq!(faults("plan", "use super::super::av::x;").len(), 1);
-    assert_eq!(core_faults("plan", true, "use super::av::x;").len(), 1);
-    assert!(core_faults("plan", true, "use self::key::KEY;").is_empty());
+    assert_eq!(faults("plan", "use super::super::av::x;").len(), 1, "that is the root");
+    assert!(faults("plan", "use super::{av::x, y};").is_empty(), "that is a module of its own named av");
+    assert_eq!(core_faults(&["plan".to_owned()], "use super::av::x;").len(), 1);
+    assert!(core_faults(&["plan".to_owned()], "use self::key::KEY;").is_empty());
 }
 
-fn core_faults(module: &str, is_module_root: bool, code: &str) -> Vec<String> {
+fn core_faults(place: &[String], code: &str) -> Vec<String> {
     let mut faults = Vec::new();
+    let module = place[0].as_str();
     let allowed =
         MODULES.iter().find(|(name, _)| *name == module).map_or(&[] as &[&str], |(_, allowed)| allowed);
     let mut paths = paths_after(code, "crate::");
-    // In `plan/mod.rs`, and only there, one `super` is the root of the crate.
-    if is_module_root {
-        paths.extend(paths_after(code, "super::"));
-    }
-    if code.contains("super::super::") {
-        faults.push("`super::super::` hides which module is meant; write `crate::`".to_owned());
-    }
+    // As many `super` as the module is deep lead to the root.
+    let root = "super::".repeat(place.len());
+    paths.extend(paths_after(code, &root).into_iter().filter(|path| path[0] != "super"));
     for path in paths {
         let (head, item) = (path[0].as_str(), path.get(1).map_or("self", String::as_str));
         if head == module {
@@ -215,9 +213,11 @@ impl SourceFile {
         first.strip_suffix(".rs").unwrap_or(first)
     }
 
-    fn is_module_root(&self) -> bool {
-        let depth = self.inner.components().count();
-        depth == 1 || (depth == 2 && self.inner.ends_with("mod.rs"))
+    /// The module's path: `["mux", "ts"]` for `mux/ts/mod.rs`, `["mux", "ts", "pes"]` for `mux/ts/pes.rs`.
+    fn module_path(&self) -> Vec<String> {
+        let names = self.inner.with_extension("");
+        let names = names.components().map(|name| name.as_os_str().to_str().unwrap().to_owned());
+        names.filter(|name| name != "mod").collect()
     }
 }
 
@@ -232,7 +232,8 @@ fn sources(name: &str) -> Vec<SourceFile> {
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(&folder).unwrap() {
             let path = entry.unwrap().path();
-            if path.is_dir() {
+            // A test module in a folder of its own, as in a file of its own below.
+            if path.is_dir() && !path.ends_with("tests") {
                 folders.push(path);
             } else if path.extension().is_some_and(|extension| extension == "rs")
                 // A test module in a file of its own.
@@ -281,13 +282,12 @@ fn names(code: &str, name: &str) -> bool {
 fn paths_after(code: &str, start: &str) -> Vec<Vec<String>> {
     let mut found = Vec::new();
     for (at, _) in code.match_indices(start) {
-        // `super::super::` has its own rule; `$crate::` and `subcrate::` are other words.
+        // `$crate::` and `subcrate::` are other words; `super::super::` is more than one `super::`.
         let before = code[..at].chars().next_back();
         if before.is_none_or(|c| !c.is_alphanumeric() && c != '_' && c != ':') {
             expand(&code[at + start.len()..], &mut Vec::new(), &mut found);
         }
     }
-    found.retain(|path| path[0] != "super");
     found
 }
 

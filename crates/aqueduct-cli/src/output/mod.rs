@@ -7,6 +7,7 @@ mod table;
 
 use std::io::{self, IsTerminal, Write};
 
+use aqueduct::index::Oddity;
 use indicatif::MultiProgress;
 use serde::Serialize;
 
@@ -53,12 +54,12 @@ impl Console {
         self.stdout(&json::line(value)?)
     }
 
-    /// Something that a careful person wants to know.
-    pub(crate) fn warning(&self, warning: &Warning<'_>) -> Result<(), Failure> {
+    /// Something that a careful person wants to know about the input.
+    pub(crate) fn warning(&self, oddity: &Oddity) -> Result<(), Failure> {
         if self.json {
-            self.value(&json::Tagged { event: "warning", fields: warning })
+            self.value(&json::Tagged { event: "warning", fields: oddity })
         } else {
-            self.note("warning", warning.message);
+            self.note("warning", &oddity.to_string());
             Ok(())
         }
     }
@@ -108,17 +109,8 @@ impl Console {
         match written {
             // `| head` has read what it wanted.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-            Err(error) => Err(Failure::from(error)),
+            Err(error) => Err(Failure::io("write to standard output", &error)),
             Ok(()) => Ok(()),
         }
     }
-}
-
-/// Something unusual that was found.
-#[derive(Debug, Serialize)]
-pub(crate) struct Warning<'a> {
-    /// A stable name for machines.
-    pub(crate) name: &'a str,
-    pub(crate) track: Option<u32>,
-    pub(crate) message: &'a str,
 }

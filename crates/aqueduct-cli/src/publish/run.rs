@@ -18,7 +18,8 @@ use crate::probe::Facts;
 pub(crate) fn run(job: &PublishJob, console: &Console) -> Result<(), Failure> {
     // Before the input is read: a wrong destination should be told at once.
     let destination = Destination::parse(&job.destination, &job.store)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::io("start threads", &error))?;
     let result = runtime.block_on(publish(job, destination, console));
     // A scan that was interrupted may still be reading; nobody waits for it.
     runtime.shutdown_background();
@@ -26,7 +27,7 @@ pub(crate) fn run(job: &PublishJob, console: &Console) -> Result<(), Failure> {
 }
 
 async fn publish(job: &PublishJob, destination: Destination, console: &Console) -> Result<(), Failure> {
-    let mut signals = Signals::new()?;
+    let mut signals = Signals::new().map_err(|error| Failure::io("listen to signals", &error))?;
     let progress = Progress::start(console, "reading");
     let (presentation, outline) = {
         let prepare = {

@@ -1,0 +1,38 @@
+//! Help that helps.
+
+use crate::support::run;
+
+#[test]
+fn every_command_shows_examples_and_where_the_exit_codes_are() {
+    for words in [&["--help"] as &[&str], &["publish", "--help"], &["probe", "--help"], &["plan", "--help"]] {
+        let help = run(words.iter().copied()).done().stdout;
+        assert!(help.contains("Examples:\n  aqueduct "), "{help}");
+        assert!(help.contains("aqueduct exit-codes"), "{help}");
+    }
+}
+
+#[test]
+fn defaults_are_shown() {
+    let help = run(["publish", "--help"]).done().stdout;
+    for default in ["auto", "veryfast", "23", "6s", "2s", "128k", "us-east-1", "one for each core"] {
+        assert!(help.contains(&format!("[default: {default}]")), "{default}: {help}");
+    }
+}
+
+#[test]
+fn exit_codes_are_listed_and_stand_in_the_readme() {
+    let table = run(["exit-codes"]).done().stdout;
+    let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../README.md")).unwrap();
+    for line in table.lines() {
+        let (code, meaning) = line.trim().split_once("  ").unwrap();
+        assert!(
+            readme.contains(&format!("| {code} | {meaning} |")),
+            "README.md lacks: | {code} | {meaning} |"
+        );
+    }
+}
+
+#[test]
+fn the_version_is_the_crates() {
+    assert_eq!(run(["--version"]).done().stdout, format!("aqueduct {}\n", env!("CARGO_PKG_VERSION")));
+}

@@ -1,0 +1,189 @@
+//! `publish` from end to end.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+use crate::support::{Ended, clip, command, path, run, tree};
+
+#[cfg(not(feature = "av"))]
+#[test]
+fn a_build_without_libav_says_so() {
+    let out = tempfile::tempdir().unwrap();
+    run(["publish", path(&clip("plain-25.mp4")), path(out.path())]).failed(69, &["no libav"]);
+    run(["probe", path(&clip("plain-25.mp4"))]).failed(69, &["no libav"]);
+}
+
+#[cfg(feature = "av")]
+#[test]
+fn a_ladder_lies_in_a_folder_and_the_second_run_makes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("my film");
+    let clip = clip("plain-25.mp4");
+    let first = run(["publish", path(&clip), path(&out), "--segment", "2s"]).done();
+    assert!(first.stderr.is_empty(), "no bar where nobody watches: {first:?}");
+    assert!(first.stdout.contains("180p") && first.stdout.contains("master.m3u8"), "{first:?}");
+    let made = tree(&out);
+    let keys: Vec<&str> = made.iter().map(|(key, _)| key.as_str()).collect();
+    for key in ["master.m3u8", "plan.json", "video/180p/index.m3u8", "video/180p/00000.ts"] {
+        assert!(keys.contains(&key), "{keys:?}");
+    }
+    let second = run(["publish", path(&clip), path(&out), "--segment", "2s"]).done();
+    assert!(second.stdout.contains("nothing was left to do"), "{second:?}");
+    assert!(second.stderr.contains("exist already"), "{second:?}");
+    assert!(tree(&out) == made, "the second run changed something");
+}
+
+#[cfg(feature = "av")]
+#[test]
+fn machines_read_every_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let words = ["publish", "--json", path(&clip("portrait-90.mp4")), path(folder.path())].map(str::to_owned);
+    let ended = run(words.iter().map(String::as_str)).done();
+    assert!(ended.stderr.is_empty(), "{ended:?}");
+    let events: Vec<Value> = ended.values();
+    let named = |name: &str| events.iter().filter(|event| event["event"] == name).count();
+    for (name, times) in [("probed", 1), ("planned", 1), ("started", 1), ("finished", 1), ("error", 0)] {
+        assert_eq!(named(name), times, "{name}: {ended:?}");
+    }
+    assert!(
+        events.iter().any(|event| event["event"] == "warning" && event["message"].is_string()),
+        "{ended:?}"
+    );
+    assert!(named("progress") >= 1 && named("stored") >= 3, "{ended:?}");
+    let report = ended.last("finished");
+    assert_eq!(report["renditions"][0]["name"], "180p");
+    assert_eq!(
+        (&report["renditions"][0]["width"], &report["renditions"][0]["height"]),
+        (&180.into(), &320.into())
+    );
+    assert!(report["renditions"][0]["peak_bit_rate"].as_u64() > Some(0), "{report}");
+}
+
+#[cfg(feature = "av")]
+#[test]
+fn quiet_is_quiet_and_warnings_are_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let clip = clip("portrait-90.mp4");
+    let loud = run(["publish", path(&clip), path(folder.path())]).done();
+    assert!(loud.stderr.starts_with("warning: "), "{loud:?}");
+    assert!(run(["publish", path(&clip), path(folder.path()), "--quiet"]).done().stderr.is_empty());
+}
+
+#[cfg(feature = "av")]
+#[test]
+fn sound_alone_and_pictures_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let multivariant = |name: &str| {
+        let out = folder.path().join(name);
+        run(["publish", path(&clip(name)), path(&out)]).done();
+        fs::read_to_string(out.join("master.m3u8")).unwrap()
+    };
+    let sound = multivariant("audio-only.m4a");
+    assert!(sound.contains("CODECS=\"mp4a.40.2\"") && !sound.contains("RESOLUTION"), "{sound}");
+    let pictures = multivariant("video-only.mp4");
+    assert!(pictures.contains("CODECS=\"avc1.") && !pictures.contains("mp4a"), "{pictures}");
+}
+
+#[cfg(feature = "av")]
+#[test]
+fn another_presentation_is_not_touched_unless_asked() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    let (one, other) = (clip("video-only.mp4"), clip("flash-beep.mp4"));
+    run(["publish", path(&one), path(&out)]).done();
+    let made = tree(&out);
+    run(["publish", path(&other), path(&out)]).failed(73, &["--overwrite"]);
+    run(["publish", path(&one), path(&out), "--crf", "30"]).failed(73, &["--overwrite"]);
+    assert!(tree(&out) == made);
+    run(["publish", path(&other), path(&out), "--overwrite"]).done();
+    let fresh = folder.path().join("fresh");
+    run(["publish", path(&other), path(&fresh)]).done();
+    assert!(tree(&out) == tree(&fresh), "nothing of the old one is left");
+}
+
+#[cfg(feature = "av")]
+#[test]
+fn the_number_of_jobs_changes_no_byte() {
+    let folder = tempfile::tempdir().unwrap();
+    let clip = clip("film-23976.mp4");
+    let made = |jobs: &str| {
+        let out = folder.path().join(jobs);
+        run(["publish", path(&clip), path(&out), "--segment", "1s", "--gop", "1s", "--jobs", jobs]).done();
+        tree(&out)
+    };
+    assert!(made("1") == made("3"));
+}
+
+/// SIGINT or SIGTERM at the first stored segment; then the same command again.
+#[cfg(feature = "av")]
+#[test]
+fn a_signal_stops_and_the_same_command_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let clip = clip("plain-25.mp4");
+    let arguments = |out: &Path| {
+        let words = [
+            "publish",
+            path(&clip),
+            path(out),
+            "--segment",
+            "500ms",
+            "--gop",
+            "500ms",
+            "--preset",
+            "veryslow",
+        ];
+        words.map(str::to_owned)
+    };
+    let whole = folder.path().join("whole");
+    run(arguments(&whole).iter().map(String::as_str)).done();
+    for signal in ["INT", "TERM"] {
+        let out = folder.path().join(signal);
+        let words = arguments(&out);
+        let mut child = command(words.iter().map(String::as_str).chain(["--json", "--jobs", "1"]))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let segment = |line: &String| line.contains("\"stored\"") && line.contains(".ts");
+        lines.by_ref().map(Result::unwrap).find(segment).expect("a segment is stored");
+        assert!(
+            Command::new("kill")
+                .args([&format!("-{signal}"), &child.id().to_string()])
+                .status()
+                .unwrap()
+                .success()
+        );
+        let rest: Vec<String> = lines.map(Result::unwrap).collect();
+        let ended = Ended::of(child.wait_with_output().unwrap()).failed(130, &["stopped", "of 10 segments"]);
+        assert!(ended.stderr.contains("hint: to go on") && ended.stderr.contains(path(&out)), "{ended:?}");
+        let last: Value = serde_json::from_str(rest.last().unwrap()).unwrap();
+        assert_eq!((&last["event"], &last["kind"]), (&"error".into(), &"cancelled".into()));
+
+        let left = tree(&out);
+        assert!(left.iter().all(|(key, _)| !key.ends_with(".m3u8")), "no playlist names a missing segment");
+        assert!(left.len() < 11, "it stopped at once");
+        let complete = tree(&whole);
+        assert!(left.iter().all(|object| complete.contains(object)), "no half object");
+        run(words.iter().map(String::as_str)).done();
+        assert!(tree(&out) == complete, "the same bytes as without a stop");
+    }
+}
+
+#[cfg(feature = "av")]
+#[test]
+fn a_job_file_says_it_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    let job = folder.path().join("job.json");
+    let text = serde_json::json!({
+        "input": clip("flash-beep.mp4"), "destination": &out, "segment": "2s", "audio-bitrate": "64k", "jobs": 1,
+    });
+    fs::write(&job, text.to_string()).unwrap();
+    run(["publish", "--config", path(&job)]).done();
+    assert!(out.join("master.m3u8").is_file());
+}

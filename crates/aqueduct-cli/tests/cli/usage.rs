@@ -1,0 +1,75 @@
+//! Usage errors end with 64 in every command.
+
+use crate::support::{clip, path, run};
+
+#[test]
+fn what_cannot_be_understood_ends_with_64() {
+    let clip = clip("plain-25.mp4");
+    let clip = path(&clip);
+    for words in [
+        &[] as &[&str],
+        &["nonsense"],
+        &["--nonsense"],
+        &["publish"],
+        &["publish", clip],
+        &["publish", clip, "out", "third"],
+        &["publish", clip, "out", "--nonsense"],
+        &["publish", clip, "out", "--jobs", "0"],
+        &["publish", clip, "out", "--jobs", "many"],
+        &["publish", clip, "out", "--segment"],
+        &["publish", clip, "out", "--segment", "6x"],
+        &["publish", clip, "out", "--segment", "90s"],
+        &["publish", clip, "out", "--gop", "-1s"],
+        &["publish", clip, "out", "--crf", "52"],
+        &["publish", clip, "out", "--preset", "placebo"],
+        &["publish", clip, "out", "--ladder", "big"],
+        &["publish", clip, "out", "--ladder", ""],
+        &["publish", clip, "out", "--audio-bitrate", "1"],
+        &["publish", clip, "out", "--quiet", "--verbose"],
+        &["publish", clip, "ftp://host/x"],
+        &["publish", clip, "s3://"],
+        &["publish", clip, ""],
+        &["probe"],
+        &["probe", clip, "second"],
+        &["probe", clip, "--ladder", "720p"],
+        &["plan"],
+        &["plan", clip, "--crf", "x"],
+        &["plan", clip, "--overwrite"],
+        &["help", "nonsense"],
+    ] {
+        let ended = run(words.iter().copied());
+        assert_eq!(ended.code, 64, "{words:?}: {ended:?}");
+        assert!(ended.stdout.is_empty() && !ended.stderr.is_empty(), "{words:?}: {ended:?}");
+    }
+}
+
+#[test]
+fn a_wrong_value_names_its_flag() {
+    let ended = run(["plan", "a.mp4", "--segment", "6x"]);
+    assert!(ended.stderr.contains("--segment") && ended.stderr.contains("6x"), "{ended:?}");
+}
+
+#[test]
+fn a_job_file_that_is_wrong_ends_with_64_and_names_the_place() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text, says) in [
+        ("a.toml", "ladr = '720p'", "ladr"),
+        ("b.toml", "input = 'x'\nsegment = '6x'", "6x"),
+        ("c.json", "{", "line 1"),
+        ("d.json", "{\"destination\": 7}", "string"),
+        ("e.toml", "a = = b", "line 1"),
+    ] {
+        let file = folder.path().join(name);
+        std::fs::write(&file, text).unwrap();
+        run(["publish", "--config", path(&file)]).failed(64, &[name, says]);
+    }
+    run(["publish", "--config", path(&folder.path().join("none.toml"))]).failed(66, &["none.toml"]);
+}
+
+#[test]
+fn a_machine_is_told_too() {
+    let error = run(["publish", "--json", "--nonsense"]).last("error");
+    assert_eq!(error["exit_code"], 64);
+    assert_eq!(error["kind"], "usage");
+    assert!(error["message"].as_str().unwrap().contains("--nonsense"), "{error}");
+}
