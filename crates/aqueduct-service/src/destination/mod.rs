@@ -122,26 +122,7 @@ impl Destination {
             let message = format!("{scheme}://{rest} names no bucket: write {scheme}://bucket/prefix");
             return Err(Error::new(ErrorKind::Destination, message));
         }
-        let stores = match scheme {
-            #[cfg(feature = "aws")]
-            "s3" => remote::both(options, |options, retry| remote::s3(bucket, options, retry))?,
-            #[cfg(feature = "gcp")]
-            "gs" => remote::both(options, |options, retry| remote::gs(bucket, options, retry))?,
-            #[cfg(feature = "azure")]
-            "az" => remote::both(options, |options, retry| remote::az(bucket, options, retry))?,
-            #[cfg(not(feature = "aws"))]
-            "s3" => return Err(absent(scheme, options)),
-            #[cfg(not(feature = "gcp"))]
-            "gs" => return Err(absent(scheme, options)),
-            #[cfg(not(feature = "azure"))]
-            "az" => return Err(absent(scheme, options)),
-            _ => {
-                let message =
-                    format!("{scheme}:// is no destination: write a folder, file://, s3://, gs:// or az://");
-                return Err(Error::new(ErrorKind::Destination, message));
-            }
-        };
-        Self::below(stores, &format!("{scheme}://{bucket}"), prefix)
+        Self::below(stores(scheme, bucket, options)?, &format!("{scheme}://{bucket}"), prefix)
     }
 
     fn below(stores: Stores, name: &str, prefix: &str) -> Result<Self> {
@@ -197,10 +178,25 @@ impl Opened {
     }
 }
 
-/// The error for a store that was left out when this crate was built.
-#[cfg(not(all(feature = "aws", feature = "gcp", feature = "azure")))]
-fn absent(scheme: &str, _: &StoreOptions) -> Error {
-    Error::new(ErrorKind::Destination, format!("this build has no support for {scheme}://"))
+/// The store that `scheme` stands for, if this build has it.
+fn stores(scheme: &str, bucket: &str, options: &StoreOptions) -> Result<Stores> {
+    match scheme {
+        #[cfg(feature = "aws")]
+        "s3" => remote::both(options, |options, retry| remote::s3(bucket, options, retry)),
+        #[cfg(feature = "gcp")]
+        "gs" => remote::both(options, |options, retry| remote::gs(bucket, options, retry)),
+        #[cfg(feature = "azure")]
+        "az" => remote::both(options, |options, retry| remote::az(bucket, options, retry)),
+        scheme if ["s3", "gs", "az"].contains(&scheme) => {
+            let _ = (bucket, options);
+            Err(Error::new(ErrorKind::Destination, format!("this build has no support for {scheme}://")))
+        }
+        _ => {
+            let message =
+                format!("{scheme}:// is no destination: write a folder, file://, s3://, gs:// or az://");
+            Err(Error::new(ErrorKind::Destination, message))
+        }
+    }
 }
 
 impl fmt::Display for Destination {
@@ -218,10 +214,11 @@ mod tests {
     }
 
     fn s3() -> StoreOptions {
-        let mut options = StoreOptions::default();
-        options.s3_access_key_id = Some("id".to_owned());
-        options.s3_secret_access_key = Some("secret".into());
-        options
+        StoreOptions {
+            s3_access_key_id: Some("id".to_owned()),
+            s3_secret_access_key: Some("secret".into()),
+            ..StoreOptions::default()
+        }
     }
 
     #[test]

@@ -106,7 +106,8 @@ async fn two_runs_are_harmless(port: u16) {
 async fn errors_are_told_apart(port: u16) {
     let plan = plan(1);
     let free = free_ports::<1>()[0];
-    let cases: [(&str, ErrorKind, &str, &dyn Fn(&mut StoreOptions)); 4] = [
+    type Change<'a> = &'a dyn Fn(&mut StoreOptions);
+    let cases: [(&str, ErrorKind, &str, Change<'_>); 4] = [
         (BUCKET, ErrorKind::PermissionDenied, "secret key", &|options| {
             options.s3_secret_access_key = Some("wrong".into())
         }),
