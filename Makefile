@@ -39,11 +39,12 @@ fmt:
 	cargo fmt --all --check
 
 clippy:
-	cargo clippy --workspace --all-targets -- -D warnings
+	cargo clippy --workspace --all-targets --all-features -- -D warnings
+	cargo clippy -p aqueduct-cli --no-default-features --all-targets -- -D warnings
 	cargo clippy -p aqueduct --no-default-features --all-targets -- -D warnings
 
 doc:
-	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --all-features --no-deps --quiet
 
 # Without the advisories: a hole that becomes known tomorrow must not break a build of today. `make audit` looks.
 deny:

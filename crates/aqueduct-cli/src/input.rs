@@ -10,7 +10,6 @@ use crate::output::Console;
 
 /// An opened input and what is known of it.
 pub(crate) struct Input {
-    #[cfg_attr(not(feature = "av"), allow(dead_code, reason = "only an encoder reads the bytes again"))]
     pub(crate) source: Arc<dyn Source>,
     pub(crate) index: SourceIndex,
 }

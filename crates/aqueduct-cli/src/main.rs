@@ -4,6 +4,7 @@
 //! [`probe`], [`plan`]). What people and machines read comes from [`output`], how it ends from [`exit`].
 
 #![forbid(unsafe_code)]
+#![cfg_attr(not(feature = "av"), allow(dead_code, reason = "a build without libav only says what it lacks"))]
 
 mod args;
 mod config;

@@ -1,5 +1,7 @@
 //! Holds the import table of ARCHITECTURE.md: reads the paths in every crate's `src`, test modules aside.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
+
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};

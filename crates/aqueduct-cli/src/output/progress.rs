@@ -16,7 +16,6 @@ pub(crate) struct Progress {
 
 /// What is known of the run so far.
 struct State {
-    phase: &'static str,
     started: Instant,
     /// Seconds of the presentation for each counted frame, over all renditions.
     seconds_per_frame: f64,
@@ -57,9 +56,6 @@ impl Progress {
 
     /// Another phase, without a known length.
     pub(crate) fn phase(&self, phase: &'static str) {
-        if let Ok(mut state) = self.state.lock() {
-            state.phase = phase;
-        }
         self.bar.set_prefix(phase);
         self.bar.set_message("");
     }

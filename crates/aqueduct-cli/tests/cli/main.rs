@@ -1,8 +1,11 @@
 //! The command as its users meet it: what it prints, where, and how it ends.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests are tests")]
+
 mod bad_input;
 mod help;
 mod publish;
 mod support;
 mod tell;
 mod usage;
+mod without_av;

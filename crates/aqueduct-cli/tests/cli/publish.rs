@@ -1,5 +1,7 @@
 //! `publish` from end to end.
 
+#![cfg(feature = "av")]
+
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -9,15 +11,6 @@ use serde_json::Value;
 
 use crate::support::{Ended, clip, command, path, run, tree};
 
-#[cfg(not(feature = "av"))]
-#[test]
-fn a_build_without_libav_says_so() {
-    let out = tempfile::tempdir().unwrap();
-    run(["publish", path(&clip("plain-25.mp4")), path(out.path())]).failed(69, &["no libav"]);
-    run(["probe", path(&clip("plain-25.mp4"))]).failed(69, &["no libav"]);
-}
-
-#[cfg(feature = "av")]
 #[test]
 fn a_ladder_lies_in_a_folder_and_the_second_run_makes_nothing() {
     let folder = tempfile::tempdir().unwrap();
@@ -37,7 +30,6 @@ fn a_ladder_lies_in_a_folder_and_the_second_run_makes_nothing() {
     assert!(tree(&out) == made, "the second run changed something");
 }
 
-#[cfg(feature = "av")]
 #[test]
 fn machines_read_every_line() {
     let folder = tempfile::tempdir().unwrap();
@@ -63,7 +55,6 @@ fn machines_read_every_line() {
     assert!(report["renditions"][0]["peak_bit_rate"].as_u64() > Some(0), "{report}");
 }
 
-#[cfg(feature = "av")]
 #[test]
 fn quiet_is_quiet_and_warnings_are_not() {
     let folder = tempfile::tempdir().unwrap();
@@ -73,7 +64,6 @@ fn quiet_is_quiet_and_warnings_are_not() {
     assert!(run(["publish", path(&clip), path(folder.path()), "--quiet"]).done().stderr.is_empty());
 }
 
-#[cfg(feature = "av")]
 #[test]
 fn sound_alone_and_pictures_alone() {
     let folder = tempfile::tempdir().unwrap();
@@ -88,7 +78,6 @@ fn sound_alone_and_pictures_alone() {
     assert!(pictures.contains("CODECS=\"avc1.") && !pictures.contains("mp4a"), "{pictures}");
 }
 
-#[cfg(feature = "av")]
 #[test]
 fn another_presentation_is_not_touched_unless_asked() {
     let folder = tempfile::tempdir().unwrap();
@@ -105,7 +94,6 @@ fn another_presentation_is_not_touched_unless_asked() {
     assert!(tree(&out) == tree(&fresh), "nothing of the old one is left");
 }
 
-#[cfg(feature = "av")]
 #[test]
 fn the_number_of_jobs_changes_no_byte() {
     let folder = tempfile::tempdir().unwrap();
@@ -119,7 +107,6 @@ fn the_number_of_jobs_changes_no_byte() {
 }
 
 /// SIGINT or SIGTERM at the first stored segment; then the same command again.
-#[cfg(feature = "av")]
 #[test]
 fn a_signal_stops_and_the_same_command_goes_on() {
     let folder = tempfile::tempdir().unwrap();
@@ -174,7 +161,6 @@ fn a_signal_stops_and_the_same_command_goes_on() {
     }
 }
 
-#[cfg(feature = "av")]
 #[test]
 fn a_job_file_says_it_all() {
     let folder = tempfile::tempdir().unwrap();

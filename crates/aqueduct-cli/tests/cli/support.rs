@@ -91,6 +91,7 @@ impl Ended {
 }
 
 /// All files below a folder with their bytes, sorted by path.
+#[cfg(feature = "av")]
 pub(crate) fn tree(root: &Path) -> Vec<(String, Vec<u8>)> {
     let mut files = Vec::new();
     let mut folders = vec![root.to_owned()];

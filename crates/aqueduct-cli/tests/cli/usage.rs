@@ -18,13 +18,12 @@ fn what_cannot_be_understood_ends_with_64() {
         &["publish", clip, "out", "--jobs", "many"],
         &["publish", clip, "out", "--segment"],
         &["publish", clip, "out", "--segment", "6x"],
-        &["publish", clip, "out", "--segment", "90s"],
         &["publish", clip, "out", "--gop", "-1s"],
         &["publish", clip, "out", "--crf", "52"],
         &["publish", clip, "out", "--preset", "placebo"],
         &["publish", clip, "out", "--ladder", "big"],
         &["publish", clip, "out", "--ladder", ""],
-        &["publish", clip, "out", "--audio-bitrate", "1"],
+        &["publish", clip, "out", "--audio-bitrate", "loud"],
         &["publish", clip, "out", "--quiet", "--verbose"],
         &["publish", clip, "ftp://host/x"],
         &["publish", clip, "s3://"],
@@ -40,6 +39,22 @@ fn what_cannot_be_understood_ends_with_64() {
         let ended = run(words.iter().copied());
         assert_eq!(ended.code, 64, "{words:?}: {ended:?}");
         assert!(ended.stdout.is_empty() && !ended.stderr.is_empty(), "{words:?}: {ended:?}");
+    }
+}
+
+/// Readable, but beyond what a plan allows.
+#[cfg(feature = "av")]
+#[test]
+fn what_is_out_of_range_ends_with_64_and_names_the_range() {
+    let clip = clip("plain-25.mp4");
+    for (flag, value, range) in [
+        ("--segment", "90s", "60s"),
+        ("--gop", "10ms", "100ms"),
+        ("--crf", "0", "1 to 51"),
+        ("--audio-bitrate", "1", "512k"),
+    ] {
+        run(["plan", path(&clip), flag, value]).failed(64, &[range]);
+        run(["publish", path(&clip), "out", flag, value]).failed(64, &[range]);
     }
 }
 
