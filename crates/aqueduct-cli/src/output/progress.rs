@@ -32,15 +32,12 @@ impl Progress {
         };
         bar.set_style(style("{spinner} {prefix:10} {msg}"));
         bar.set_prefix(phase);
-        bar.enable_steady_tick(Duration::from_millis(120));
+        if console.draws() {
+            bar.enable_steady_tick(Duration::from_millis(120));
+        }
         Self {
             bar,
-            state: Mutex::new(State {
-                phase,
-                started: Instant::now(),
-                seconds_per_frame: 0.0,
-                renditions: 1.0,
-            }),
+            state: Mutex::new(State { started: Instant::now(), seconds_per_frame: 0.0, renditions: 1.0 }),
         }
     }
 
