@@ -276,6 +276,26 @@ fn clock_marks_are_40_ms_apart_where_that_takes_no_packet_more() {
 }
 
 #[test]
+fn parameter_sets_go_before_messages() {
+    let message = [0, 0, 1, 6, 0, 2, 0x84, 0x21, 0x80];
+    let mut unit = picture(900_000, 900_000, true, 40);
+    let good = Bytes::from([SPS_AND_PPS, &message, &unit.data[SPS_AND_PPS.len()..]].concat());
+    let write = |unit: &AccessUnit| {
+        let units = [unit.clone()];
+        Segment { index: 0, video: Some(&units), audio: None, next_dts: None }.to_bytes().unwrap()
+    };
+    unit.data = good.clone();
+    let expected = write(&unit);
+    let (sps, pps) = SPS_AND_PPS.split_at(SPS_AND_PPS.len() - 9);
+    let slice = &good[SPS_AND_PPS.len() + message.len()..];
+    for parts in [[&message, sps, pps, slice], [sps, &message, pps, slice]] {
+        unit.data = parts.concat().into();
+        assert_eq!(write(&unit), expected);
+    }
+    assert_eq!(read(&expected).unwrap().streams[0].units[0].data[6..], good);
+}
+
+#[test]
 fn one_tiny_unit_makes_a_segment() {
     let config = AudioSpecificConfig::lc(48_000, 2).unwrap();
     for size in 1..40 {

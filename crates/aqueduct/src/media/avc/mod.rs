@@ -11,7 +11,9 @@ mod record;
 mod sps;
 mod unit;
 
-pub use nal::{LengthSize, Nal, NalType, from_length_prefixed, length_prefixed, nal_units, to_length_prefixed};
+pub use nal::{
+    LengthSize, Nal, NalType, from_length_prefixed, length_prefixed, nal_units, to_length_prefixed,
+};
 pub use pps::Pps;
 pub use record::DecoderConfiguration;
 pub use sps::{FrameTiming, Hrd, Sps};

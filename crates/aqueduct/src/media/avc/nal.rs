@@ -48,6 +48,11 @@ impl NalType {
         }
     }
 
+    /// Whether it is a parameter set, their extensions (13 and 15) included.
+    pub const fn is_parameter_set(self) -> bool {
+        matches!(self, Self::Sps | Self::Pps | Self::Other(13 | 15))
+    }
+
     /// Whether it is part of a coded picture (VCL).
     pub const fn is_picture(self) -> bool {
         matches!(self, Self::Slice | Self::Partition | Self::Idr)

@@ -21,6 +21,10 @@ pub struct UnitFacts<'a> {
     pub sps: Option<&'a [u8]>,
     /// The first picture parameter set before the first slice, header byte included.
     pub pps: Option<&'a [u8]>,
+    /// Whether a parameter set comes after a message (SEI) or the like that may refer to it.
+    pub late_sets: bool,
+    /// Whether a NAL unit other than delimiters and parameter sets has come.
+    body: bool,
 }
 
 /// The facts of an access unit given as a byte stream (Annex B).
@@ -35,7 +39,13 @@ pub fn facts(unit: &[u8]) -> UnitFacts<'_> {
 impl<'a> UnitFacts<'a> {
     /// Takes one more NAL unit into account.
     pub(crate) fn add(&mut self, nal: &Nal<'a>) {
-        match nal.kind() {
+        let kind = nal.kind();
+        if kind.is_parameter_set() {
+            self.late_sets |= self.body && !self.picture;
+        } else if kind != NalType::AccessUnitDelimiter {
+            self.body = true;
+        }
+        match kind {
             NalType::Sps if !self.picture && self.sps.is_none() => self.sps = Some(nal.bytes),
             NalType::Pps if !self.picture && self.pps.is_none() => self.pps = Some(nal.bytes),
             NalType::AccessUnitDelimiter => self.delimiters += 1,
@@ -43,7 +53,7 @@ impl<'a> UnitFacts<'a> {
                 self.idr = true;
                 self.picture = true;
             }
-            kind if kind.is_picture() => self.picture = true,
+            _ if kind.is_picture() => self.picture = true,
             _ => {}
         }
     }
@@ -121,6 +131,8 @@ mod tests {
         let unit = [0, 0, 1, 0x67, 1, 0, 0, 1, 0x65, 1, 0, 0, 1, 0x68, 1];
         let facts = facts(&unit);
         assert_eq!((facts.sps, facts.pps, facts.idr), (Some(&[0x67, 1][..]), None, true));
+        assert!(!facts.late_sets);
+        assert!(super::facts(&[0, 0, 1, 6, 5, 1, 0x80, 0, 0, 1, 0x67, 1]).late_sets);
     }
 
     proptest! {

@@ -205,7 +205,7 @@ mod tests {
             let natural: u32 = stream.iter().map(|pes| pes.packets).sum();
             pad(&mut stream);
             let padded: u32 = stream.iter().map(|pes| pes.packets).sum();
-            prop_assert!(padded % 16 == 0 && padded - natural < 16);
+            prop_assert!(padded.is_multiple_of(16) && padded - natural < 16);
             for pes in &stream {
                 prop_assert!(pes.total() <= pes.packets as usize * ROOM);
                 prop_assert!(pes.packets as usize <= 1 + pes.stuffing + pes.payload, "a byte for each packet");

@@ -5,7 +5,7 @@ use super::packet::ROOM;
 use super::pes::PesHeader;
 use super::{AccessUnit, AudioFormat, AudioStream};
 use crate::error::{Error, Result};
-use crate::media::avc::{NalType, UnitFacts, nal_units};
+use crate::media::avc::{Nal, NalType, UnitFacts, nal_units};
 
 /// An access unit delimiter with its start code: any slice types may follow (ISO/IEC 14496-10 §7.4.2.4).
 const DELIMITER: [u8; 6] = [0, 0, 0, 1, 9, 0xf0];
@@ -95,46 +95,72 @@ impl<'a> Packets<'a> {
 
     fn add_picture(&mut self, unit: &'a AccessUnit, first: bool) -> Result<()> {
         let stream: &[u8] = &unit.data;
+        if nal_units(stream).next().is_some_and(|nal| nal.start != 0) {
+            return Err(Error::corrupt(
+                "an H.264 access unit is no byte stream: it must begin with a start code",
+            ));
+        }
         let begin = self.pieces.len();
         let mut facts = UnitFacts::default();
-        // A piece runs on until something is left out or added: `from` is where the open one starts.
+        let mut added = &DELIMITER[..];
+        self.add_nals(stream, &mut added, |nal| {
+            facts.add(nal);
+            true
+        });
+        if facts.late_sets {
+            // A message must not refer to a parameter set that is yet to come (§7.4.1.2.1): those go first.
+            self.pieces.truncate(begin);
+            added = &DELIMITER;
+            for sets in [true, false] {
+                let mut picture = false;
+                self.add_nals(stream, &mut added, |nal| {
+                    picture |= nal.kind().is_picture();
+                    sets == (nal.kind().is_parameter_set() && !picture)
+                });
+            }
+        }
+        check_picture(unit, &facts, first)?;
+        self.close(unit, begin);
+        Ok(())
+    }
+
+    /// Adds the NAL units that are `wanted`, except delimiters, in runs as long as they can be. `added` goes before
+    /// the first of them and is used up.
+    fn add_nals(
+        &mut self,
+        stream: &'a [u8],
+        added: &mut &'static [u8],
+        mut wanted: impl FnMut(&Nal<'a>) -> bool,
+    ) {
+        // Where the open run starts.
         let mut from = None;
-        let mut added: &[u8] = &DELIMITER;
         let mut end = 0;
         for nal in nal_units(stream) {
-            if end == 0 && nal.start != 0 {
-                return Err(Error::corrupt(
-                    "an H.264 access unit is no byte stream: it must begin with a start code",
-                ));
-            }
-            facts.add(&nal);
             let kind = nal.kind();
-            let dropped = kind == NalType::AccessUnitDelimiter;
+            let kept = wanted(&nal) && kind != NalType::AccessUnitDelimiter;
             // Annex B §B.1.2: a start code of 4 bytes before parameter sets.
-            let widened = matches!(kind, NalType::Sps | NalType::Pps) && nal.start_code() == 3;
-            if (dropped || widened)
+            let widened = kept && matches!(kind, NalType::Sps | NalType::Pps) && nal.start_code() == 3;
+            if (!kept || widened)
                 && let Some(start) = from.take()
             {
                 self.pieces.push(Piece::new(added, &stream[start..nal.start]));
-                added = &[];
+                *added = &[];
             }
             if widened {
                 if !added.is_empty() {
                     self.pieces.push(Piece::new(added, &[]));
                 }
-                added = &[0];
+                *added = &[0];
             }
-            if !dropped {
+            if kept {
                 from.get_or_insert(nal.start);
             }
             end = nal.offset + nal.bytes.len();
         }
         if let Some(start) = from {
             self.pieces.push(Piece::new(added, &stream[start..end]));
+            *added = &[];
         }
-        check_picture(unit, &facts, first)?;
-        self.close(unit, begin);
-        Ok(())
     }
 
     /// Makes a PES packet of `unit`'s times and the pieces from `begin` on.

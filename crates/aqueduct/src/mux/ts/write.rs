@@ -13,8 +13,8 @@ use crate::error::{Error, Result};
 impl Segment<'_> {
     /// The bytes of the segment. Equal segments make equal bytes.
     ///
-    /// Video units get one access unit delimiter first; those that they hold already are dropped, everything else
-    /// stays as it is. Fails with [`crate::error::ErrorKind::Corrupt`], located in time, when a unit breaks a rule
+    /// Video units get one access unit delimiter first; those that they hold already are dropped. Parameter sets come
+    /// next; everything else stays as it is. Fails with [`crate::error::ErrorKind::Corrupt`], located in time, when a unit breaks a rule
     /// that [`Segment`] states, and when there is no unit at all.
     pub fn to_bytes(&self) -> Result<Bytes> {
         let mut streams = self.streams()?;

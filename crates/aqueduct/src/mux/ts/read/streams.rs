@@ -160,6 +160,9 @@ impl Assembly {
         if facts.idr && (facts.sps.is_none() || facts.pps.is_none()) {
             add(Kind::ParameterSets, "an IDR picture has no SPS and PPS before it");
         }
+        if facts.late_sets {
+            add(Kind::ParameterSets, "a parameter set comes after a message that may refer to it");
+        }
         if facts.idr != unit.random_access {
             let message = if facts.idr {
                 "random_access_indicator is missing on an IDR picture"
