@@ -194,7 +194,11 @@ mod tests {
         for rounding in [Rounding::Floor, Rounding::Ceil, Rounding::Nearest] {
             assert_eq!(long.rescale(i64::MAX, short, rounding), i64::MAX);
             assert_eq!(long.rescale(i64::MIN, short, rounding), i64::MIN);
-            assert_eq!(short.rescale(i64::MAX, long, rounding).signum(), i64::from(rounding != Rounding::Floor), "just above a half");
+            assert_eq!(
+                short.rescale(i64::MAX, long, rounding).signum(),
+                i64::from(rounding != Rounding::Floor),
+                "just above a half"
+            );
         }
         assert!(long.compare(i64::MIN, short, i64::MAX).is_lt());
     }

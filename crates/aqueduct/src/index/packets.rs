@@ -62,7 +62,8 @@ impl Packets {
         self.offset.push(packet.offset.and_then(|offset| i64::try_from(offset).ok()).unwrap_or(-1));
         self.samples.push(packet.samples);
         let flag = |set: bool, bit: u8| if set { bit } else { 0 };
-        self.flags.push(flag(packet.key, KEY) | flag(packet.discard, DISCARD) | flag(packet.corrupt, CORRUPT));
+        self.flags
+            .push(flag(packet.key, KEY) | flag(packet.discard, DISCARD) | flag(packet.corrupt, CORRUPT));
     }
 
     /// The packet at `position`, counted from 0.
@@ -106,7 +107,8 @@ impl Packets {
 
     /// Presentation times of the packets that are presented, in presentation order.
     pub fn presented(&self) -> Vec<i64> {
-        let mut times: Vec<i64> = self.iter().filter(|packet| !packet.discard).map(|packet| packet.pts).collect();
+        let mut times: Vec<i64> =
+            self.iter().filter(|packet| !packet.discard).map(|packet| packet.pts).collect();
         times.sort_unstable();
         times
     }
@@ -120,8 +122,15 @@ impl Packets {
     /// Whether all columns have one length; a deserialised table may lie.
     pub(crate) fn is_consistent(&self) -> bool {
         let len = self.pts.len();
-        [self.dts.len(), self.duration.len(), self.bytes.len(), self.offset.len(), self.samples.len(), self.flags.len()]
-            .into_iter()
-            .all(|other| other == len)
+        [
+            self.dts.len(),
+            self.duration.len(),
+            self.bytes.len(),
+            self.offset.len(),
+            self.samples.len(),
+            self.flags.len(),
+        ]
+        .into_iter()
+        .all(|other| other == len)
     }
 }

@@ -189,7 +189,12 @@ impl Decisions {
         match &self.video {
             Some(video) => (0..)
                 .zip(&video.rungs)
-                .map(|(id, rung)| Rendition { id: RenditionId(id), name: &rung.name, rung: Some(rung), audio })
+                .map(|(id, rung)| Rendition {
+                    id: RenditionId(id),
+                    name: &rung.name,
+                    rung: Some(rung),
+                    audio,
+                })
                 .collect(),
             None => audio
                 .map(|_| Rendition { id: RenditionId(0), name: "main", rung: None, audio })
@@ -233,7 +238,8 @@ impl Decisions {
     pub fn audio_units(&self, segment: u32) -> Range<u64> {
         let (Some(audio), Some(span)) = (&self.audio, self.span(segment)) else { return 0..0 };
         let Some(unit) = Timebase::new(AacEncoding::UNIT, audio.encoding.sample_rate) else { return 0..0 };
-        let first_from = |cut| (self.timebase.rescale(cut, unit, Rounding::Ceil).max(0) as u64).min(audio.units);
+        let first_from =
+            |cut| (self.timebase.rescale(cut, unit, Rounding::Ceil).max(0) as u64).min(audio.units);
         let end = if segment + 1 == self.segments() { audio.units } else { first_from(span.end) };
         first_from(span.start)..end
     }
