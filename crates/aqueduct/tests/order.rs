@@ -29,7 +29,9 @@ const CLIPS: [&str; 12] = [
 fn in_order(presentation: &Presentation) -> Vec<Vec<Bytes>> {
     let mut maker = presentation.maker();
     let ids: Vec<_> = presentation.plan().renditions().iter().map(|rendition| rendition.id).collect();
-    (0..presentation.plan().segments()).map(|segment| maker.column(segment, &ids, &Control::new()).unwrap()).collect()
+    (0..presentation.plan().segments())
+        .map(|segment| maker.column(segment, &ids, &Control::new()).unwrap())
+        .collect()
 }
 
 /// Fails with the place of the first difference instead of with the bytes.
@@ -37,8 +39,11 @@ fn same(made: &[Bytes], expected: &[Bytes], what: &str) {
     assert_eq!(made.len(), expected.len(), "{what}");
     for (rendition, (made, expected)) in made.iter().zip(expected).enumerate() {
         if made != expected {
-            let at = made.iter().zip(expected).position(|(a, b)| a != b).unwrap_or(made.len().min(expected.len()));
-            let pid = made.get(at / 188 * 188..).map(|packet| (u16::from(packet[1] & 0x1f) << 8) | u16::from(packet[2]));
+            let at =
+                made.iter().zip(expected).position(|(a, b)| a != b).unwrap_or(made.len().min(expected.len()));
+            let pid = made
+                .get(at / 188 * 188..)
+                .map(|packet| (u16::from(packet[1] & 0x1f) << 8) | u16::from(packet[2]));
             panic!(
                 "{what}: rendition {rendition} differs at byte {at} of {} (pid {pid:?}), expected {} bytes",
                 made.len(),

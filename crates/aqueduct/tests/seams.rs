@@ -8,7 +8,8 @@ use common::{clip, joined, present, run, short, sound};
 
 /// Frames and packets of the first video and audio stream of a joined rendition.
 fn counts(ts: &[u8]) -> (u64, u64) {
-    let arguments = ["-count_frames", "-show_entries", "stream=codec_type,nb_read_frames", "-of", "csv=p=0", "-"];
+    let arguments =
+        ["-count_frames", "-show_entries", "stream=codec_type,nb_read_frames", "-of", "csv=p=0", "-"];
     let text = String::from_utf8(run("ffprobe", &arguments, ts)).unwrap();
     let count = |kind: &str| {
         let line = text.lines().find(|line| line.starts_with(kind));
@@ -53,7 +54,11 @@ fn noise(source: &[f32], made: &[f32]) -> f64 {
 fn sound_runs_through_the_seams() {
     // The rate of the result, and how many of its samples one access unit of the source lasts: FFmpeg plays the
     // source's last unit to its end, also where the container says that it is cut short.
-    let clips = [("plain-25.mp4", "48000", 1024), ("film-23976.mp4", "44100", 1024), ("mono-22050.mp4", "48000", 2230)];
+    let clips = [
+        ("plain-25.mp4", "48000", 1024),
+        ("film-23976.mp4", "44100", 1024),
+        ("mono-22050.mp4", "48000", 2230),
+    ];
     for (name, rate, tail) in clips {
         let path = clip(name);
         let presentation = present(&path, short());
@@ -70,12 +75,16 @@ fn sound_runs_through_the_seams() {
             let window = centre.saturating_sub(unit)..(centre + unit).min(source.len()).min(made.len());
             noise(&source[window.clone()], &made[window])
         };
-        let seams: Vec<usize> = (1..plan.segments()).map(|segment| plan.audio_units(segment).start as usize * unit).collect();
+        let seams: Vec<usize> =
+            (1..plan.segments()).map(|segment| plan.audio_units(segment).start as usize * unit).collect();
         let between: Vec<usize> = seams.iter().map(|seam| seam - 20 * unit).collect();
         let worst_between = between.iter().map(|&at| compare(at)).fold(0.0, f64::max);
         for seam in seams {
             let at_seam = compare(seam);
-            assert!(at_seam < 4.0 * worst_between + 1e-3, "{name}: noise {at_seam} at {seam}, elsewhere {worst_between}");
+            assert!(
+                at_seam < 4.0 * worst_between + 1e-3,
+                "{name}: noise {at_seam} at {seam}, elsewhere {worst_between}"
+            );
         }
     }
 }
@@ -106,7 +115,8 @@ fn sound_and_pictures_stay_together() {
     let made = joined(&presentation, 0);
     let source = path.to_str().unwrap();
     assert_eq!(flashes(&made, "-"), flashes(&[], source));
-    let (there, here) = (onsets(&sound(&[], source, "48000"), 48_000), onsets(&sound(&made, "-", "48000"), 48_000));
+    let (there, here) =
+        (onsets(&sound(&[], source, "48000"), 48_000), onsets(&sound(&made, "-", "48000"), 48_000));
     assert_eq!(there.len(), here.len());
     // The beep at time zero fades in: the access unit before it is cut with all that comes before time zero.
     for (there, here) in there.iter().zip(&here).skip(1) {

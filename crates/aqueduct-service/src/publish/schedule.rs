@@ -16,10 +16,10 @@ pub(crate) struct Column {
 /// How many columns are under way at once when `jobs` threads encode.
 ///
 /// One column cannot fill many threads: its largest rung is about half of its work and encoders are
-/// single-threaded, so one column feeds about two. Each costs 0.3 GB of encoder state (five rungs, veryfast), so
-/// no more than that are opened: 1, 2, 2, 3, 3, 4, 4, 5 for 1 to 8 jobs.
+/// single-threaded, so one column feeds two. Each costs 0.4 GB of encoder state (five rungs, veryfast), so no more
+/// than that are opened: 1, 1, 2, 2, 3, 3, 4, 4 for 1 to 8 jobs.
 pub(crate) fn columns_in_flight(jobs: NonZeroUsize) -> usize {
-    jobs.get() / 2 + 1
+    jobs.get().div_ceil(2)
 }
 
 /// All columns of a run, dealt out in runs. A thread that has finished its own takes the later half of the

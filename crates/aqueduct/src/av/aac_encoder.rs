@@ -19,7 +19,8 @@ impl AacEncoder {
     /// Opens libav's encoder with exactly what `encoding` says.
     pub(crate) fn new(encoding: &AacEncoding) -> Result<Self> {
         init();
-        let codec = encoder::find_by_name("aac").ok_or_else(|| Error::unsupported("this FFmpeg has no AAC encoder"))?;
+        let codec = encoder::find_by_name("aac")
+            .ok_or_else(|| Error::unsupported("this FFmpeg has no AAC encoder"))?;
         let mut audio = codec::Context::new_with_codec(codec)
             .encoder()
             .audio()
@@ -31,9 +32,9 @@ impl AacEncoder {
         audio.set_time_base(Rational::new(1, encoding.sample_rate as i32));
         // SAFETY: the context is not open yet and owned here; one thread, so that nothing depends on their number.
         unsafe { (*audio.as_mut_ptr()).thread_count = 1 };
-        let encoder = audio
-            .open_as(codec)
-            .map_err(|cause| failed(ErrorKind::Unsupported, "the AAC encoder refuses these settings", cause))?;
+        let encoder = audio.open_as(codec).map_err(|cause| {
+            failed(ErrorKind::Unsupported, "the AAC encoder refuses these settings", cause)
+        })?;
         Ok(Self { encoder, encoding: encoding.clone(), sent: 0, units: Vec::new() })
     }
 
@@ -45,11 +46,13 @@ impl AacEncoder {
         let samples = planes.first().map_or(0, Vec::len);
         for start in (0..samples).step_by(unit) {
             let layout = ChannelLayout::default(self.encoding.channels.into());
-            let mut frame = frame::Audio::new(format::Sample::F32(format::sample::Type::Planar), unit, layout);
+            let mut frame =
+                frame::Audio::new(format::Sample::F32(format::sample::Type::Planar), unit, layout);
             frame.set_rate(self.encoding.sample_rate);
             frame.set_pts(Some(self.sent));
             for (channel, plane) in planes.iter().enumerate() {
-                let chunk = plane.get(start..start + unit).ok_or_else(|| Error::internal("a plane is too short"))?;
+                let chunk =
+                    plane.get(start..start + unit).ok_or_else(|| Error::internal("a plane is too short"))?;
                 frame.plane_mut::<f32>(channel).copy_from_slice(chunk);
             }
             self.sent += unit as i64;
@@ -57,7 +60,9 @@ impl AacEncoder {
             self.encoder.send_frame(&frame).map_err(refused)?;
             self.receive()?;
         }
-        self.encoder.send_eof().map_err(|cause| failed(ErrorKind::Internal, "the AAC encoder cannot end", cause))?;
+        self.encoder
+            .send_eof()
+            .map_err(|cause| failed(ErrorKind::Internal, "the AAC encoder cannot end", cause))?;
         self.receive()?;
         Ok(self.units)
     }

@@ -71,9 +71,11 @@ impl AudioReader {
             match decoder.send_packet(&packet) {
                 Ok(()) => {}
                 Err(ffmpeg_next::Error::InvalidData) => continue,
-                Err(cause) => return Err(failed(ErrorKind::Corrupt, "the audio decoder gives up", cause)
-                    .in_track(self.track)
-                    .at_time(micros(track.timebase, time))),
+                Err(cause) => {
+                    return Err(failed(ErrorKind::Corrupt, "the audio decoder gives up", cause)
+                        .in_track(self.track)
+                        .at_time(micros(track.timebase, time)));
+                }
             }
             let mut planes = vec![Vec::new(); facts.channels.into()];
             while decoder.receive_frame(&mut frame).is_ok() {
@@ -83,7 +85,10 @@ impl AudioReader {
                     // A change of channels half-way is not followed.
                     continue;
                 }
-                if unpack.as_ref().is_none_or(|(format, rate, _)| (*format, *rate) != (raw.format, raw.sample_rate)) {
+                if unpack
+                    .as_ref()
+                    .is_none_or(|(format, rate, _)| (*format, *rate) != (raw.format, raw.sample_rate))
+                {
                     unpack = Some((raw.format, raw.sample_rate, Mixer::unpack(raw, facts.channels)?));
                 }
                 if let Some((_, _, mixer)) = &mut unpack {
@@ -101,7 +106,8 @@ impl AudioReader {
 
     /// Leaves the demuxer at or before packet `entry`.
     fn go_to(&mut self, track: &Track, entry: usize) -> Result<()> {
-        let wanted = track.packets.get(entry).ok_or_else(|| Error::internal("an audio packet past the end"))?;
+        let wanted =
+            track.packets.get(entry).ok_or_else(|| Error::internal("an audio packet past the end"))?;
         if let Some(demuxer) = self.demuxer.as_mut().filter(|demuxer| demuxer.has_tables()) {
             if demuxer.seek(track.id, wanted.dts) {
                 return Ok(());

@@ -54,10 +54,14 @@ impl AvcEncoder {
             (*raw).thread_count = 1;
             (*raw).keyint_min = i32::try_from(encoding.gop).unwrap_or(i32::MAX);
             (*raw).refs = encoding.reference_frames.into();
-            (*raw).color_primaries = std::mem::transmute::<u32, ffi::AVColorPrimaries>(known(encoding.colour.primaries, 22));
-            (*raw).color_trc =
-                std::mem::transmute::<u32, ffi::AVColorTransferCharacteristic>(known(encoding.colour.transfer, 18));
-            (*raw).colorspace = std::mem::transmute::<u32, ffi::AVColorSpace>(known(encoding.colour.matrix, 14));
+            (*raw).color_primaries =
+                std::mem::transmute::<u32, ffi::AVColorPrimaries>(known(encoding.colour.primaries, 22));
+            (*raw).color_trc = std::mem::transmute::<u32, ffi::AVColorTransferCharacteristic>(known(
+                encoding.colour.transfer,
+                18,
+            ));
+            (*raw).colorspace =
+                std::mem::transmute::<u32, ffi::AVColorSpace>(known(encoding.colour.matrix, 14));
             (*raw).color_range = ffi::AVColorRange::AVCOL_RANGE_MPEG;
         }
         let encoder = video
@@ -85,13 +89,17 @@ impl AvcEncoder {
             }
         }
         self.sent += 1;
-        self.encoder.send_frame(&frame).map_err(|cause| failed(ErrorKind::Internal, "libx264 refuses a picture", cause))?;
+        self.encoder
+            .send_frame(&frame)
+            .map_err(|cause| failed(ErrorKind::Internal, "libx264 refuses a picture", cause))?;
         self.receive()
     }
 
     /// Ends the segment and returns its pictures in decoding order.
     pub(crate) fn finish(mut self) -> Result<Vec<CodedPicture>> {
-        self.encoder.send_eof().map_err(|cause| failed(ErrorKind::Internal, "libx264 cannot end the segment", cause))?;
+        self.encoder
+            .send_eof()
+            .map_err(|cause| failed(ErrorKind::Internal, "libx264 cannot end the segment", cause))?;
         self.receive()?;
         if self.units.len() as i64 != self.sent {
             let made = self.units.len();
@@ -119,7 +127,9 @@ impl AvcEncoder {
         loop {
             match self.encoder.receive_packet(&mut packet) {
                 Ok(()) => self.units.push(CodedPicture {
-                    frame: packet.pts().ok_or_else(|| Error::internal("libx264 gave a picture without a time"))?,
+                    frame: packet
+                        .pts()
+                        .ok_or_else(|| Error::internal("libx264 gave a picture without a time"))?,
                     key: packet.is_key(),
                     data: Bytes::copy_from_slice(packet.data().unwrap_or_default()),
                 }),
@@ -140,7 +150,8 @@ fn options(encoding: &AvcEncoding) -> Dictionary<'static> {
     options.set("crf", &encoding.crf.to_string());
     options.set("sc_threshold", "0");
     let pyramid = if encoding.reorder >= 2 { "normal" } else { "none" };
-    let mut parameters = format!("open-gop=0:b-pyramid={pyramid}:stitchable=1:sliced-threads=0");
+    // Ultrafast alone leaves the 8x8 transform off, and with it High profile.
+    let mut parameters = format!("open-gop=0:b-pyramid={pyramid}:8x8dct=1:stitchable=1:sliced-threads=0");
     if let Some(instructions) = x264_instructions() {
         parameters.push_str(":asm=");
         parameters.push_str(instructions);

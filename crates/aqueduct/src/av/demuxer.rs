@@ -64,7 +64,8 @@ impl Demuxer {
     /// The decoder's parameters of a stream.
     pub(super) fn parameters(&self, track: u32) -> Result<codec::Parameters> {
         self.input.stream(track as usize).map(|stream| stream.parameters()).ok_or_else(|| {
-            Error::new(ErrorKind::NotFound, format!("{} has no such track", self.source.name())).in_track(track)
+            Error::new(ErrorKind::NotFound, format!("{} has no such track", self.source.name()))
+                .in_track(track)
         })
     }
 
@@ -110,7 +111,9 @@ impl Demuxer {
     /// knows it; whether it got there is for the caller to see from the packets that follow.
     pub(super) fn seek(&mut self, track: u32, dts: i64) -> bool {
         // SAFETY: the context is open; the stream's number was checked when its parameters were taken.
-        unsafe { ffi::av_seek_frame(self.input.as_mut_ptr(), track as i32, dts, ffi::AVSEEK_FLAG_BACKWARD) >= 0 }
+        unsafe {
+            ffi::av_seek_frame(self.input.as_mut_ptr(), track as i32, dts, ffi::AVSEEK_FLAG_BACKWARD) >= 0
+        }
     }
 
     /// Goes to a byte offset, for containers that can start anywhere.
@@ -126,10 +129,13 @@ fn not_media(source: &dyn Source, cause: ffmpeg_next::Error) -> Error {
     let mut start = [0; 8];
     let is_mp4 = source.read_exact_at(0, &mut start).is_ok() && start.ends_with(b"ftyp");
     if is_mp4 {
-        let message = format!("{name} is an MP4 without its index (no `moov` box): it is cut off, or was never finished");
+        let message = format!(
+            "{name} is an MP4 without its index (no `moov` box): it is cut off, or was never finished"
+        );
         return Error::corrupt(message).at_offset(source.len());
     }
-    failed(ErrorKind::Corrupt, &format!("{name} is no video or audio file that FFmpeg can read"), cause).at_offset(0)
+    failed(ErrorKind::Corrupt, &format!("{name} is no video or audio file that FFmpeg can read"), cause)
+        .at_offset(0)
 }
 
 /// libav's fraction as a timebase; `None` for the zeros that mean unknown.

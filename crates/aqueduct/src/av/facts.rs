@@ -28,10 +28,16 @@ pub(super) fn profile(parameters: &codec::Parameters) -> String {
     // SAFETY: the function returns null or a static string for any pair of numbers.
     let name = unsafe {
         let name = ffi::avcodec_profile_name(raw.codec_id, raw.profile);
-        if name.is_null() { None } else { Some(std::ffi::CStr::from_ptr(name).to_string_lossy().into_owned()) }
+        if name.is_null() {
+            None
+        } else {
+            Some(std::ffi::CStr::from_ptr(name).to_string_lossy().into_owned())
+        }
     };
     match (name, parameters.id(), raw.level) {
-        (Some(name), codec::Id::H264, level) if level > 0 => format!("{name}, level {}.{}", level / 10, level % 10),
+        (Some(name), codec::Id::H264, level) if level > 0 => {
+            format!("{name}, level {}.{}", level / 10, level % 10)
+        }
         (Some(name), codec::Id::HEVC, level) if level > 0 => {
             format!("{name}, level {}.{}", level / 30, level % 30 / 3)
         }
@@ -58,7 +64,9 @@ pub(super) fn video(
         pixel_aspect: aspect,
         orientation: orientation(stream),
         bit_depth: pixel.map_or(8, |pixel| bit_depth(pixel.into())),
-        pixel_format: pixel.and_then(format::Pixel::descriptor).map_or_else(|| "unknown".to_owned(), |d| d.name().to_owned()),
+        pixel_format: pixel
+            .and_then(format::Pixel::descriptor)
+            .map_or_else(|| "unknown".to_owned(), |d| d.name().to_owned()),
         colour: Colour {
             primaries: code_point(raw.color_primaries as u32),
             transfer: code_point(raw.color_trc as u32),
@@ -103,11 +111,13 @@ pub(super) fn layout_name(layout: &ffi::AVChannelLayout) -> String {
     }
 }
 
-const FULL_RANGE: [format::Pixel; 3] = [format::Pixel::YUVJ420P, format::Pixel::YUVJ422P, format::Pixel::YUVJ444P];
+const FULL_RANGE: [format::Pixel; 3] =
+    [format::Pixel::YUVJ420P, format::Pixel::YUVJ422P, format::Pixel::YUVJ444P];
 
 fn bit_depth(pixel: ffi::AVPixelFormat) -> u8 {
     // SAFETY: the lookup answers null for formats without a descriptor.
-    let depth = unsafe { ffi::av_pix_fmt_desc_get(pixel).as_ref() }.map_or(8, |descriptor| descriptor.comp[0].depth);
+    let depth =
+        unsafe { ffi::av_pix_fmt_desc_get(pixel).as_ref() }.map_or(8, |descriptor| descriptor.comp[0].depth);
     u8::try_from(depth).unwrap_or(8)
 }
 
@@ -119,7 +129,9 @@ fn code_point(value: u32) -> u8 {
 /// The turn that a display matrix asks for (ISO/IEC 14496-12 §8.3.2), rounded to quarter turns.
 fn orientation(stream: &format::stream::Stream<'_>) -> Orientation {
     let kind = codec::packet::side_data::Type::DisplayMatrix;
-    let Some(matrix) = stream.side_data().find(|data| data.kind() == kind) else { return Orientation::default() };
+    let Some(matrix) = stream.side_data().find(|data| data.kind() == kind) else {
+        return Orientation::default();
+    };
     let entry = |position: usize| -> i64 {
         let bytes = matrix.data().get(position * 4..position * 4 + 4).and_then(|bytes| bytes.try_into().ok());
         bytes.map_or(0, |bytes| i64::from(i32::from_ne_bytes(bytes)))

@@ -15,7 +15,12 @@ pub(super) fn install() {
     unsafe { ffi::av_log_set_callback(Some(callback)) };
 }
 
-unsafe extern "C" fn callback(context: *mut c_void, level: c_int, format: *const c_char, arguments: Arguments) {
+unsafe extern "C" fn callback(
+    context: *mut c_void,
+    level: c_int,
+    format: *const c_char,
+    arguments: Arguments,
+) {
     if level > ffi::AV_LOG_VERBOSE || !tracing::enabled!(target: "libav", tracing::Level::DEBUG) {
         return;
     }
@@ -24,7 +29,15 @@ unsafe extern "C" fn callback(context: *mut c_void, level: c_int, format: *const
     // SAFETY: context, format and arguments come from libav for this very call; the line buffer has the length
     // that is passed and is terminated by the callee.
     let text = unsafe {
-        ffi::av_log_format_line2(context, level, format, arguments, line.as_mut_ptr(), line.len() as c_int, &mut print_prefix);
+        ffi::av_log_format_line2(
+            context,
+            level,
+            format,
+            arguments,
+            line.as_mut_ptr(),
+            line.len() as c_int,
+            &mut print_prefix,
+        );
         CStr::from_ptr(line.as_ptr()).to_string_lossy()
     };
     let text = text.trim_end();

@@ -21,7 +21,8 @@ impl Mixer {
     pub(crate) fn new(from: (&str, u32), to: (u8, u32)) -> Result<Self> {
         let mut input = empty_layout();
         let mut output = empty_layout();
-        let name = std::ffi::CString::new(from.0).map_err(|_| Error::internal("a layout's name holds a zero"))?;
+        let name =
+            std::ffi::CString::new(from.0).map_err(|_| Error::internal("a layout's name holds a zero"))?;
         // SAFETY: both layouts are initialised values owned here; the name is a terminated string.
         unsafe {
             if ffi::av_channel_layout_from_string(&mut input, name.as_ptr()) < 0 {
@@ -69,7 +70,8 @@ impl Mixer {
         };
         let mixer = Self { context, channels };
         if opened < 0 {
-            let message = format!("libswresample cannot turn {} Hz into {} Hz with these channels", from.2, to.2);
+            let message =
+                format!("libswresample cannot turn {} Hz into {} Hz with these channels", from.2, to.2);
             return Err(super::failed(ErrorKind::Unsupported, &message, opened.into()));
         }
         Ok(mixer)
@@ -128,7 +130,8 @@ impl Mixer {
                 c_int::try_from(count).unwrap_or(c_int::MAX),
             )
         };
-        usize::try_from(made).map_err(|_| super::failed(ErrorKind::Internal, "libswresample failed", made.into()))
+        usize::try_from(made)
+            .map_err(|_| super::failed(ErrorKind::Internal, "libswresample failed", made.into()))
     }
 }
 

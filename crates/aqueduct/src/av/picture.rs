@@ -53,7 +53,10 @@ impl PicturePool {
     }
 
     /// Lets `draw` fill a picture.
-    pub(super) fn draw<E>(&self, draw: impl FnOnce(&mut frame::Video) -> Result<(), E>) -> Result<Picture, E> {
+    pub(super) fn draw<E>(
+        &self,
+        draw: impl FnOnce(&mut frame::Video) -> Result<(), E>,
+    ) -> Result<Picture, E> {
         let free = self.0.free.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let mut frame =
             free.unwrap_or_else(|| frame::Video::new(format::Pixel::YUV420P, self.0.width, self.0.height));

@@ -93,7 +93,8 @@ impl Scan {
         let mut sounding = None;
         let kind = match (parameters.medium(), decoder) {
             (media::Type::Video, decoder) => {
-                let pixel = decoder.and_then(codec::decoder::Decoder::video).ok().map(|decoder| decoder.format());
+                let pixel =
+                    decoder.and_then(codec::decoder::Decoder::video).ok().map(|decoder| decoder.format());
                 TrackKind::Video(facts::video(stream, &parameters, pixel))
             }
             (media::Type::Audio, decoder) => {
@@ -147,7 +148,8 @@ impl Scan {
     /// The first packet that is damaged or reaches past the end of the source.
     fn broken(&self, source_bytes: u64) -> Option<Packet> {
         self.track.packets.iter().find(|packet| {
-            packet.corrupt || packet.offset.is_some_and(|at| at.saturating_add(packet.bytes.into()) > source_bytes)
+            packet.corrupt
+                || packet.offset.is_some_and(|at| at.saturating_add(packet.bytes.into()) > source_bytes)
         })
     }
 
@@ -232,7 +234,8 @@ impl Sounding {
     fn correct(self, audio: &mut AudioTrack, packets: &mut crate::index::Packets) {
         if self.rate > 0 {
             // Encoder delay is counted at the container's rate.
-            let skip = u64::from(audio.start_skip) * u64::from(self.rate) / u64::from(audio.sample_rate.max(1));
+            let skip =
+                u64::from(audio.start_skip) * u64::from(self.rate) / u64::from(audio.sample_rate.max(1));
             audio.start_skip = u32::try_from(skip).unwrap_or(0);
             (audio.sample_rate, audio.channels, audio.layout) = (self.rate, self.channels, self.layout);
         }

@@ -62,7 +62,11 @@ impl Scaler {
                     (*output.as_mut_ptr()).linesize.as_ptr(),
                 )
             };
-            if rows == size.1 { Ok(()) } else { Err(Error::internal(format!("swscale made {rows} of {} rows", size.1))) }
+            if rows == size.1 {
+                Ok(())
+            } else {
+                Err(Error::internal(format!("swscale made {rows} of {} rows", size.1)))
+            }
         })
     }
 
@@ -72,7 +76,10 @@ impl Scaler {
             return Ok(());
         }
         let unsupported = || {
-            Error::unsupported(format!("swscale cannot turn {}x{} pictures of format {} into 4:2:0", key.0, key.1, key.2))
+            Error::unsupported(format!(
+                "swscale cannot turn {}x{} pictures of format {} into 4:2:0",
+                key.0, key.1, key.2
+            ))
         };
         // SAFETY: the old context is owned here; a frame's format is always one of this build's formats.
         unsafe {

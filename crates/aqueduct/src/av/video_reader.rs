@@ -85,7 +85,12 @@ impl Run<'_> {
                 Some((time, _)) if self.shown().is_none() => {
                     // Nothing was decoded in time: the first picture that was has to stand in.
                     let time = *time;
-                    return self.open.ready.front().map(|(_, picture)| picture.clone()).ok_or_else(|| self.lost(time));
+                    return self
+                        .open
+                        .ready
+                        .front()
+                        .map(|(_, picture)| picture.clone())
+                        .ok_or_else(|| self.lost(time));
                 }
                 None if !self.open.at_end && self.open.last.as_ref().is_none_or(|(time, _)| *time < pts) => {
                     self.open.advance(&self.index, self.track)?;
@@ -116,7 +121,8 @@ fn random_access_point(packets: &Packets, pts: i64) -> Option<usize> {
 impl Open {
     /// Opens the source and goes to the packet at `entry`.
     fn at(source: &Arc<dyn Source>, track: &Track, entry: usize) -> Result<Self> {
-        let wanted = track.packets.get(entry).ok_or_else(|| Error::internal("a random-access point past the end"))?;
+        let wanted =
+            track.packets.get(entry).ok_or_else(|| Error::internal("a random-access point past the end"))?;
         let mut open = Self::new(source, track)?;
         if entry == 0 {
             return Ok(open);

@@ -107,13 +107,16 @@ impl FromStr for Crf {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        let wrong = || Error::settings(format!("`{text}` is not a CRF; give a number from 0 to 51, such as 23 or 21.5"));
+        let wrong = || {
+            Error::settings(format!("`{text}` is not a CRF; give a number from 0 to 51, such as 23 or 21.5"))
+        };
         let (whole, part) = text.split_once('.').unwrap_or((text, ""));
         if whole.is_empty() || part.len() > 2 || !text.bytes().all(|b| b.is_ascii_digit() || b == b'.') {
             return Err(wrong());
         }
         let whole: u16 = whole.parse().map_err(|_| wrong())?;
-        let hundredths: u16 = if part.is_empty() { 0 } else { format!("{part:0<2}").parse().map_err(|_| wrong())? };
+        let hundredths: u16 =
+            if part.is_empty() { 0 } else { format!("{part:0<2}").parse().map_err(|_| wrong())? };
         whole.checked_mul(100).and_then(|value| Self::from_hundredths(value + hundredths)).ok_or_else(wrong)
     }
 }

@@ -109,14 +109,20 @@ impl Maker {
     /// Makes `renditions` at `segment`: one decode, one scaling tree, one audio encode. The results stand in the
     /// order of `renditions`. Fails as [`Presentation::segment`] does, and with [`ErrorKind::Cancelled`] when
     /// `control` says so.
-    pub fn column(&mut self, segment: u32, renditions: &[RenditionId], control: &Control) -> Result<Vec<Bytes>> {
+    pub fn column(
+        &mut self,
+        segment: u32,
+        renditions: &[RenditionId],
+        control: &Control,
+    ) -> Result<Vec<Bytes>> {
         let plan = Arc::clone(&self.presentation.plan);
         if segment >= plan.segments() {
             let message = format!("there is no segment {segment}; the plan has {}", plan.segments());
             return Err(Error::new(ErrorKind::NotFound, message));
         }
         let find = |id: &RenditionId| {
-            let missing = || Error::new(ErrorKind::NotFound, format!("the plan has no rendition number {}", id.0));
+            let missing =
+                || Error::new(ErrorKind::NotFound, format!("the plan has no rendition number {}", id.0));
             plan.rendition(*id).ok_or_else(missing)
         };
         let renditions = renditions.iter().map(find).collect::<Result<Vec<_>>>()?;
@@ -163,7 +169,10 @@ impl Maker {
         });
         let made = map.units(listener, audio, units.start, units.end)?;
         let time = unit_times(audio)?;
-        Ok(units.zip(made).map(|(unit, data)| AccessUnit { pts: time(unit), dts: time(unit), key: true, data }).collect())
+        Ok(units
+            .zip(made)
+            .map(|(unit, data)| AccessUnit { pts: time(unit), dts: time(unit), key: true, data })
+            .collect())
     }
 
     fn pictures(
@@ -173,7 +182,9 @@ impl Maker {
         renditions: &[Rendition<'_>],
         control: &Control,
     ) -> Result<Vec<Vec<AccessUnit>>> {
-        let (Some(video), Some(map)) = (&plan.video, &self.presentation.frames) else { return Ok(Vec::new()) };
+        let (Some(video), Some(map)) = (&plan.video, &self.presentation.frames) else {
+            return Ok(Vec::new());
+        };
         let wanted: Vec<usize> = renditions.iter().map(|rendition| rendition.id.0 as usize).collect();
         let painter = match &mut self.painter {
             Some(painter) => painter,
@@ -191,7 +202,8 @@ impl Maker {
                 self.painter.insert(Painter::new(reader, video, (facts.width, facts.height)))
             }
         };
-        transcode::pictures(painter, map, plan, video, segment, &wanted, self.pool.as_deref(), control)
+        let order = transcode::Order { plan, video, segment, wanted: &wanted };
+        transcode::pictures(painter, map, &order, self.pool.as_deref(), control)
     }
 }
 

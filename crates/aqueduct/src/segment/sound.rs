@@ -73,7 +73,13 @@ impl SoundMap {
     }
 
     /// Source samples for the output samples `start..end` at the output's rate and channels.
-    fn mixed(&self, reader: &mut AudioReader, encoding: &AacEncoding, start: i64, end: i64) -> Result<Vec<Vec<f32>>> {
+    fn mixed(
+        &self,
+        reader: &mut AudioReader,
+        encoding: &AacEncoding,
+        start: i64,
+        end: i64,
+    ) -> Result<Vec<Vec<f32>>> {
         let (from, to) = (self.facts.sample_rate, encoding.sample_rate);
         let divisor = gcd(from.into(), to.into()).max(1);
         // Output sample k * outputs falls exactly on source sample k * inputs: starting on such a pair pins the

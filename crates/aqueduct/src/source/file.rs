@@ -29,7 +29,9 @@ impl FileSource {
         let metadata = std::fs::metadata(path).map_err(failed)?;
         if !metadata.is_file() {
             let what = if metadata.is_dir() { "a folder" } else { "not a regular file" };
-            return Err(Error::unsupported(format!("{name} is {what}; give a file that can be read at any offset")));
+            return Err(Error::unsupported(format!(
+                "{name} is {what}; give a file that can be read at any offset"
+            )));
         }
         let file = File::open(path).map_err(failed)?;
         Ok(Self { file, len: metadata.len(), name })

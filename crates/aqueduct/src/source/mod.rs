@@ -46,7 +46,9 @@ pub trait SourceExt: Source {
             match self.read_at(at, &mut buffer[filled..])? {
                 0 => {
                     let missing = buffer.len() - filled;
-                    return Err(Error::corrupt(format!("the source ends {missing} bytes too early")).at_offset(at));
+                    return Err(
+                        Error::corrupt(format!("the source ends {missing} bytes too early")).at_offset(at)
+                    );
                 }
                 count => filled += count,
             }

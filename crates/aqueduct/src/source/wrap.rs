@@ -77,10 +77,14 @@ impl<S: Source> Source for Faulty<S> {
 
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<usize> {
         if offset >= self.fails_from && offset < self.len() {
-            return Err(Error::new(ErrorKind::Source, format!("cannot read {}: fault on purpose", self.name()))
-                .at_offset(offset));
+            return Err(Error::new(
+                ErrorKind::Source,
+                format!("cannot read {}: fault on purpose", self.name()),
+            )
+            .at_offset(offset));
         }
-        let until_fault = usize::try_from(self.fails_from - offset.min(self.fails_from)).unwrap_or(usize::MAX);
+        let until_fault =
+            usize::try_from(self.fails_from - offset.min(self.fails_from)).unwrap_or(usize::MAX);
         let count = buffer.len().min(self.longest_read).min(until_fault.max(1));
         self.inner.read_at(offset, &mut buffer[..count])
     }

@@ -61,9 +61,9 @@ pub fn run(program: &str, arguments: &[&str], input: &[u8]) -> Vec<u8> {
     let mut command = Command::new(program);
     command.args(["-v", "error"]).args(arguments);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command
-        .spawn()
-        .unwrap_or_else(|error| panic!("{program} cannot be started ({error}); scripts/setup.sh installs it"));
+    let mut child = command.spawn().unwrap_or_else(|error| {
+        panic!("{program} cannot be started ({error}); scripts/setup.sh installs it")
+    });
     let mut stdin = child.stdin.take().unwrap();
     let output = std::thread::scope(|scope| {
         scope.spawn(move || {

@@ -1,0 +1,48 @@
+//! The hot path: decode, scale and encode one column, and one rung of it.
+//!
+//! `AQUEDUCT_CLIP` names another clip than the small one of `testdata`.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use aqueduct::{Control, FileSource, Plan, Presentation, RenditionId, Source};
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+
+fn presentation() -> Presentation {
+    let own = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../testdata/plain-25.mp4");
+    let clip = std::env::var_os("AQUEDUCT_CLIP").map_or_else(own, PathBuf::from);
+    let source: Arc<dyn Source> = Arc::new(FileSource::open(clip).unwrap());
+    let index = Arc::new(aqueduct::probe(&source).unwrap());
+    let plan = Arc::new(Plan::builder(&index, aqueduct::engine().unwrap()).build().unwrap());
+    Presentation::new(source, index, plan).unwrap()
+}
+
+fn transcode(criterion: &mut Criterion) {
+    let presentation = presentation();
+    let plan = presentation.plan();
+    let frames = plan.frames(0);
+    let ids: Vec<RenditionId> = plan.renditions().iter().map(|rendition| rendition.id).collect();
+    let mut group = criterion.benchmark_group("transcode");
+    group.sample_size(10);
+    // Frames of the source per second, whatever the number of rungs.
+    group.throughput(Throughput::Elements(frames.end - frames.start));
+    group.bench_function("column", |bencher| {
+        let mut maker = presentation.maker();
+        bencher.iter(|| maker.column(0, &ids, &Control::new()).unwrap());
+    });
+    group.bench_function("column on a pool", |bencher| {
+        let pool = Arc::new(rayon::ThreadPoolBuilder::new().build().unwrap());
+        let mut maker = presentation.maker().on_pool(pool);
+        bencher.iter(|| maker.column(0, &ids, &Control::new()).unwrap());
+    });
+    for rendition in plan.renditions() {
+        group.bench_function(format!("one rung {}", rendition.name), |bencher| {
+            let mut maker = presentation.maker();
+            bencher.iter(|| maker.column(0, &[rendition.id], &Control::new()).unwrap());
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, transcode);
+criterion_main!(benches);
