@@ -93,13 +93,13 @@ Examples:
 #[derive(Debug, clap::Args)]
 pub(crate) struct OutputArgs {
     /// Write JSON to stdout, one value per line, instead of tables and a progress bar
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = "Output")]
     pub(crate) json: bool,
     /// Say nothing but errors and results
-    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    #[arg(short, long, global = true, conflicts_with = "verbose", help_heading = "Output")]
     pub(crate) quiet: bool,
     /// Log to stderr what is being done; -vv for more, -vvv for everything
-    #[arg(short, long, global = true, action = ArgAction::Count)]
+    #[arg(short, long, global = true, action = ArgAction::Count, help_heading = "Output")]
     pub(crate) verbose: u8,
 }
 
@@ -116,12 +116,12 @@ pub(crate) struct PublishArgs {
     /// Threads to encode with [default: one for each core]
     ///
     /// Changes how long it takes and how much memory, never a byte of the result.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", help_heading = "Run")]
     pub(crate) jobs: Option<NonZeroUsize>,
     /// Delete another presentation at DEST first
     ///
     /// Without it, DEST must be empty or hold the same presentation, finished or not.
-    #[arg(long)]
+    #[arg(long, help_heading = "Run")]
     pub(crate) overwrite: bool,
     #[command(flatten)]
     pub(crate) store: StoreArgs,
@@ -171,7 +171,7 @@ pub(crate) struct SettingsArgs {
     /// Read a job file: TOML, or JSON where its name ends in .json
     ///
     /// It holds the same names and values as the flags; a flag wins. Paths in it count from the current folder.
-    #[arg(long, value_name = "FILE", help_heading = "Options")]
+    #[arg(long, value_name = "FILE", help_heading = "Run")]
     pub(crate) config: Option<PathBuf>,
 }
 
