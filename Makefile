@@ -37,6 +37,7 @@ check: setup fmt clippy doc deny imports ## What must hold before a merge, besid
 
 fmt:
 	cargo fmt --all --check
+	cargo fmt --check --manifest-path fuzz/Cargo.toml
 
 clippy:
 	cargo clippy --workspace --all-targets --all-features -- -D warnings
