@@ -133,6 +133,10 @@ impl<'a> PlanBuilder<'a> {
             return Err(in_video(too_long(&settings.limits)));
         }
 
+        // When the pictures outlast the sound it ends in silence: a stream that the PMT lists has packets in every
+        // segment.
+        let audio = audio.map(|audio| audio.until(frames, grid.frame));
+
         let Cuts { at, gop } = cuts::video(frames, grid.frame, settings.segment, settings.gop)?;
         let source_colour =
             encode::source_colour(video.facts.colour, video.facts.is_rgb(), display.0.min(display.1));
@@ -232,6 +236,17 @@ struct PlannedSound {
     /// Samples from time zero to the end of the source's sound.
     samples: i64,
     sample_duration: Timebase,
+}
+
+impl PlannedSound {
+    /// The sound, made to last for as long as `frames` frames at least.
+    fn until(mut self, frames: u64, frame: Timebase) -> Self {
+        if let Some(unit) = Timebase::new(AacEncoding::UNIT, self.plan.encoding.sample_rate) {
+            let covering = frame.rescale(i64::try_from(frames).unwrap_or(i64::MAX), unit, Rounding::Ceil);
+            self.plan.units = self.plan.units.max(covering.max(0).unsigned_abs());
+        }
+        self
+    }
 }
 
 impl Sound<'_> {
