@@ -2,6 +2,8 @@
 //!
 //! `AQUEDUCT_CLIP` names another clip than the small one of `testdata`.
 
+#![allow(clippy::unwrap_used, missing_docs, reason = "a bench has nobody to report to")]
+
 use std::path::PathBuf;
 use std::sync::Arc;
 

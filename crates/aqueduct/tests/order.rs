@@ -2,6 +2,7 @@
 //! from one thread or two, from a file or from memory.
 
 #![cfg(feature = "av")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a failure is a test's way to speak")]
 
 mod common;
 

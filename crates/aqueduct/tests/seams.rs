@@ -1,6 +1,7 @@
 //! Seams: what comes out of the joined segments is what went in, in count, time and sound, judged by FFmpeg.
 
 #![cfg(feature = "av")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a failure is a test's way to speak")]
 
 mod common;
 

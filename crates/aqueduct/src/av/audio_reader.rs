@@ -108,10 +108,9 @@ impl AudioReader {
     fn go_to(&mut self, track: &Track, entry: usize) -> Result<()> {
         let wanted =
             track.packets.get(entry).ok_or_else(|| Error::internal("an audio packet past the end"))?;
-        if let Some(demuxer) = self.demuxer.as_mut().filter(|demuxer| demuxer.has_tables()) {
-            if demuxer.seek(track.id, wanted.dts) {
-                return Ok(());
-            }
+        let open = self.demuxer.as_mut().filter(|demuxer| demuxer.has_tables());
+        if open.is_some_and(|demuxer| demuxer.seek(track.id, wanted.dts)) {
+            return Ok(());
         }
         let mut demuxer = self.reopen(track)?;
         if entry > 0 && !demuxer.has_tables() {
@@ -154,7 +153,7 @@ fn open_decoder(demuxer: &Demuxer, track: &Track) -> Result<codec::decoder::Audi
     context.set_threading(threading::Config::count(1));
     // SAFETY: the context is not open yet and owned here. Encoder delay is cut by the index, not by the decoder,
     // which would do so only at the start of the source.
-    unsafe { (*context.as_mut_ptr()).flags2 |= ffi::AV_CODEC_FLAG2_SKIP_MANUAL as i32 };
+    unsafe { (*context.as_mut_ptr()).flags2 |= ffi::AV_CODEC_FLAG2_SKIP_MANUAL };
     let mut decoder = context.decoder();
     decoder.set_packet_time_base(demuxer.timebase(track.id)?);
     decoder.audio().map_err(cannot)

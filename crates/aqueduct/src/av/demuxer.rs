@@ -28,7 +28,7 @@ impl Demuxer {
     /// Opens the container and lets libav find out about its streams.
     pub(super) fn open(source: &Arc<dyn Source>) -> Result<Self> {
         init();
-        if source.len() == 0 {
+        if source.is_empty() {
             return Err(Error::corrupt(format!("{} is empty", source.name())).at_offset(0));
         }
         let failure = Failure::default();

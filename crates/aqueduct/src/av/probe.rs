@@ -120,10 +120,9 @@ impl Scan {
             self.untimed += 1;
             return;
         };
-        if self.track.packets.is_empty() {
-            if let TrackKind::Audio(audio) = &mut self.track.kind {
-                audio.start_skip = start_skip(packet);
-            }
+        match &mut self.track.kind {
+            TrackKind::Audio(audio) if self.track.packets.is_empty() => audio.start_skip = start_skip(packet),
+            _ => {}
         }
         let duration = u32::try_from(packet.duration()).unwrap_or(0);
         let samples = match &mut self.sounding {

@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::media::Colour;
 
 /// Bicubic as ffmpeg's own default; the bit-exact paths, so that bytes do not depend on the CPU.
+#[allow(clippy::unnecessary_cast, reason = "the constants' type differs between FFmpeg's versions")]
 const FLAGS: i32 = (ffi::SWS_BICUBIC | ffi::SWS_ACCURATE_RND | ffi::SWS_BITEXACT) as i32;
 
 /// Scales and converts pictures to one size. Opened for the first picture, and again should the source change
@@ -70,6 +71,7 @@ impl Scaler {
         })
     }
 
+    #[allow(clippy::unnecessary_cast, reason = "the constants' type differs between FFmpeg's versions")]
     fn open(&mut self, input: &ffi::AVFrame) -> Result<()> {
         let key = (input.width, input.height, input.format);
         if self.input == Some(key) {

@@ -27,17 +27,17 @@ pub trait Source: Send + Sync {
     /// storage does.
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<usize>;
 
+    /// Whether there is not a single byte.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// What to call this source in messages: a file name, a URL; never part of what decides the bytes.
     fn name(&self) -> &str;
 }
 
 /// What can be done with every [`Source`].
 pub trait SourceExt: Source {
-    /// Whether there is not a single byte.
-    fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
     /// Fills `buffer` from `offset` on; [`ErrorKind::Corrupt`] with the offset when the source ends before.
     fn read_exact_at(&self, offset: u64, buffer: &mut [u8]) -> Result<()> {
         let mut filled = 0;

@@ -10,12 +10,12 @@ use aqueduct::plan::Length;
 use aqueduct::{FileSource, Ladder, Plan, Presentation, Settings, Source, engine, probe};
 
 /// A clip of `testdata`.
-pub fn clip(name: &str) -> PathBuf {
+pub(crate) fn clip(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata").join(name)
 }
 
 /// The shared real clips, where the folder is there.
-pub fn shared_clips() -> Vec<PathBuf> {
+pub(crate) fn shared_clips() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/media");
     let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
     let mut clips: Vec<PathBuf> = entries
@@ -27,26 +27,26 @@ pub fn shared_clips() -> Vec<PathBuf> {
 }
 
 /// Short segments and few small rungs, so that a clip of seconds has many seams.
-pub fn short() -> Settings {
+pub(crate) fn short() -> Settings {
     let mut settings = Settings::default();
     settings.segment = Length::from_millis(1000);
     settings.gop = Length::from_millis(500);
     settings
 }
 
-pub fn present(path: &Path, settings: Settings) -> Presentation {
+pub(crate) fn present(path: &Path, settings: Settings) -> Presentation {
     let source: Arc<dyn Source> = Arc::new(FileSource::open(path).unwrap());
     let index = Arc::new(probe(&source).unwrap());
     let plan = Plan::builder(&index, engine().unwrap()).settings(settings).build().unwrap();
     Presentation::new(source, index, Arc::new(plan)).unwrap()
 }
 
-pub fn ladder(text: &str) -> Ladder {
+pub(crate) fn ladder(text: &str) -> Ladder {
     text.parse().unwrap()
 }
 
 /// All segments of one rendition, joined.
-pub fn joined(presentation: &Presentation, rendition: usize) -> Vec<u8> {
+pub(crate) fn joined(presentation: &Presentation, rendition: usize) -> Vec<u8> {
     let mut maker = presentation.maker();
     let ids = [presentation.plan().renditions()[rendition].id];
     let control = aqueduct::Control::new();
@@ -57,7 +57,7 @@ pub fn joined(presentation: &Presentation, rendition: usize) -> Vec<u8> {
 
 /// Runs a program of FFmpeg's with `input` on its standard input; returns what it printed. Any word on its error
 /// output, or a failure, fails the test.
-pub fn run(program: &str, arguments: &[&str], input: &[u8]) -> Vec<u8> {
+pub(crate) fn run(program: &str, arguments: &[&str], input: &[u8]) -> Vec<u8> {
     let mut command = Command::new(program);
     command.args(["-v", "error"]).args(arguments);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -79,7 +79,7 @@ pub fn run(program: &str, arguments: &[&str], input: &[u8]) -> Vec<u8> {
 }
 
 /// Sound of a file or stream as mono 32-bit floats at `rate`, decoded by FFmpeg.
-pub fn sound(input: &[u8], path: &str, rate: &str) -> Vec<f32> {
+pub(crate) fn sound(input: &[u8], path: &str, rate: &str) -> Vec<f32> {
     let arguments = ["-i", path, "-map", "0:a:0", "-ac", "1", "-ar", rate, "-f", "f32le", "-"];
     let bytes = run("ffmpeg", &arguments, input);
     bytes.chunks_exact(4).map(|sample| f32::from_le_bytes(sample.try_into().unwrap())).collect()
