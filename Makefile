@@ -30,8 +30,8 @@ demo: ## Publish a real clip into ./demo-out and say how to play it
 
 # The pure half proves itself on a machine without FFmpeg: pkg-config finds nothing.
 test: setup ## All tests
-	cargo test --workspace
 	PKG_CONFIG_LIBDIR=/nonexistent cargo test -p aqueduct --no-default-features
+	cargo test --workspace
 
 check: setup fmt clippy doc deny imports ## What must hold before a merge, besides the tests
 
