@@ -47,8 +47,8 @@ fn a_film_as_the_issue_describes_it() {
         (audio.encoding.sample_rate, audio.encoding.channels, audio.encoding.bit_rate),
         (48_000, 2, 128_000)
     );
-    assert_eq!((audio.units, audio.codec.as_str()), (938, "mp4a.40.2"), "20 s are 937.5 units");
-    assert_eq!(plan.audio_units(3).end, 938);
+    assert_eq!((audio.units, audio.codec.as_str()), (939, "mp4a.40.2"), "20.02 s are 938.4 units");
+    assert_eq!(plan.audio_units(3).end, 939);
 }
 
 #[test]
@@ -91,7 +91,17 @@ fn sound_before_the_pictures_is_cut() {
     clip.audio = Some(Audio { rate: 48_000, start: -48_000 * 3, samples: 48_000 * 2 });
     assert!(plan(&clip).audio.is_none(), "all of it is earlier");
     clip.audio = Some(Audio { rate: 48_000, start: -48_000, samples: 48_000 * 2 });
-    assert_eq!(plan(&clip).audio.as_ref().unwrap().units, 47);
+    assert_eq!(plan(&clip).audio.as_ref().unwrap().units, 939, "silence follows to the end of the pictures");
+    clip.audio = Some(Audio { rate: 48_000, start: -48_000, samples: 48_000 * 22 });
+    assert_eq!(plan(&clip).audio.as_ref().unwrap().units, 985, "21 s are left of 22");
+}
+
+#[test]
+fn sound_is_in_every_segment() {
+    let mut clip = film();
+    clip.audio = Some(Audio { rate: 48_000, start: 0, samples: 48_000 });
+    let plan = plan(&clip);
+    assert!((0..plan.segments()).all(|segment| !plan.audio_units(segment).is_empty()));
 }
 
 #[test]
