@@ -93,7 +93,11 @@ fn sound_before_the_pictures_is_cut() {
     clip.audio = Some(Audio { rate: 48_000, start: -48_000, samples: 48_000 * 2 });
     assert_eq!(plan(&clip).audio.as_ref().unwrap().units, 939, "silence follows to the end of the pictures");
     clip.audio = Some(Audio { rate: 48_000, start: -48_000, samples: 48_000 * 22 });
-    assert_eq!(plan(&clip).audio.as_ref().unwrap().units, 985, "21 s are left of 22");
+    assert_eq!(
+        plan(&clip).audio.as_ref().unwrap().units,
+        986,
+        "21 s are left, and the last frame lasts 0.02 s longer"
+    );
 }
 
 #[test]
