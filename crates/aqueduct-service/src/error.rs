@@ -35,7 +35,7 @@ pub enum ErrorKind {
     Internal,
 }
 
-/// An error with its kind; see the [module](self).
+/// An error with its kind; its text is one line that names cause and fix.
 #[derive(Debug)]
 pub struct Error(Box<Inner>);
 
