@@ -90,6 +90,35 @@ fn no_frames() {
     place.not_published(&place.file("head.mp4", &whole[..first_fragment]), 65, &["no video and no audio"]);
 }
 
+/// A header may claim anything; memory and time must not follow it.
+#[test]
+fn sound_faster_than_any() {
+    let place = Place::new();
+    let mut wav = Vec::new();
+    wav.extend(b"RIFF\xff\xff\xff\xffWAVEfmt \x10\0\0\0\x01\0\x02\0");
+    wav.extend(i32::MAX.to_le_bytes());
+    wav.extend(b"\xff\xff\xff\x7f\x04\0\x10\0data\xff\xff\xff\xff");
+    wav.extend([7; 50_000]);
+    place.not_published(&place.file("fast.wav", &wav), 65, &["2147483647 samples/s", "track 0"]);
+}
+
+/// Whoever sends a file must not choose what else is opened: no other file, no port, no server.
+#[test]
+fn a_file_that_only_names_others() {
+    let place = Place::new();
+    fs::copy(clip("transport.ts"), place.0.path().join("secret.ts")).unwrap();
+    let list = "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\nsecret.ts\n#EXT-X-ENDLIST\n";
+    let session = "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=video 0 RTP/AVP 96\na=rtpmap:96 H264/90000\n";
+    for (name, text) in
+        [("concat", "ffconcat version 1.0\nfile secret.ts\n"), ("list.m3u8", list), ("session.sdp", session)]
+    {
+        let file = place.file(name, text.as_bytes());
+        let mut probe = command(["probe", &file]);
+        probe.current_dir(place.0.path());
+        Ended::of(probe.output().unwrap()).failed(65, &[name, "no video or audio file"]);
+    }
+}
+
 #[test]
 fn cut_off_anywhere() {
     let place = Place::new();

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ffmpeg_next::{Packet, Rational, codec, ffi, format};
+use ffmpeg_next::{Dictionary, Packet, Rational, codec, ffi, format};
 
 use super::io::{Failure, SourceStream};
 use super::{failed, init};
@@ -12,6 +12,9 @@ use crate::time::Timebase;
 
 /// Larger than libav's own buffer: sources may be remote, and a picture rarely fits 32 KiB.
 const BUFFER: usize = 128 << 10;
+
+/// No protocol of libav has this name, and a list cannot be empty.
+const NO_PROTOCOL: &str = "none";
 
 /// How many broken packets in a row are skipped before the source is called corrupt.
 const MAX_BROKEN: u32 = 1000;
@@ -33,9 +36,13 @@ impl Demuxer {
         }
         let failure = Failure::default();
         let stream = SourceStream::new(Arc::clone(source), failure.clone());
+        let mut options = Dictionary::new();
+        // Some formats only name other files, addresses or ports (concat, HLS, SDP): whoever sent the source must not
+        // choose what this machine opens.
+        options.set("protocol_whitelist", NO_PROTOCOL);
         let opened = format::context::StreamIo::from_read_seek_with_capacity(stream, BUFFER)
             // The name is not passed on: a wrong extension must not mislead the probe.
-            .and_then(|io| format::input_from_stream(io, None, None));
+            .and_then(|io| format::input_from_stream(io, None, Some(options)));
         match opened {
             Ok(input) => Ok(Self { input, failure, source: Arc::clone(source), skipped: 0 }),
             Err(cause) => Err(failure.take().unwrap_or_else(|| not_media(&**source, cause))),

@@ -9,6 +9,7 @@ use crate::error::{Error, ErrorKind, Result};
 /// Turns sound of one shape into 32-bit float planes of another.
 pub(crate) struct Mixer {
     context: *mut ffi::SwrContext,
+    inputs: usize,
     channels: usize,
 }
 
@@ -50,6 +51,7 @@ impl Mixer {
         from: (&ffi::AVChannelLayout, ffi::AVSampleFormat, u32),
         to: (&ffi::AVChannelLayout, ffi::AVSampleFormat, u32),
     ) -> Result<Self> {
+        let inputs = usize::try_from(from.0.nb_channels).unwrap_or(0);
         let channels = usize::try_from(to.0.nb_channels).unwrap_or(0);
         let mut context = std::ptr::null_mut();
         // SAFETY: libswresample allocates the context and copies the layouts.
@@ -68,7 +70,7 @@ impl Mixer {
             );
             if result < 0 { result } else { ffi::swr_init(context) }
         };
-        let mixer = Self { context, channels };
+        let mixer = Self { context, inputs, channels };
         if opened < 0 {
             let message =
                 format!("libswresample cannot turn {} Hz into {} Hz with these channels", from.2, to.2);
@@ -78,11 +80,18 @@ impl Mixer {
     }
 
     /// Converts a whole window of planes at once and returns at most `samples` per channel, filled up with silence.
+    /// Fails with [`ErrorKind::Corrupt`] when there are not as many planes as the layout has channels.
     pub(crate) fn mix(mut self, planes: &[Vec<f32>], samples: usize) -> Result<Vec<Vec<f32>>> {
+        if planes.len() != self.inputs {
+            // The name of a layout and the count of channels come from an index, which may lie.
+            let message =
+                format!("the index says {} channels and a layout of {}", planes.len(), self.inputs);
+            return Err(Error::corrupt(message));
+        }
         let pointers: Vec<*const u8> = planes.iter().map(|plane| plane.as_ptr().cast()).collect();
         let count = planes.iter().map(Vec::len).min().unwrap_or(0);
         let mut mixed = vec![vec![0.0; samples]; self.channels];
-        // SAFETY: every plane holds `count` floats, and the context was opened for that many planes.
+        // SAFETY: every plane holds `count` floats at least, and there are as many as the context was opened for.
         let mut done = unsafe { self.convert(pointers.as_ptr(), count, &mut mixed, 0)? };
         while done < samples {
             // SAFETY: no input: the rest of the resampler's delay comes out.

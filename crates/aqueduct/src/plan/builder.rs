@@ -11,6 +11,10 @@ use crate::index::{AudioTrack, SourceIndex, Track, TrackKind, VideoTrack, sound}
 use crate::media::{AacEncoding, Crf, Engine, Preset};
 use crate::time::{Rounding, Timebase};
 
+/// Samples per second of the fastest sound there is (16 times 48 kHz). A header can claim any number, and a segment
+/// takes memory in proportion.
+const FASTEST_SOUND: u32 = 768_000;
+
 /// Makes a [`Plan`]: the settings first, then [`PlanBuilder::build`].
 #[derive(Debug, Clone)]
 pub struct PlanBuilder<'a> {
@@ -259,6 +263,11 @@ impl Sound<'_> {
 
     /// The sound from `origin` on; `None` where all of it is earlier.
     fn after(&self, origin: Origin, settings: &Settings) -> Result<Option<PlannedSound>> {
+        let rate = self.facts.sample_rate;
+        if rate > FASTEST_SOUND {
+            let message = format!("sound of {rate} samples/s is not supported; at most {FASTEST_SOUND} are");
+            return Err(Error::unsupported(message).in_track(self.track.id));
+        }
         let Some(end) = sound::last_end(self.track) else { return Ok(None) };
         let encoding = encode::aac(self.facts.sample_rate, settings.audio_bitrate);
         let sample = self.sample_duration(encoding.sample_rate)?;
@@ -296,8 +305,8 @@ fn too_long(limits: &Limits) -> Error {
 fn nothing_to_present(index: &SourceIndex) -> Error {
     let track = |track: &Track| {
         let kind = match track.kind {
-            TrackKind::Video(_) => "video without a packet",
-            TrackKind::Audio(_) => "audio without a packet",
+            TrackKind::Video(_) => "video without a packet that has a time",
+            TrackKind::Audio(_) => "audio without a packet that has a time",
             _ => "neither video nor audio",
         };
         format!("{} {} ({kind})", track.id, track.codec)

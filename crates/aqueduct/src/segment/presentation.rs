@@ -14,7 +14,7 @@ use crate::media::AacEncoding;
 use crate::media::aac::AudioSpecificConfig;
 use crate::mux::ts::{self, AccessUnit, AudioFormat};
 use crate::plan::{AudioPlan, FrameMap, Plan, Rendition, RenditionId, TIME_ZERO};
-use crate::source::Source;
+use crate::source::{Source, identify};
 use crate::time::{MPEG, Rounding, Timebase};
 
 /// A source, its index and a plan for it: all that is needed to make any segment, in any order, on any thread.
@@ -31,10 +31,15 @@ pub struct Presentation {
 
 impl Presentation {
     /// Puts the three together. Fails with [`ErrorKind::Mismatch`] when the plan was made for another source or
-    /// index, or for other encoder builds than this process has.
+    /// index, or for other encoder builds than this process has. Reads at most 8 MiB of the source to tell.
     pub fn new(source: Arc<dyn Source>, index: Arc<SourceIndex>, plan: Arc<Plan>) -> Result<Self> {
-        if index.identity != plan.source {
-            let message = format!("the plan was made for source {}, this is {}", plan.source, index.identity);
+        let identity = identify(&*source)?;
+        if identity != plan.source {
+            let message = format!("the plan was made for source {}, this is {identity}", plan.source);
+            return Err(Error::new(ErrorKind::Mismatch, message));
+        }
+        if index.sha256()? != plan.index_sha256 {
+            let message = "the plan was made from another index of this source; index it anew and plan anew";
             return Err(Error::new(ErrorKind::Mismatch, message));
         }
         let differences = plan.engine.differences(&engine()?);

@@ -1,0 +1,143 @@
+//! What a library is given may lie: another source, another index, an index that says things that are not so. It is
+//! refused or survived; it never panics, and no wrong byte comes out.
+
+#![cfg(feature = "av")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a failure is a test's way to speak")]
+
+mod common;
+
+use std::sync::Arc;
+
+use aqueduct::index::{Packet, Packets, TrackKind};
+use aqueduct::{
+    Control, Error, ErrorKind, FileSource, MemorySource, Plan, Presentation, Source, SourceIndex, engine,
+    probe,
+};
+use common::{clip, short};
+use proptest::prelude::*;
+
+fn source(name: &str) -> Arc<dyn Source> {
+    Arc::new(FileSource::open(clip(name)).unwrap())
+}
+
+fn plan(index: &SourceIndex) -> Result<Arc<Plan>, Error> {
+    Plan::builder(index, engine().unwrap()).settings(short()).build().map(Arc::new)
+}
+
+fn refusal(source: Arc<dyn Source>, index: &Arc<SourceIndex>, plan: &Arc<Plan>) -> Error {
+    Presentation::new(source, Arc::clone(index), Arc::clone(plan)).err().unwrap()
+}
+
+#[test]
+fn another_source_is_refused() {
+    let index = Arc::new(probe(&source("video-only.mp4")).unwrap());
+    let plan = plan(&index).unwrap();
+    let other = refusal(source("plain-25.mp4"), &index, &plan);
+    assert_eq!(other.kind(), ErrorKind::Mismatch, "{other}");
+    // One byte in the middle is enough.
+    let mut bytes = std::fs::read(clip("video-only.mp4")).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    let changed = refusal(Arc::new(MemorySource::new(bytes, "changed")), &index, &plan);
+    assert_eq!(changed.kind(), ErrorKind::Mismatch, "{changed}");
+}
+
+#[test]
+fn another_index_is_refused() {
+    let source = source("plain-25.mp4");
+    let index = probe(&source).unwrap();
+    let plan = plan(&index).unwrap();
+    let mut other = index.clone();
+    let last = other.tracks[0].packets.len() - 1;
+    other.tracks[0].packets = edited(&index.tracks[0].packets, |position, packet| {
+        packet.key |= position == last;
+    });
+    let error = refusal(Arc::clone(&source), &Arc::new(other), &plan);
+    assert_eq!(error.kind(), ErrorKind::Mismatch, "{error}");
+    assert!(Presentation::new(source, Arc::new(index), plan).is_ok());
+}
+
+/// libav reads as many planes as the layout has: the count must not be taken on trust.
+#[test]
+fn a_layout_that_is_not_the_track_s_is_refused() {
+    let source = source("plain-25.mp4");
+    for (layout, channels) in [("7.1", 1), ("mono", 8), ("nonsense", 1), ("", 1), ("stereo", 0)] {
+        let mut index = probe(&source).unwrap();
+        for track in &mut index.tracks {
+            if let TrackKind::Audio(audio) = &mut track.kind {
+                (audio.layout, audio.channels) = (layout.to_owned(), channels);
+            }
+        }
+        let error = made(&source, index).unwrap_err();
+        assert!(
+            [ErrorKind::Corrupt, ErrorKind::Unsupported].contains(&error.kind()),
+            "{layout}, {channels}: {error}"
+        );
+    }
+}
+
+fn edited(packets: &Packets, edit: impl Fn(usize, &mut Packet)) -> Packets {
+    let mut edited = Packets::default();
+    for (position, mut packet) in packets.iter().enumerate() {
+        edit(position, &mut packet);
+        edited.push(packet);
+    }
+    edited
+}
+
+/// Every segment that an index leads to, or why not.
+fn made(source: &Arc<dyn Source>, index: SourceIndex) -> Result<usize, Error> {
+    let plan = plan(&index)?;
+    let presentation = Presentation::new(Arc::clone(source), Arc::new(index), plan)?;
+    let plan = presentation.plan();
+    let first = plan.renditions()[0].id;
+    let mut maker = presentation.maker();
+    // A lie about time may ask for hours; the first, a middle and the last segment tell enough.
+    let segments = [0, plan.segments() / 2, plan.segments() - 1];
+    for segment in segments {
+        let column = maker.column(segment, &[first], &Control::new())?;
+        assert!(column[0].len().is_multiple_of(188) && !column[0].is_empty());
+    }
+    Ok(segments.len())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    /// An index comes back from a cache, where anyone may have changed it.
+    #[test]
+    fn an_index_that_lies_is_survived(
+        clip in prop::sample::select(vec!["plain-25.mp4", "transport.ts", "audio-only.mp3", "odd-vp9.webm"]),
+        track in 0usize..2,
+        position in 0usize..60,
+        ticks in prop_oneof![Just(i64::MIN), Just(i64::MAX), Just(1i64 << 40), -200_000i64..200_000],
+        what in 0u8..8,
+        rest in any::<bool>(),
+    ) {
+        let source = source(clip);
+        let mut index = probe(&source).unwrap();
+        let count = index.tracks.len();
+        let track = &mut index.tracks[track % count];
+        track.packets = edited(&track.packets, |at, packet| {
+            if at != position && !(rest && at > position) {
+                return;
+            }
+            match what {
+                0 => packet.pts = ticks,
+                1 => packet.dts = ticks,
+                2 => packet.pts = packet.pts.wrapping_add(ticks),
+                3 => (packet.pts, packet.dts) = (packet.dts.wrapping_add(ticks), packet.dts.wrapping_add(ticks)),
+                4 => packet.duration = ticks.unsigned_abs() as u32,
+                5 => packet.samples = ticks.unsigned_abs() as u32,
+                6 => packet.key = !packet.key,
+                _ => packet.discard = !packet.discard,
+            }
+        });
+        if let Err(error) = made(&source, index) {
+            prop_assert!(
+                [ErrorKind::Corrupt, ErrorKind::Limit, ErrorKind::Unsupported].contains(&error.kind()),
+                "{error}"
+            );
+        }
+    }
+}
