@@ -115,8 +115,9 @@ fn constant_grid(frame: Timebase, count: u64, limits: &Limits) -> Option<Grid> {
     Some(Grid { frame, frames: count.checked_mul(multiplier)?.div_ceil(divisor) })
 }
 
-/// The slowest standard rate that loses at most one frame in fifty; of rates within 2.5 % of it the one that
-/// loses fewest and then moves frames least, so that 30 is not taken for 29.97. Where all lose more, the fastest.
+/// The slowest standard rate that loses at most one frame in fifty; of rates within 5 % of it the one that
+/// loses fewest and then moves frames least, so that 25 is not taken for 24, nor 30 for 29.97. Where all lose
+/// more, the fastest.
 fn variable(times: &[i64], timebase: Timebase, nominal: Option<Timebase>, limits: &Limits) -> Timebase {
     let mut grids: Vec<Timebase> = cadence::standard_durations()
         .chain(nominal)
@@ -132,7 +133,7 @@ fn variable(times: &[i64], timebase: Timebase, nominal: Option<Timebase>, limits
     let reference = grids[slowest];
     let near = |frame: &&Timebase| {
         let product = |a: Timebase, b: Timebase| u128::from(a.num()) * u128::from(b.den());
-        product(reference, **frame) * 1000 <= product(**frame, reference) * 1025
+        product(reference, **frame) * 1000 <= product(**frame, reference) * 1050
     };
     let near = grids[slowest..].iter().take_while(near);
     near.min_by_key(|&&frame| (lost(times, timebase, frame), moved(times, timebase, frame)))
@@ -237,6 +238,19 @@ mod tests {
         let fast = every((1, 60), 90_000, 600).into_iter().map(|pts| start + pts);
         let times: Vec<i64> = slow.into_iter().chain(fast).collect();
         assert_eq!(grid_of(&times, 90_000), (1, 60, 1200));
+    }
+
+    /// A phone in the dark: 25 frames/s, then every third of them.
+    #[test]
+    fn a_short_clip_loses_no_frame_to_a_neighbouring_rate() {
+        let mut times = every((1, 25), 12_800, 100);
+        let mut at = 0;
+        times.retain(|_| {
+            at += 1;
+            at <= 25 || at % 3 == 1
+        });
+        assert_eq!(times.len(), 50);
+        assert_eq!(grid_of(&times, 12_800), (1, 25, 100));
     }
 
     #[test]
