@@ -17,9 +17,9 @@ pub(crate) struct Column {
 ///
 /// One column cannot fill many threads: its largest rung is about half of its work and encoders are
 /// single-threaded, so one column feeds two. Each costs 0.4 GB of encoder state (five rungs, veryfast), so no more
-/// than that are opened: 1, 1, 2, 2, 3, 3, 4, 4 for 1 to 8 jobs.
-pub(crate) fn columns_in_flight(jobs: NonZeroUsize) -> usize {
-    jobs.get().div_ceil(2)
+/// than that are opened: 1, 1, 2, 2, 3, 3, 4, 4 for 1 to 8 jobs. Sound alone is made on one thread for each column.
+pub(crate) fn columns_in_flight(jobs: NonZeroUsize, has_pictures: bool) -> usize {
+    if has_pictures { jobs.get().div_ceil(2) } else { jobs.get() }
 }
 
 /// All columns of a run, dealt out in runs. A thread that has finished its own takes the later half of the

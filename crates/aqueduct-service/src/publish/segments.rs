@@ -56,7 +56,8 @@ pub(super) struct Stored {
 impl Job<'_> {
     /// Makes and stores all columns. However it ends, no thread and no put of it goes on for long.
     pub(super) async fn run(self) -> Result<Vec<Stored>> {
-        let threads = columns_in_flight(self.threads.jobs).min(self.columns.len());
+        let has_pictures = self.engine.plan().video.is_some();
+        let threads = columns_in_flight(self.threads.jobs, has_pictures).min(self.columns.len());
         let columns = self.engine.start(self.threads)?;
         let _stop = StopOnDrop(Some(Arc::clone(&columns)));
         let (to_store, made) = mpsc::channel(WAITING);

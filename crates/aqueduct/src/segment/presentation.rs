@@ -143,11 +143,18 @@ impl Maker {
         renditions: &[Rendition<'_>],
         control: &Control,
     ) -> Result<Vec<Bytes>> {
-        let sound = self.sound(plan, segment)?;
+        let Self { presentation, pool, painter, listener } = self;
+        let pool = pool.as_deref();
+        let mut hear = || hear(presentation, listener, plan, segment);
+        let mut see = || see(presentation, painter, plan, segment, renditions, pool, control);
+        let (sound, pictures) = match pool {
+            Some(pool) if plan.video.is_some() => side_by_side(pool, hear, see),
+            _ => (hear(), see()),
+        };
+        let (sound, pictures) = (sound?, pictures?);
         if plan.video.is_none() {
             control.add_frames(sound.len() as u64);
         }
-        let pictures = self.pictures(plan, segment, renditions, control)?;
         let format = plan.audio.as_ref().map(|audio| audio_format(&audio.encoding)).transpose()?;
         let write = |(position, rendition): (usize, &Rendition<'_>)| {
             ts::Segment {
@@ -160,56 +167,67 @@ impl Maker {
         };
         renditions.iter().enumerate().map(write).collect()
     }
+}
 
-    /// The sound of a segment on the 90 kHz timeline.
-    fn sound(&mut self, plan: &Plan, segment: u32) -> Result<Vec<AccessUnit>> {
-        let (Some(audio), Some(map)) = (&plan.audio, &self.presentation.sound) else { return Ok(Vec::new()) };
-        let units = plan.audio_units(segment);
-        let listener = self.listener.get_or_insert_with(|| {
-            AudioReader::new(
-                Arc::clone(&self.presentation.source),
-                Arc::clone(&self.presentation.index),
-                audio.track,
-            )
-        });
-        let made = map.units(listener, audio, units.start, units.end)?;
-        let time = unit_times(audio)?;
-        Ok(units
-            .zip(made)
-            .map(|(unit, data)| AccessUnit { pts: time(unit), dts: time(unit), key: true, data })
-            .collect())
-    }
+/// The sound of a segment on the 90 kHz timeline.
+fn hear(
+    presentation: &Presentation,
+    listener: &mut Option<AudioReader>,
+    plan: &Plan,
+    segment: u32,
+) -> Result<Vec<AccessUnit>> {
+    let (Some(audio), Some(map)) = (&plan.audio, &presentation.sound) else { return Ok(Vec::new()) };
+    let units = plan.audio_units(segment);
+    let listener = listener.get_or_insert_with(|| {
+        AudioReader::new(Arc::clone(&presentation.source), Arc::clone(&presentation.index), audio.track)
+    });
+    let made = map.units(listener, audio, units.start, units.end)?;
+    let time = unit_times(audio)?;
+    let unit = |(unit, data)| AccessUnit { pts: time(unit), dts: time(unit), key: true, data };
+    Ok(units.zip(made).map(unit).collect())
+}
 
-    fn pictures(
-        &mut self,
-        plan: &Plan,
-        segment: u32,
-        renditions: &[Rendition<'_>],
-        control: &Control,
-    ) -> Result<Vec<Vec<AccessUnit>>> {
-        let (Some(video), Some(map)) = (&plan.video, &self.presentation.frames) else {
-            return Ok(Vec::new());
-        };
-        let wanted: Vec<usize> = renditions.iter().map(|rendition| rendition.id.0 as usize).collect();
-        let painter = match &mut self.painter {
-            Some(painter) => painter,
-            None => {
-                let track = self.presentation.index.track(video.track).map(|track| &track.kind);
-                let Some(TrackKind::Video(facts)) = track else {
-                    let message = "the plan names a video track that the source does not have";
-                    return Err(Error::new(ErrorKind::Mismatch, message).in_track(video.track));
-                };
-                let reader = VideoReader::new(
-                    Arc::clone(&self.presentation.source),
-                    Arc::clone(&self.presentation.index),
-                    video.track,
-                );
-                self.painter.insert(Painter::new(reader, video, (facts.width, facts.height)))
-            }
-        };
-        let order = transcode::Order { plan, video, segment, wanted: &wanted };
-        transcode::pictures(painter, map, &order, self.pool.as_deref(), control)
-    }
+/// The pictures of a segment on the 90 kHz timeline, for each of `renditions`.
+fn see(
+    presentation: &Presentation,
+    painter: &mut Option<Painter>,
+    plan: &Plan,
+    segment: u32,
+    renditions: &[Rendition<'_>],
+    pool: Option<&rayon::ThreadPool>,
+    control: &Control,
+) -> Result<Vec<Vec<AccessUnit>>> {
+    let (Some(video), Some(map)) = (&plan.video, &presentation.frames) else { return Ok(Vec::new()) };
+    let wanted: Vec<usize> = renditions.iter().map(|rendition| rendition.id.0 as usize).collect();
+    let painter = match painter {
+        Some(painter) => painter,
+        None => {
+            let track = presentation.index.track(video.track).map(|track| &track.kind);
+            let Some(TrackKind::Video(facts)) = track else {
+                let message = "the plan names a video track that the source does not have";
+                return Err(Error::new(ErrorKind::Mismatch, message).in_track(video.track));
+            };
+            let (source, index) = (Arc::clone(&presentation.source), Arc::clone(&presentation.index));
+            let reader = VideoReader::new(source, index, video.track);
+            painter.insert(Painter::new(reader, video, (facts.width, facts.height)))
+        }
+    };
+    let order = transcode::Order { plan, video, segment, wanted: &wanted };
+    transcode::pictures(painter, map, &order, pool, control)
+}
+
+/// Runs `aside` on a thread of the pool while this thread, which is none of the pool's, waits for `main`.
+fn side_by_side<A: Send, B>(
+    pool: &rayon::ThreadPool,
+    aside: impl FnOnce() -> Result<A> + Send,
+    main: impl FnOnce() -> Result<B>,
+) -> (Result<A>, Result<B>) {
+    let mut found = Err(Error::internal("a thread ended before its work"));
+    let made = pool.in_place_scope(|scope| {
+        scope.spawn(|_| found = aside());
+        main()
+    });
+    (found, made)
 }
 
 /// The time of an access unit by its number.
