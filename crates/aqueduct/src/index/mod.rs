@@ -5,6 +5,7 @@
 //! [`SourceIndex::to_bytes`] and opened again in an instant.
 
 pub(crate) mod cadence;
+pub mod mp4;
 mod oddity;
 mod packets;
 mod picture;
@@ -53,6 +54,11 @@ pub struct Track {
     pub timebase: Timebase,
     /// What kind of stream, with the facts of that kind.
     pub kind: TrackKind,
+    /// The four-character code of its sample entry, such as `avc1`; empty where the container has none.
+    pub sample_entry: String,
+    /// The contents of its configuration box as they are, without the box header: `avcC`, `hvcC`, `av1C`, `vpcC`,
+    /// `esds` (with version and flags), `dOps`, `dfLa`, `dac3`, `dec3`, `alac`. Empty where the reader keeps none.
+    pub configuration: Vec<u8>,
     /// Its packets in decoding order.
     pub packets: Packets,
 }
@@ -125,6 +131,8 @@ impl Track {
             default: false,
             timebase: crate::time::MPEG,
             kind,
+            sample_entry: String::new(),
+            configuration: Vec::new(),
             packets: Packets::default(),
         }
     }

@@ -119,6 +119,49 @@ impl Packets {
         self.samples.iter_mut().filter(|count| **count == 0).for_each(|count| *count = samples);
     }
 
+    /// Makes room for `count` more packets.
+    pub(crate) fn reserve(&mut self, count: usize) {
+        self.pts.reserve(count);
+        self.dts.reserve(count);
+        self.duration.reserve(count);
+        self.bytes.reserve(count);
+        self.offset.reserve(count);
+        self.samples.reserve(count);
+        self.flags.reserve(count);
+    }
+
+    /// Moves all times; `None` when one leaves the range of 64 bits.
+    pub(crate) fn shift(&mut self, pts: i64, dts: i64) -> Option<()> {
+        let moved = |times: &mut Vec<i64>, by: i64| {
+            times.iter_mut().try_for_each(|time| time.checked_add(by).map(|moved| *time = moved))
+        };
+        moved(&mut self.pts, pts)?;
+        moved(&mut self.dts, dts)
+    }
+
+    /// Marks the packets for which `hidden` holds as decoded but not presented.
+    pub(crate) fn discard_where(&mut self, hidden: impl Fn(Packet) -> bool) {
+        for position in 0..self.len() {
+            if let (Some(packet), Some(flags)) = (self.get(position), self.flags.get_mut(position))
+                && hidden(packet)
+            {
+                *flags |= DISCARD;
+            }
+        }
+    }
+
+    /// Lets no packet be one where decoding can start.
+    pub(crate) fn clear_keys(&mut self) {
+        self.flags.iter_mut().for_each(|flags| *flags &= !KEY);
+    }
+
+    /// Decoding can start at `position`; does nothing where there is no such packet.
+    pub(crate) fn set_key(&mut self, position: usize) {
+        if let Some(flags) = self.flags.get_mut(position) {
+            *flags |= KEY;
+        }
+    }
+
     /// Whether all columns have one length; a deserialised table may lie.
     pub(crate) fn is_consistent(&self) -> bool {
         let len = self.pts.len();

@@ -7,7 +7,7 @@ use crate::error::{Error, ErrorKind, Result};
 
 const MAGIC: &[u8; 8] = b"AQIDX\r\n\x01";
 /// Raised with every change of the form; another version is refused, and the index made anew.
-const VERSION: u16 = 1;
+const VERSION: u16 = 2;
 
 pub(super) fn encode(index: &SourceIndex) -> Result<Vec<u8>> {
     let mut bytes = MAGIC.to_vec();
@@ -84,7 +84,7 @@ mod tests {
         assert_eq!(message(&bytes[..9]), "the index ends within its header (byte 8)");
         let mut newer = bytes.clone();
         newer[9] += 1;
-        assert!(message(&newer).contains("version 2") && message(&newer).contains("make it anew"));
+        assert!(message(&newer).contains("version 3") && message(&newer).contains("make it anew"));
         let longer = [&bytes[..], &[0]].concat();
         assert_eq!(message(&longer), format!("the index goes on after its end (byte {})", bytes.len()));
         for len in 10..bytes.len() {

@@ -1,0 +1,278 @@
+//! Sample entries of sound: `mp4a`, `ac-3`, `ec-3`, `Opus`, `fLaC`, `alac`, uncompressed, and QuickTime's own forms.
+
+use mp4_atom::{Ac3SpecificBox, Ec3SpecificBox};
+
+use super::boxes::Node;
+use super::entry::{Entry, Stream};
+use super::track::{Draft, Sounding, code};
+use crate::error::Result;
+use crate::index::{AudioTrack, TrackKind};
+use crate::media::Codec;
+use crate::media::aac::AudioSpecificConfig;
+
+/// Bytes of an audio sample entry before its boxes (ISO/IEC 14496-12 §12.2.3).
+const HEAD: usize = 28;
+/// What versions 1 and 2 of QuickTime's sound description add.
+const HEAD_1: usize = 16;
+const HEAD_2: usize = 36;
+/// Samples in a syncframe of AC-3 (ETSI TS 102 366 §4.1).
+const AC3_SAMPLES: u32 = 1536;
+
+/// What the entry itself says, before any configuration box.
+struct Plain {
+    bits: u16,
+    /// QuickTime's flags of `lpcm`: 1 float, 2 big-endian, 4 signed.
+    flags: u32,
+}
+
+pub(super) fn read(entry: &mut Entry<'_>, draft: &mut Draft) -> Result<()> {
+    let mut fields = entry.fields();
+    fields.bytes(8)?;
+    let version = fields.u16()?;
+    fields.bytes(6)?;
+    let mut channels = u32::from(fields.u16()?);
+    let mut plain = Plain { bits: fields.u16()?, flags: 4 };
+    fields.bytes(4)?;
+    let mut rate = fields.u32()? >> 16;
+    entry.head = HEAD;
+    match version {
+        // The version 1 of ISO/IEC 14496-12 has no fields of its own; QuickTime's is followed by boxes either way.
+        1 if entry.node.children(HEAD + HEAD_1).next().is_some_and(|child| child.is_ok()) => {
+            entry.head = HEAD + HEAD_1;
+        }
+        2 => {
+            entry.head = HEAD + HEAD_2;
+            fields.u32()?;
+            // The only number that QuickTime writes as a float; rates are whole.
+            rate = f64::from_bits(fields.u64()?) as u32;
+            channels = fields.u32()?;
+            fields.u32()?;
+            plain.bits = u16::try_from(fields.u32()?).unwrap_or(0);
+            plain.flags = fields.u32()?;
+        }
+        _ => {}
+    }
+    let channels = u8::try_from(channels).unwrap_or(0);
+    let mut facts = AudioTrack::new(rate, channels, layout(channels));
+    describe(entry, &plain, &mut facts, draft)?;
+    draft.track.kind = TrackKind::Audio(facts);
+    Ok(())
+}
+
+fn describe(entry: &Entry<'_>, plain: &Plain, facts: &mut AudioTrack, draft: &mut Draft) -> Result<()> {
+    let keep = |draft: &mut Draft, node: Node<'_>| draft.track.configuration = node.body.to_vec();
+    match &entry.kind {
+        b"mp4a" => {
+            draft.track.codec = Codec::Aac;
+            draft.sounding = Sounding::Fixed(1024);
+            if let Some(esds) = entry.find(b"esds") {
+                keep(draft, esds);
+                elementary(&Stream::read(esds, entry.path)?, facts, draft);
+            }
+        }
+        b"ac-3" => {
+            draft.track.codec = Codec::Ac3;
+            draft.sounding = Sounding::Fixed(AC3_SAMPLES);
+            if let Some(node) = entry.find(b"dac3") {
+                keep(draft, node);
+                if let Ok(dac3) = node.atom::<Ac3SpecificBox>(entry.path) {
+                    dolby(dac3.fscod, dac3.acmod, dac3.lfeon, facts);
+                }
+            }
+        }
+        b"ec-3" => {
+            draft.track.codec = Codec::Eac3;
+            // A unit may hold 1, 2, 3 or 6 blocks; only its duration says so.
+            draft.sounding = Sounding::Duration;
+            if let Some(node) = entry.find(b"dec3") {
+                keep(draft, node);
+                let dec3 = node.atom::<Ec3SpecificBox>(entry.path).ok();
+                if let Some(main) = dec3.as_ref().and_then(|dec3| dec3.substreams.first()) {
+                    dolby(main.fscod, main.acmod, main.lfeon, facts);
+                }
+            }
+        }
+        b"Opus" => {
+            draft.track.codec = Codec::Opus;
+            // Opus always decodes at 48 kHz, whatever was recorded (RFC 7845 §5.1).
+            facts.sample_rate = 48_000;
+            if let Some(node) = entry.find(b"dOps") {
+                keep(draft, node);
+                let mut fields = node.fields(entry.path);
+                fields.u8()?;
+                facts.channels = fields.u8()?;
+                facts.layout = layout(facts.channels);
+                draft.pre_skip = fields.u16()?.into();
+            }
+        }
+        b"fLaC" => {
+            draft.track.codec = Codec::Flac;
+            if let Some(node) = entry.find(b"dfLa") {
+                keep(draft, node);
+                // STREAMINFO comes first: the rate is 20 bits wide, 10 bytes into it (RFC 9639 §8.2).
+                if let Some([a, b, c]) = node.body.get(18..).and_then(|rest| rest.first_chunk()) {
+                    facts.sample_rate = u32::from_be_bytes([0, *a, *b, *c]) >> 4;
+                    facts.channels = (c >> 1 & 7) + 1;
+                    facts.layout = layout(facts.channels);
+                }
+            }
+        }
+        b"alac" => {
+            draft.track.codec = Codec::Other("alac".to_owned());
+            if let Some(node) = entry.find(b"alac") {
+                keep(draft, node);
+                // ALACSpecificConfig after version and flags: channels at 9, rate at 20.
+                if let (Some(channels), Some(rate)) =
+                    (node.body.get(13), node.body.get(24..).and_then(|rest| rest.first_chunk()))
+                {
+                    facts.channels = *channels;
+                    facts.layout = layout(*channels);
+                    facts.sample_rate = u32::from_be_bytes(*rate);
+                }
+            }
+        }
+        b".mp3" | b"mp3 " => mp3(facts, draft),
+        kind => match pcm(kind, entry, plain) {
+            Some((name, bytes)) => {
+                draft.track.codec = Codec::Other(name);
+                draft.pcm_frame = Some(bytes * u32::from(facts.channels.max(1)));
+            }
+            None => draft.track.codec = Codec::Other(code(kind)),
+        },
+    }
+    Ok(())
+}
+
+/// `mp4a` by its object type (ISO/IEC 14496-1, registered at mp4ra.org).
+fn elementary(stream: &Stream<'_>, facts: &mut AudioTrack, draft: &mut Draft) {
+    let other = match stream.object_type {
+        0x40 | 0x66..=0x68 => return aac(stream.config, facts, draft),
+        0x69 | 0x6b => return mp3(facts, draft),
+        0xa5 => {
+            draft.track.codec = Codec::Ac3;
+            draft.sounding = Sounding::Fixed(AC3_SAMPLES);
+            return;
+        }
+        0xa6 => {
+            draft.track.codec = Codec::Eac3;
+            draft.sounding = Sounding::Duration;
+            return;
+        }
+        0xad => {
+            draft.track.codec = Codec::Opus;
+            draft.sounding = Sounding::Duration;
+            return;
+        }
+        0xdd => "vorbis",
+        0xa9..=0xac => "dts",
+        _ => return,
+    };
+    draft.track.codec = Codec::Other(other.to_owned());
+    draft.sounding = Sounding::Duration;
+}
+
+fn aac(config: &[u8], facts: &mut AudioTrack, draft: &mut Draft) {
+    // Object types of other coders (ER, USAC) stay AAC by name, as in libav, with what the entry says.
+    let Ok(config) = AudioSpecificConfig::parse(config) else { return };
+    let sbr = config.extension;
+    let rate = sbr.map_or(config.sample_rate, |extension| extension.sample_rate);
+    let doubled = sbr.is_some() && rate == config.sample_rate.saturating_mul(2);
+    draft.sounding = Sounding::Fixed(config.unit_samples() * if doubled { 2 } else { 1 });
+    draft.track.profile = match (sbr, config.object_type) {
+        (Some(extension), _) if extension.parametric_stereo => "HE-AACv2",
+        (Some(_), _) => "HE-AAC",
+        (None, 1) => "Main",
+        (None, 2) => "LC",
+        (None, 3) => "SSR",
+        (None, _) => "LTP",
+    }
+    .to_owned();
+    facts.sample_rate = rate;
+    if let Some(channels) = config.channels() {
+        // Parametric stereo turns one coded channel into two.
+        let stereo = sbr.is_some_and(|extension| extension.parametric_stereo) && channels == 1;
+        facts.channels = if stereo { 2 } else { channels };
+        facts.layout = match facts.channels {
+            // Channel configuration 7 has its extra pair in front (ISO/IEC 14496-3 Table 1.19).
+            8 => "7.1(wide)".to_owned(),
+            channels => layout(channels),
+        };
+    }
+}
+
+fn mp3(facts: &AudioTrack, draft: &mut Draft) {
+    draft.track.codec = Codec::Mp3;
+    // MPEG-2 and 2.5 have half rates and half as many samples in a frame (ISO/IEC 13818-3 §2.4.2.1).
+    draft.sounding = Sounding::Fixed(if facts.sample_rate < 32_000 { 576 } else { 1152 });
+}
+
+/// Rate, channels and layout of AC-3 and of the main programme of E-AC-3 (ETSI TS 102 366 §4.4.2).
+fn dolby(fscod: u8, acmod: u8, lfe: bool, facts: &mut AudioTrack) {
+    if let Some(rate) = [48_000, 44_100, 32_000].get(usize::from(fscod)) {
+        facts.sample_rate = *rate;
+    }
+    let (main, name, with_lfe) = match acmod {
+        0 | 2 => (2, "stereo", "2.1"),
+        1 => (1, "mono", "1.1"),
+        3 => (3, "3.0", "3.1"),
+        4 => (3, "3.0(back)", "3.1(back)"),
+        5 => (4, "4.0", "4.1"),
+        6 => (4, "quad(side)", "4.1(side)"),
+        _ => (5, "5.0(side)", "5.1(side)"),
+    };
+    facts.channels = main + u8::from(lfe);
+    facts.layout = if lfe { with_lfe } else { name }.to_owned();
+}
+
+/// libav's name and the bytes of a sample of uncompressed or companded sound.
+fn pcm(kind: &[u8; 4], entry: &Entry<'_>, plain: &Plain) -> Option<(String, u32)> {
+    let little = |default: bool| match entry.find(b"enda") {
+        Some(enda) => enda.body.last() == Some(&1),
+        None => default,
+    };
+    // `pcmC` (ISO/IEC 23003-5 §4.1): bit 0 of the flags says little-endian, then the bits of a sample.
+    let coded =
+        || entry.find(b"pcmC").and_then(|node| Some((node.body.get(4)? & 1 == 1, *node.body.get(5)?)));
+    let (letter, bits, is_little) = match kind {
+        b"sowt" if plain.bits == 8 => ('s', 8, true),
+        b"sowt" => ('s', 16, true),
+        b"twos" if plain.bits == 8 => ('s', 8, true),
+        b"twos" => ('s', 16, false),
+        b"raw " => ('u', 8, true),
+        b"in24" => ('s', 24, little(false)),
+        b"in32" => ('s', 32, little(false)),
+        b"fl32" => ('f', 32, little(false)),
+        b"fl64" => ('f', 64, little(false)),
+        b"lpcm" => (if plain.flags & 1 == 1 { 'f' } else { 's' }, plain.bits, plain.flags & 2 == 0),
+        b"ipcm" | b"fpcm" => {
+            let (is_little, bits) = coded()?;
+            (if kind == b"ipcm" { 's' } else { 'f' }, bits.into(), is_little)
+        }
+        b"ulaw" => return Some(("pcm_mulaw".to_owned(), 1)),
+        b"alaw" => return Some(("pcm_alaw".to_owned(), 1)),
+        _ => return None,
+    };
+    if !matches!(bits, 8 | 16 | 24 | 32 | 64) {
+        return None;
+    }
+    let order = match (bits, is_little) {
+        (8, _) => "",
+        (_, true) => "le",
+        (_, false) => "be",
+    };
+    Some((format!("pcm_{letter}{bits}{order}"), u32::from(bits) / 8))
+}
+
+/// libav's name of the usual layout of so many channels.
+fn layout(channels: u8) -> String {
+    match channels {
+        1 => "mono".to_owned(),
+        2 => "stereo".to_owned(),
+        3 => "3.0".to_owned(),
+        4 => "4.0".to_owned(),
+        5 => "5.0".to_owned(),
+        6 => "5.1".to_owned(),
+        8 => "7.1".to_owned(),
+        channels => format!("{channels} channels"),
+    }
+}

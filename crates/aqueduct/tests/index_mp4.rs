@@ -1,0 +1,387 @@
+//! The laws of the MP4 index: what any tables say is read back, and what no bytes can do.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
+
+mod mp4_writer;
+
+use std::path::Path;
+
+use aqueduct::index::mp4::{Limits, read, sniff};
+use aqueduct::index::{Packet, SourceIndex, TrackKind};
+use aqueduct::media::Codec;
+use aqueduct::source::Counting;
+use aqueduct::{ErrorKind, MemorySource, Source};
+use mp4_writer::{File, Sample, Sparse, Track, atom, audio_entry, video_entry, words};
+use proptest::prelude::*;
+
+fn samples() -> impl Strategy<Value = Vec<Sample>> {
+    let duration = prop_oneof![Just(0), Just(3003), 1u32..10_000, Just(u32::MAX)];
+    let offset = prop_oneof![Just(0), -20_000i32..20_000, Just(i32::MIN), Just(i32::MAX)];
+    let bytes = prop_oneof![Just(0u32), 1u32..100_000, Just(u32::MAX)];
+    let sample = (duration, offset, bytes, any::<bool>());
+    prop::collection::vec(sample, 1..40).prop_map(|samples| {
+        samples
+            .into_iter()
+            .map(|(duration, composition_offset, bytes, key)| Sample {
+                duration,
+                composition_offset,
+                bytes,
+                key,
+            })
+            .collect()
+    })
+}
+
+fn track() -> impl Strategy<Value = Track> {
+    (samples(), prop::collection::vec(1u32..6, 1..4)).prop_map(|(samples, samples_per_chunk)| {
+        let mut track = Track::video(samples);
+        track.samples_per_chunk = samples_per_chunk;
+        track
+    })
+}
+
+/// What must be read of `track`, offsets aside.
+fn expected(track: &Track) -> Vec<Packet> {
+    let samples = &track.samples;
+    let reorder =
+        samples.iter().map(|sample| -i64::from(sample.composition_offset)).max().unwrap_or(0).max(0);
+    // An empty table of sync samples cannot say that none can be reached: the first one can.
+    let none = samples.iter().all(|sample| !sample.key);
+    let mut time = 0;
+    let packet = |(sample, position): (&Sample, usize)| {
+        let dts = time;
+        time += i64::from(sample.duration);
+        Packet {
+            pts: dts + i64::from(sample.composition_offset),
+            dts: dts - reorder,
+            duration: sample.duration,
+            bytes: sample.bytes,
+            offset: None,
+            samples: 0,
+            key: sample.key || (none && position == 0),
+            discard: false,
+            corrupt: false,
+        }
+    };
+    samples.iter().zip(0..).map(packet).collect()
+}
+
+fn without_offsets(index: &SourceIndex, track: usize) -> Vec<Packet> {
+    index.tracks[track].packets.iter().map(|packet| Packet { offset: None, ..packet }).collect()
+}
+
+proptest! {
+    #[test]
+    fn tables_are_read_back(
+        tracks in prop::collection::vec(track(), 1..4),
+        gap in prop_oneof![Just(0u64), Just(1 << 33)],
+        moov_last: bool,
+    ) {
+        let wide = tracks.iter().flat_map(|track| &track.samples).any(|sample| sample.bytes > 1 << 20);
+        let gap = if wide { gap.max(1) } else { gap };
+        let file = File { tracks, gap, moov_last, fragments: None };
+        let source = file.write();
+        let index = read(&source, &Limits::default()).unwrap();
+        prop_assert_eq!(index.tracks.len(), file.tracks.len());
+        let mut places = Vec::new();
+        for (number, track) in file.tracks.iter().enumerate() {
+            prop_assert_eq!(without_offsets(&index, number), expected(track));
+            places.extend(index.tracks[number].packets.iter().map(|packet| (packet.offset.unwrap(), packet.bytes)));
+        }
+        for pair in places.windows(2) {
+            prop_assert_eq!(pair[0].0 + u64::from(pair[0].1), pair[1].0, "samples lie one after the other");
+        }
+        let last = places.last().unwrap();
+        let end = if moov_last { source.parts[1].0 } else { source.len() };
+        prop_assert_eq!(last.0 + u64::from(last.1), end);
+        prop_assert_eq!(SourceIndex::from_bytes(&index.to_bytes().unwrap()).unwrap(), index);
+    }
+
+    #[test]
+    fn fragments_are_read_back(tracks in prop::collection::vec(track(), 1..4), count in 1usize..9) {
+        let file = File { tracks, gap: 0, moov_last: false, fragments: Some(count) };
+        let index = read(&file.write(), &Limits::default()).unwrap();
+        for (number, track) in file.tracks.iter().enumerate() {
+            let mut expected = expected(track);
+            expected.iter_mut().zip(&track.samples).for_each(|(packet, sample)| packet.key = sample.key);
+            prop_assert_eq!(without_offsets(&index, number), expected);
+        }
+    }
+
+    #[test]
+    fn a_cut_source_says_which_sample_is_missing(track in track(), at in any::<prop::sample::Index>()) {
+        let file = File { tracks: vec![track], gap: 1, moov_last: false, fragments: None };
+        let mut source = file.write();
+        let whole = read(&source, &Limits::default()).unwrap();
+        let header = source.parts[0].1.len() as u64;
+        prop_assume!(source.len > header);
+        source.len = header + at.index(usize::try_from(source.len - header).unwrap_or(usize::MAX)) as u64;
+        let missing = whole.tracks[0]
+            .packets
+            .iter()
+            .position(|packet| packet.offset.unwrap() + u64::from(packet.bytes) > source.len);
+        match (read(&source, &Limits::default()), missing) {
+            (Ok(_), None) => {}
+            (Err(error), Some(position)) => {
+                let start = format!("the source is cut off: sample {} of track 0 (at ", position + 1);
+                prop_assert!(error.message().starts_with(&start), "{error}");
+                prop_assert_eq!(error.kind(), ErrorKind::Corrupt);
+            }
+            (other, missing) => prop_assert!(false, "{other:?}, missing {missing:?}"),
+        }
+    }
+}
+
+fn simple() -> Vec<Sample> {
+    let offsets = [2000, 4000, 2000, 1000, 1500, 3000];
+    offsets
+        .into_iter()
+        .zip(0..)
+        .map(|(composition_offset, n)| Sample {
+            duration: 1000,
+            composition_offset,
+            bytes: 10,
+            key: n % 3 == 0,
+        })
+        .collect()
+}
+
+fn file(track: Track) -> File {
+    File { tracks: vec![track], gap: 0, moov_last: false, fragments: None }
+}
+
+#[test]
+fn an_edit_list_moves_and_hides() {
+    let mut track = Track::video(simple());
+    track.edit = Some((500, 3000, 20));
+    let index = read(&file(track).write(), &Limits::default()).unwrap();
+    // Composition times are 2000 5000 4000 4000 5500 8000; from 3000 on, for 1800 ticks, two are shown. The first of
+    // them stands after the empty edit of 45000 ticks.
+    let shown: Vec<_> = index.tracks[0].packets.iter().map(|packet| (packet.pts, packet.discard)).collect();
+    let at = |time: i64| time - 4000 + 45_000;
+    assert_eq!(
+        shown,
+        [
+            (at(2000), true),
+            (at(5000), true),
+            (at(4000), false),
+            (at(4000), false),
+            (at(5500), true),
+            (at(8000), true)
+        ]
+    );
+    assert!(index.oddities().iter().all(|oddity| oddity.name != "edit-list"));
+}
+
+#[test]
+fn encoder_delay_is_skipped() {
+    let samples = vec![Sample { duration: 1024, composition_offset: 0, bytes: 5, key: true }; 6];
+    let mut track = Track::video(samples);
+    (track.timescale, track.handler) = (48_000, *b"soun");
+    // An MPEG-4 audio stream of AAC-LC, 48 kHz, stereo.
+    let config =
+        [0, 0, 0, 0, 3, 22, 0, 1, 0, 4, 17, 0x40, 0x15, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 2, 0x11, 0x90];
+    track.entry = audio_entry(b"mp4a", 16, &[&atom(b"esds", &[&config])]);
+    track.edit = Some((0, 2112, 1000));
+    let index = read(&file(track).write(), &Limits::default()).unwrap();
+    let track = &index.tracks[0];
+    let TrackKind::Audio(facts) = &track.kind else { panic!("not sound") };
+    assert_eq!((facts.start_skip, facts.sample_rate, facts.channels), (2112, 48_000, 2));
+    assert_eq!(
+        (&track.codec, track.profile.as_str(), track.sample_entry.as_str()),
+        (&Codec::Aac, "LC", "mp4a")
+    );
+    assert_eq!(track.configuration, config);
+    let packets: Vec<_> =
+        track.packets.iter().map(|packet| (packet.pts, packet.samples, packet.discard)).collect();
+    assert_eq!(packets[..3], [(-2112, 1024, true), (-1088, 1024, true), (-64, 1024, false)]);
+}
+
+#[test]
+fn uncompressed_sound_is_grouped() {
+    let samples = vec![Sample { duration: 1, composition_offset: 0, bytes: 4, key: true }; 2500];
+    let mut track = Track::video(samples);
+    (track.timescale, track.handler, track.samples_per_chunk) = (48_000, *b"soun", vec![2000]);
+    track.entry = audio_entry(b"sowt", 16, &[]);
+    let index = read(&file(track).write(), &Limits::default()).unwrap();
+    let packets: Vec<_> =
+        index.tracks[0].packets.iter().map(|packet| (packet.samples, packet.bytes)).collect();
+    assert_eq!(packets, [(1024, 4096), (976, 3904), (500, 2000)]);
+    assert_eq!(index.tracks[0].codec, Codec::Other("pcm_s16le".to_owned()));
+}
+
+#[test]
+fn errors_name_the_box_and_the_byte() {
+    let source = file(Track::video(simple())).write();
+    let bytes = &source.parts[0].1;
+    let damaged = |kind: &[u8; 4], skip: usize, value: u32| {
+        let at = bytes.windows(4).position(|window| window == kind).unwrap() + 4 + skip;
+        let mut bytes = bytes.clone();
+        bytes[at..at + 4].copy_from_slice(&value.to_be_bytes());
+        let len = source.len;
+        read(&Sparse { parts: vec![(0, bytes)], len }, &Limits::default()).unwrap_err().to_string()
+    };
+    let message = damaged(b"stsz", 8, 1 << 31);
+    assert!(
+        message.starts_with("moov/trak[0]/mdia/minf/stbl/stsz: it lists 2147483648 entries"),
+        "{message}"
+    );
+    assert!(message.contains("track 0, byte "), "{message}");
+    let message = damaged(b"stsc", 8, 2);
+    assert!(message.starts_with("moov/trak[0]/mdia/minf/stbl/stsc: its chunk numbers"), "{message}");
+    let message = damaged(b"mdhd", 12, 0);
+    assert!(message.starts_with("moov/trak[0]/mdia/mdhd: the track has no timescale"), "{message}");
+    let message = damaged(b"stts", 4, 0);
+    assert!(message.starts_with("moov/trak[0]/mdia/minf/stbl/stts: it lists no duration"), "{message}");
+}
+
+#[test]
+fn what_is_no_whole_mp4_says_so() {
+    let error = |bytes: Vec<u8>| {
+        read(&MemorySource::new(bytes, "a.mp4"), &Limits::default()).unwrap_err().to_string()
+    };
+    assert_eq!(error(Vec::new()), "a.mp4 is empty (byte 0)");
+    let unfinished = [atom(b"ftyp", &[b"isom"]), atom(b"mdat", &[&[0; 50]])].concat();
+    assert!(error(unfinished.clone()).contains("cut off, or was never finished"));
+    let source = file(Track::video(simple())).write();
+    let moov_cut = source.parts[0].1[..200].to_vec();
+    assert!(error(moov_cut).contains("the source is cut off within its index: `moov` needs bytes up to"));
+    assert!(error(atom(b"moof", &[])).contains("a fragment of an MP4 without its header"));
+    assert!(sniff(&MemorySource::new(unfinished, "a.mp4")).unwrap());
+    assert!(!sniff(&MemorySource::new(vec![0x47; 188], "a.ts")).unwrap());
+    assert!(!sniff(&MemorySource::new(vec![0; 7], "a")).unwrap());
+}
+
+#[test]
+fn limits_hold() {
+    let source = file(Track::video(simple())).write();
+    let kind = |change: fn(&mut Limits)| {
+        let mut limits = Limits::default();
+        change(&mut limits);
+        read(&source, &limits).unwrap_err().kind()
+    };
+    assert_eq!(kind(|limits| limits.samples = 5), ErrorKind::Limit);
+    assert_eq!(kind(|limits| limits.tracks = 0), ErrorKind::Limit);
+    assert_eq!(kind(|limits| limits.index_bytes = 100), ErrorKind::Limit);
+    assert_eq!(kind(|limits| limits.boxes = 1), ErrorKind::Limit);
+    // Runs that list samples of no bytes, or of the same few for ever.
+    let bomb = |size: u32| {
+        let trun = atom(b"trun", &[&words([0, u32::MAX])]);
+        let tfhd = atom(b"tfhd", &[&words([0x0002_0010, 1, size])]);
+        let moof = atom(b"moof", &[&atom(b"traf", &[&tfhd, &trun])]);
+        let fragmented = File { fragments: Some(10), ..file(Track::video(simple())) };
+        let mut bytes = fragmented.write().parts[0].1.clone();
+        bytes.extend(moof);
+        read(&MemorySource::new(bytes, "bomb"), &Limits::default()).unwrap_err().to_string()
+    };
+    assert!(bomb(0).contains("moof/traf[0]/trun: it lists 4294967295 samples without a byte"), "{}", bomb(0));
+    assert!(bomb(1).contains("cut off"), "{}", bomb(1));
+}
+
+/// Ten thousand damaged headers: an answer each, after a bounded number of bytes and packets.
+#[test]
+fn damage_is_answered_at_bounded_cost() {
+    let tracks = vec![Track::video(simple().repeat(20)), {
+        let mut track = Track::video(simple().repeat(10));
+        track.handler = *b"soun";
+        track.entry = audio_entry(b"ec-3", 16, &[&atom(b"dec3", &[&[0, 32, 0x20, 0x0f, 0]])]);
+        track.edit = Some((100, 1024, 700));
+        track
+    }];
+    let progressive = File { tracks, gap: 0, moov_last: false, fragments: None };
+    let fragmented = File { fragments: Some(7), ..progressive.clone() };
+    let mut state = 0x2545_f491_4f6c_dd1d_u64;
+    let mut random = move |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state % below as u64) as usize
+    };
+    let mut answers = [0; 2];
+    for source in [progressive.write(), fragmented.write()] {
+        let mut whole = vec![0; source.len as usize];
+        source.read_at(0, &mut whole).unwrap();
+        for _ in 0..5000 {
+            let mut bytes = whole.clone();
+            for _ in 0..=random(4) {
+                let at = random(bytes.len());
+                let values = [0, 1, 0x7f, 0x80, 0xff, random(256) as u8];
+                bytes[at] = values[random(values.len())];
+            }
+            let len = bytes.len() as u64;
+            let counting = Counting::new(MemorySource::new(bytes, "damaged.mp4"));
+            let result = read(&counting, &Limits::default());
+            // Once for the identity, once for the headers, and a window at each jump.
+            assert!(counting.bytes() <= 3 * len + 100 * 4096, "{} of {len} bytes", counting.bytes());
+            assert!(counting.calls() < 1000);
+            match result {
+                Ok(index) => {
+                    let packets: usize = index.tracks.iter().map(|track| track.packets.len()).sum();
+                    assert!(packets as u64 <= 2 * len);
+                    let _ = index.oddities();
+                    answers[0] += 1;
+                }
+                Err(error) => {
+                    assert!(error.place().offset.is_some() || error.place().track.is_some(), "{error}");
+                    answers[1] += 1;
+                }
+            }
+        }
+    }
+    assert!(answers.iter().all(|count| *count > 500), "{answers:?}: both ways are tried");
+}
+
+#[test]
+fn a_progressive_file_costs_its_header_alone() {
+    let long = File { gap: 1 << 40, moov_last: true, ..file(Track::video(simple().repeat(1000))) };
+    let source = Counting::new(long.write());
+    read(&source, &Limits::default()).unwrap();
+    let moov = source.len() - long.write().parts[1].0;
+    let identity = 8 << 20;
+    assert!(source.bytes() < identity + moov + 4 * 4096, "{} bytes for a moov of {moov}", source.bytes());
+}
+
+/// Another reader of MP4 says the same of a simple file.
+#[test]
+fn the_mp4_crate_agrees() {
+    for name in ["plain-25.mp4", "ntsc-2997.mp4", "video-only.mp4", "variable-rate.mp4", "audio-only.m4a"] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata").join(name);
+        let bytes = std::fs::read(path).unwrap();
+        let index = read(&MemorySource::new(bytes.clone(), name), &Limits::default()).unwrap();
+        let len = bytes.len() as u64;
+        let mut witness = mp4::Mp4Reader::read_header(std::io::Cursor::new(&bytes), len).unwrap();
+        for track in &index.tracks {
+            let id = track.id + 1;
+            assert_eq!(witness.sample_count(id).unwrap() as usize, track.packets.len(), "{name}");
+            let first = witness.read_sample(id, 1).unwrap().unwrap();
+            let origin = track.packets.get(0).unwrap().pts - i64::from(first.rendering_offset);
+            for (packet, number) in track.packets.iter().zip(1..) {
+                let sample = witness.read_sample(id, number).unwrap().unwrap();
+                let start = packet.offset.unwrap() as usize;
+                assert_eq!(bytes[start..start + packet.bytes as usize], sample.bytes, "{name}");
+                let time = sample.start_time as i64 + i64::from(sample.rendering_offset);
+                assert_eq!(packet.pts - origin, time, "{name}, sample {number}");
+                assert_eq!(packet.key, sample.is_sync || matches!(track.kind, TrackKind::Audio(_)), "{name}");
+                assert_eq!(packet.duration, sample.duration, "{name}");
+            }
+        }
+    }
+}
+
+#[test]
+fn configurations_are_kept() {
+    let kinds: [(&[u8; 4], &[u8; 4], Codec); 3] =
+        [(b"hvc1", b"hvcC", Codec::H265), (b"av01", b"av1C", Codec::Av1), (b"vp09", b"vpcC", Codec::Vp9)];
+    for (entry, configuration, codec) in kinds {
+        let record: Vec<u8> = (1..30).collect();
+        let mut track = Track::video(simple());
+        track.entry =
+            video_entry(entry, &[&atom(b"pasp", &[&words([8, 6])]), &atom(configuration, &[&record])]);
+        let index = read(&file(track).write(), &Limits::default()).unwrap();
+        assert_eq!(index.tracks[0].codec, codec);
+        assert_eq!(index.tracks[0].configuration, record);
+        assert_eq!(index.tracks[0].sample_entry.as_bytes(), entry);
+        let TrackKind::Video(facts) = &index.tracks[0].kind else { panic!("no picture") };
+        assert_eq!((facts.width, facts.height, facts.pixel_aspect), (640, 360, (4, 3)));
+    }
+}

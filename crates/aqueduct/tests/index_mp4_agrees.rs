@@ -1,0 +1,83 @@
+//! Both readers of MP4, ours from the tables and libav's demuxer, say the same of every clip.
+//!
+//! Where they differ on purpose:
+//! - libav leaves out samples that an edit list hides, once no shown one needs them; ours marks all hidden ones as
+//!   not presented. So what libav left out must be hidden in ours, and encoder delay is compared as a time.
+//! - libav lists a cover picture as a stream of its own; in the file it is metadata, and ours does not list it.
+
+mod common;
+
+use std::sync::Arc;
+
+use aqueduct::index::{TrackKind, mp4};
+use aqueduct::time::{Rounding, Timebase};
+use aqueduct::{FileSource, Source, probe};
+use common::{clip, shared_clips};
+
+#[test]
+fn every_clip_has_one_index() {
+    let folder = clip("");
+    let mut clips: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    clips.extend(shared_clips());
+    clips.retain(|path| path.extension().is_some_and(|extension| extension == "mp4" || extension == "m4a"));
+    clips.sort();
+    assert!(clips.len() >= 18);
+    for path in clips {
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        let source: Arc<dyn Source> = Arc::new(FileSource::open(&path).unwrap());
+        assert!(mp4::sniff(&*source).unwrap(), "{name}");
+        let ours = mp4::read(&*source, &mp4::Limits::default()).unwrap();
+        let theirs = probe(&source).unwrap();
+        assert_eq!((&ours.identity, &ours.container), (&theirs.identity, &theirs.container), "{name}");
+        for (our, their) in ours.tracks.iter().zip(&theirs.tracks) {
+            let what = format!("{name}, track {}", our.id);
+            assert_eq!(
+                (our.id, &our.codec, &our.profile, &our.language, our.default, our.timebase),
+                (their.id, &their.codec, &their.profile, &their.language, their.default, their.timebase),
+                "{what}"
+            );
+            kinds_agree(&our.kind, &their.kind, &what);
+            let mut listed = their.packets.iter().peekable();
+            for packet in our.packets.iter() {
+                match listed.next_if(|other| other.offset == packet.offset) {
+                    Some(other) => {
+                        let facts = |packet: &aqueduct::index::Packet| {
+                            (packet.pts, packet.dts, packet.bytes, packet.key)
+                        };
+                        assert_eq!(facts(&packet), facts(&other), "{what}: {packet:?} {other:?}");
+                        // libav's decoder says nothing about units that are not presented.
+                        assert!(other.samples == 0 || packet.samples == other.samples, "{what}: {packet:?}");
+                        assert!(packet.discard || !other.discard, "{what}: {packet:?} {other:?}");
+                    }
+                    None => assert!(packet.discard, "{what}: {packet:?} is not in libav's list"),
+                }
+            }
+            assert_eq!(listed.next(), None, "{what}: libav lists more");
+            let audible = |track: &aqueduct::index::Track| match &track.kind {
+                TrackKind::Audio(facts) => {
+                    let rate = Timebase::new(1, facts.sample_rate).unwrap();
+                    let first = track.packets.get(0).unwrap().pts;
+                    track.timebase.rescale(first, rate, Rounding::Nearest) + i64::from(facts.start_skip)
+                }
+                _ => 0,
+            };
+            assert_eq!(audible(our), audible(their), "{what}: the first sample that is heard");
+        }
+        assert!(
+            theirs.tracks.iter().skip(ours.tracks.len()).all(|track| track.kind == TrackKind::Other),
+            "{name}"
+        );
+    }
+}
+
+fn kinds_agree(our: &TrackKind, their: &TrackKind, what: &str) {
+    match (our, their) {
+        (TrackKind::Video(our), TrackKind::Video(their)) => assert_eq!(our, their, "{what}"),
+        (TrackKind::Audio(our), TrackKind::Audio(their)) => assert_eq!(
+            (our.sample_rate, our.channels, &our.layout),
+            (their.sample_rate, their.channels, &their.layout),
+            "{what}"
+        ),
+        (our, their) => assert_eq!(our, their, "{what}"),
+    }
+}
