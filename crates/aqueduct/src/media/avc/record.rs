@@ -40,6 +40,57 @@ impl DecoderConfiguration {
         Ok(Self { profile, constraints, level, length_size, sps, pps })
     }
 
+    /// The record of a track with these parameter sets, each with its header byte, and lengths of four bytes. Fails
+    /// with what [`Sps::parse`] and [`Pps::parse`] say, and when there is no set of a kind or more than the record can
+    /// count.
+    pub fn from_sets(sps: Vec<Vec<u8>>, pps: Vec<Vec<u8>>) -> Result<Self> {
+        if !(1..=31).contains(&sps.len()) || !(1..=255).contains(&pps.len()) {
+            let message = format!("avcC cannot hold {} SPS and {} PPS", sps.len(), pps.len());
+            return Err(Error::unsupported(message));
+        }
+        sps.iter().try_for_each(|nal| Sps::parse(nal).map(drop))?;
+        pps.iter().try_for_each(|nal| Pps::parse(nal).map(drop))?;
+        if sps.iter().chain(&pps).any(|nal| nal.len() > usize::from(u16::MAX)) {
+            return Err(Error::unsupported("a parameter set has more bytes than avcC can say"));
+        }
+        // A parameter set that was parsed has its header byte and these three.
+        let bytes = sps.first().and_then(|nal| nal.get(1..4));
+        let Some([profile, constraints, level]) = bytes else {
+            return Err(Error::corrupt("the SPS ends too early"));
+        };
+        let (profile, constraints, level) = (*profile, *constraints, *level);
+        Ok(Self { profile, constraints, level, length_size: LengthSize::Four, sps, pps })
+    }
+
+    /// The contents of an `avcC` box that says this record. Profiles above Extended get the fields of chroma format and
+    /// bit depth, from the first sequence parameter set; SPS extensions are not kept.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let sets = |out: &mut Vec<u8>, sets: &[Vec<u8>]| {
+            for nal in sets {
+                out.extend_from_slice(&(nal.len() as u16).to_be_bytes());
+                out.extend_from_slice(nal);
+            }
+        };
+        let size = self.length_size.bytes() as u8 - 1;
+        let mut out = vec![1, self.profile, self.constraints, self.level, 0xfc | size];
+        out.push(0xe0 | (self.sps.len() & 31) as u8);
+        sets(&mut out, &self.sps);
+        out.push(self.pps.len() as u8);
+        sets(&mut out, &self.pps);
+        let sps = self.sps.first().and_then(|nal| Sps::parse(nal).ok());
+        // §5.3.3.1.2: the profiles that have these fields.
+        if let Some(sps) = sps.filter(|_| matches!(self.profile, 100 | 110 | 122 | 144)) {
+            let depth = |bits: u8| 0xf8 | bits.saturating_sub(8) & 7;
+            out.extend_from_slice(&[
+                0xfc | sps.chroma_format & 3,
+                depth(sps.luma_bits),
+                depth(sps.chroma_bits),
+                0,
+            ]);
+        }
+        out
+    }
+
     /// The parameter sets as a byte stream, sequence before picture parameter sets: what goes before an IDR
     /// picture in a stream without out-of-band parameter sets.
     pub fn to_byte_stream(&self) -> Vec<u8> {
@@ -114,6 +165,15 @@ mod tests {
         assert_eq!((record.sps.len(), record.pps.len(), record.length_size), (1, 1, LengthSize::Four));
         assert_eq!(Sps::parse(&record.sps[0]).unwrap().codec_string(), "avc1.64000C");
         assert_eq!(record.to_byte_stream().len(), 4 + 25 + 4 + 6);
+    }
+
+    #[test]
+    fn writes_what_it_read() {
+        let record = DecoderConfiguration::parse(RECORD).unwrap();
+        assert_eq!(record.to_bytes(), RECORD);
+        assert_eq!(DecoderConfiguration::from_sets(record.sps.clone(), record.pps.clone()).unwrap(), record);
+        assert!(DecoderConfiguration::from_sets(vec![], record.pps.clone()).is_err());
+        assert!(DecoderConfiguration::from_sets(vec![vec![0x67, 0x64]], record.pps).is_err());
     }
 
     #[test]
