@@ -17,7 +17,7 @@ fn film() -> File {
         duration: 1001,
         composition_offset: 1001 * offsets[n as usize % 5],
         bytes: 3000 + n * 7919 % 40_000,
-        key: n % 48 == 0,
+        key: n.is_multiple_of(48),
     };
     let mut video = Track::video((0..frames).map(picture).collect());
     (video.timescale, video.samples_per_chunk) = (24_000, vec![12, 11, 12]);
