@@ -84,8 +84,7 @@ impl Mixer {
     pub(crate) fn mix(mut self, planes: &[Vec<f32>], samples: usize) -> Result<Vec<Vec<f32>>> {
         if planes.len() != self.inputs {
             // The name of a layout and the count of channels come from an index, which may lie.
-            let message =
-                format!("the index says {} channels and a layout of {}", planes.len(), self.inputs);
+            let message = format!("the index says {} channels and a layout of {}", planes.len(), self.inputs);
             return Err(Error::corrupt(message));
         }
         let pointers: Vec<*const u8> = planes.iter().map(|plane| plane.as_ptr().cast()).collect();

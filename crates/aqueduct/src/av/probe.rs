@@ -179,7 +179,6 @@ struct Sounding {
     decoder: codec::decoder::Audio,
     /// Sample counts of the first packets, for codecs of a fixed frame length.
     heard: Vec<u32>,
-    sent: usize,
     rate: u32,
     channels: u8,
     layout: String,
@@ -187,19 +186,19 @@ struct Sounding {
 
 impl Sounding {
     fn new(decoder: codec::decoder::Audio) -> Self {
-        Self { decoder, heard: Vec::new(), sent: 0, rate: 0, channels: 0, layout: String::new() }
+        Self { decoder, heard: Vec::new(), rate: 0, channels: 0, layout: String::new() }
     }
 
     fn samples(&mut self, track: &Track, packet: &AvPacket, duration: u32) -> u32 {
         let timed_in_samples = matches!(&track.kind, TrackKind::Audio(audio)
             if Timebase::new(1, audio.sample_rate) == Some(track.timebase));
-        let listens = self.sent < SOUNDED;
+        // Packets that an edit list hides give nothing to hear.
+        let listens = self.heard.len() < SOUNDED;
         let decoded = if listens || how(&track.codec, timed_in_samples) == How::Decode {
             self.decode(packet)
         } else {
             0
         };
-        self.sent += 1;
         if listens && decoded > 0 {
             self.heard.push(decoded);
         }
