@@ -116,7 +116,7 @@ pub(crate) struct PublishArgs {
     /// Threads to encode with [default: one for each core]
     ///
     /// Changes how long it takes and how much memory, never a byte of the result.
-    #[arg(long, value_name = "N", help_heading = "Run")]
+    #[arg(long, value_name = "N", value_parser = jobs, allow_hyphen_values = true, help_heading = "Run")]
     pub(crate) jobs: Option<NonZeroUsize>,
     /// Delete another presentation at DEST first
     ///
@@ -125,6 +125,15 @@ pub(crate) struct PublishArgs {
     pub(crate) overwrite: bool,
     #[command(flatten)]
     pub(crate) store: StoreArgs,
+}
+
+/// More threads than any machine has cores; each takes memory and a place in the kernel's tables.
+const MOST_JOBS: usize = 1024;
+
+/// A count of threads, as a flag or a job file gives it.
+pub(crate) fn jobs(text: &str) -> Result<NonZeroUsize, String> {
+    let count = text.parse().ok().filter(|count: &NonZeroUsize| count.get() <= MOST_JOBS);
+    count.ok_or_else(|| format!("`{text}` is not a number of threads; give 1 to {MOST_JOBS}"))
 }
 
 /// Which file to look at.
@@ -151,22 +160,22 @@ pub(crate) struct SettingsArgs {
     ///
     /// `auto` makes 1080p, 720p, 540p, 360p and 270p as far as the source reaches, never larger than it. A rung is
     /// its short side, then, if wanted, the cap of its bit rate and its CRF.
-    #[arg(long, value_name = "RUNGS")]
+    #[arg(long, value_name = "RUNGS", allow_hyphen_values = true)]
     pub(crate) ladder: Option<Ladder>,
     /// x264's trade of speed for size: ultrafast … veryslow [default: veryfast]
     #[arg(long)]
     pub(crate) preset: Option<Preset>,
     /// Quality of rungs that name none themselves, 1 to 51, lower is better [default: 23]
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     pub(crate) crf: Option<Crf>,
     /// Target length of a segment, such as 6s, 2.5s or 2500ms [default: 6s]
-    #[arg(long, value_name = "LENGTH")]
+    #[arg(long, value_name = "LENGTH", allow_hyphen_values = true)]
     pub(crate) segment: Option<Length>,
     /// Target distance of key frames [default: 2s]
-    #[arg(long, value_name = "LENGTH")]
+    #[arg(long, value_name = "LENGTH", allow_hyphen_values = true)]
     pub(crate) gop: Option<Length>,
     /// AAC bit rate over both channels, such as 96k [default: 128k]
-    #[arg(long, value_name = "RATE")]
+    #[arg(long, value_name = "RATE", allow_hyphen_values = true)]
     pub(crate) audio_bitrate: Option<BitRate>,
     /// Read a job file: TOML, or JSON where its name ends in .json
     ///

@@ -1,13 +1,15 @@
 //! The job file: the flags' names and values, written down.
 
-use std::fs;
+use std::fs::File;
+use std::io::Read;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use aqueduct::Settings;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
+use crate::args;
 use crate::exit::{Exit, Failure};
 
 /// More than any honest job file; a film given by mistake is refused before it fills the memory.
@@ -26,6 +28,7 @@ pub(crate) struct Config {
 pub(crate) struct RunConfig {
     pub(crate) input: Option<PathBuf>,
     pub(crate) destination: Option<String>,
+    #[serde(deserialize_with = "jobs")]
     pub(crate) jobs: Option<NonZeroUsize>,
     pub(crate) overwrite: bool,
     pub(crate) s3_endpoint: Option<String>,
@@ -43,14 +46,15 @@ impl Config {
             Failure::new(Exit::NoInput, "unreadable", format!("cannot read the job file {}", path.display()))
                 .because(cause.to_string())
         };
-        let length = fs::metadata(path).map_err(unreadable)?.len();
-        if length > LARGEST {
-            return Err(Failure::usage(format!(
-                "{} is {length} bytes long: that is no job file",
-                path.display()
-            )));
+        let mut bytes = Vec::new();
+        // A pipe may well be a job file, and tells no length beforehand.
+        let file = File::open(path).map_err(unreadable)?;
+        file.take(LARGEST + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+        let no_job = |what: &str| Failure::usage(format!("{} is no job file: it {what}", path.display()));
+        if bytes.len() as u64 > LARGEST {
+            return Err(no_job(&format!("is longer than {LARGEST} bytes")));
         }
-        let text = fs::read_to_string(path).map_err(unreadable)?;
+        let text = String::from_utf8(bytes).map_err(|_| no_job("is not UTF-8 text"))?;
         let json = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
         let read = if json { Self::from_json(&text) } else { Self::from_toml(&text) };
         read.map_err(|cause| {
@@ -76,6 +80,12 @@ impl Config {
         let settings = serde_json::from_value(Value::Object(table)).map_err(|error| error.to_string())?;
         Ok(Self { run, settings })
     }
+}
+
+/// The same bounds, and the same words, as the flag's.
+fn jobs<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<NonZeroUsize>, D::Error> {
+    let count = i64::deserialize(deserializer)?;
+    args::jobs(&count.to_string()).map(Some).map_err(serde::de::Error::custom)
 }
 
 /// A message of the TOML reader, which draws the place over several lines, on one.
@@ -109,7 +119,7 @@ mod tests {
         for (text, says) in [
             ("ladr = '720p'", "ladr"),
             ("segment = '6x'", "6x"),
-            ("jobs = 0", "nonzero"),
+            ("jobs = 0", "give 1 to 1024"),
             ("input = 1", "expected"),
             ("input = ", "line 1"),
         ] {

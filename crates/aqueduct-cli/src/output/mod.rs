@@ -67,7 +67,7 @@ impl Console {
     /// A remark on stderr, unless quiet is wanted.
     pub(crate) fn note(&self, label: &str, text: &str) {
         if !self.quiet && !self.json {
-            self.stderr(&format!("{label}: {text}\n"));
+            self.stderr(&format!("{label}: {}\n", one_line(text)));
         }
     }
 
@@ -78,11 +78,10 @@ impl Console {
             line.push_str(": ");
             line.push_str(cause);
         }
-        // Names and causes come from outside; they must not break the line.
-        let mut text = line.lines().map(str::trim).collect::<Vec<_>>().join(" ");
+        let mut text = one_line(&line);
         text.push('\n');
         if let Some(hint) = &failure.hint {
-            text.push_str(&format!("hint: {hint}\n"));
+            text.push_str(&format!("hint: {}\n", one_line(hint)));
         }
         self.stderr(&text);
         if self.json {
@@ -113,4 +112,10 @@ impl Console {
             Ok(()) => Ok(()),
         }
     }
+}
+
+/// `text` on one line. Names and causes come from outside; they must not break the line nor steer the terminal.
+fn one_line(text: &str) -> String {
+    let lines = text.lines().map(str::trim).collect::<Vec<_>>().join(" ");
+    lines.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }

@@ -52,6 +52,12 @@ fn missing() {
 }
 
 #[test]
+fn a_name_cannot_steer_the_terminal() {
+    let ended = run(["probe", "no\n\x1b[31mfile\x07.mp4"]).failed(66, &["does not exist"]);
+    assert!(!ended.stderr.trim_end().contains(char::is_control), "{ended:?}");
+}
+
+#[test]
 fn unreadable() {
     let place = Place::new();
     // A link to itself cannot be opened by anyone, root included.

@@ -16,6 +16,7 @@ fn what_cannot_be_understood_ends_with_64() {
         &["publish", clip, "out", "--nonsense"],
         &["publish", clip, "out", "--jobs", "0"],
         &["publish", clip, "out", "--jobs", "many"],
+        &["publish", clip, "out", "--jobs", "20000"],
         &["publish", clip, "out", "--segment"],
         &["publish", clip, "out", "--segment", "6x"],
         &["publish", clip, "out", "--gop", "-1s"],
@@ -60,8 +61,21 @@ fn what_is_out_of_range_ends_with_64_and_names_the_range() {
 
 #[test]
 fn a_wrong_value_names_its_flag() {
-    let ended = run(["plan", "a.mp4", "--segment", "6x"]);
-    assert!(ended.stderr.contains("--segment") && ended.stderr.contains("6x"), "{ended:?}");
+    for (flag, value, fix) in [
+        ("--segment", "6x", "such as 6s"),
+        ("--segment", "-1s", "such as 6s"),
+        ("--gop", "-1", "such as 6s"),
+        ("--crf", "-1", "a number from"),
+        ("--audio-bitrate", "-5k", "such as 2500k"),
+        ("--ladder", "-1p", "write 720p"),
+        ("--jobs", "-1", "give 1 to 1024"),
+        ("--jobs", "0", "give 1 to 1024"),
+        ("--jobs", "20000", "give 1 to 1024"),
+    ] {
+        let ended = run(["publish", "a.mp4", "out", flag, value]);
+        let says = |word: &str| ended.stderr.contains(word);
+        assert!(ended.code == 64 && says(flag) && says(value) && says(fix), "{ended:?}");
+    }
 }
 
 #[test]
@@ -73,12 +87,18 @@ fn a_job_file_that_is_wrong_ends_with_64_and_names_the_place() {
         ("c.json", "{", "line 1"),
         ("d.json", "{\"destination\": 7}", "string"),
         ("e.toml", "a = = b", "line 1"),
+        ("f.toml", "jobs = 20000", "give 1 to 1024"),
     ] {
         let file = folder.path().join(name);
         std::fs::write(&file, text).unwrap();
         run(["publish", "--config", path(&file)]).failed(64, &[name, says]);
     }
     run(["publish", "--config", path(&folder.path().join("none.toml"))]).failed(66, &["none.toml"]);
+    let film = folder.path().join("film.toml");
+    std::fs::write(&film, b"\xff\xfe\0film").unwrap();
+    run(["publish", "--config", path(&film)]).failed(64, &["film.toml", "not UTF-8"]);
+    // It says that it is empty, and never ends.
+    run(["publish", "--config", "/dev/zero"]).failed(64, &["/dev/zero", "longer than"]);
 }
 
 #[test]
