@@ -12,9 +12,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use aqueduct::index::{Packet, Packets};
-use aqueduct::media::{Colour, Engine as Builds};
+use aqueduct::index::{Packet, Packets, Track, TrackKind, VideoTrack};
+use aqueduct::media::{Codec, Colour, Engine as Builds};
 use aqueduct::plan::{Object, RenditionId};
+use aqueduct::source::Identity;
 use aqueduct::time::Timebase;
 use aqueduct::{Plan, SourceIndex, playlist};
 use bytes::Bytes;
@@ -48,23 +49,15 @@ fn plan_of(segments: u64, source: u8, x264: &str) -> Arc<Plan> {
             corrupt: false,
         });
     }
-    let index: SourceIndex = serde_json::from_value(json!({
-        "identity": { "bytes": 1_000_000, "sha256": format!("{source:02x}").repeat(32) },
-        "container": "mov,mp4,m4a,3gp,3g2,mj2",
-        "tracks": [{
-            "id": 0, "codec": "h264", "profile": "High", "language": "", "default": true,
-            "timebase": timebase,
-            "kind": { "Video": {
-                "width": 960, "height": 540, "pixel_aspect": [1, 1],
-                "orientation": { "quarter_turns": 0, "mirrored": false },
-                "pixel_format": "yuv420p", "bit_depth": 8, "colour": Colour::BT709,
-                "interlaced": false, "nominal_frame_duration": timebase,
-            }},
-            "packets": packets,
-        }],
-        "scan_oddities": [],
-    }))
-    .unwrap();
+    let mut facts = VideoTrack::new(960, 540);
+    facts.colour = Colour::BT709;
+    facts.nominal_frame_duration = Some(timebase);
+    let mut track = Track::new(0, Codec::H264, TrackKind::Video(facts));
+    track.timebase = timebase;
+    track.packets = packets;
+    let identity = Identity { bytes: 1_000_000, sha256: format!("{source:02x}").repeat(32) };
+    let mut index = SourceIndex::new(identity, "mov,mp4,m4a,3gp,3g2,mj2".to_owned());
+    index.tracks.push(track);
     let builds: Builds = serde_json::from_value(json!({
         "libavcodec": "59.37.100", "libavformat": "59.27.100", "libswscale": "6.7.100",
         "libswresample": "4.7.100", "x264": x264, "cpu": "x86_64 sse2",
