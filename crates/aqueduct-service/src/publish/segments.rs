@@ -82,9 +82,11 @@ impl Job<'_> {
         if let Err(error) = state.store_all(made).await {
             columns.cancel();
             state.settle(self.store.grace()).await;
+            state.progress();
             // What makers say about being told to stop is of no interest.
             let _ = timeout(STOPPING, all_ended(&mut makers)).await;
-            return Err(error);
+            // The words of a stop count what was stored, so they come last.
+            return Err(if error.kind() == ErrorKind::Cancelled { state.cancelled() } else { error });
         }
         all_ended(&mut makers).await?;
         state.progress();

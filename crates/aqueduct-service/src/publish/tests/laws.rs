@@ -130,6 +130,7 @@ async fn a_run_that_is_dropped_or_cancelled_anywhere_is_finished_by_the_next() {
             let slow = Arc::new(Faulty { inner: Arc::clone(&inner), takes, ..Faulty::default() });
             let engine = Arc::new(Maker { takes, ..Maker::new(&plan) });
             let cancel = CancellationToken::new();
+            let mut said = None;
             let run = publish(&engine, &dynamic(&slow)).run(nobody(), cancel.clone());
             let after = Duration::from_millis(millis);
             if drop {
@@ -142,11 +143,14 @@ async fn a_run_that_is_dropped_or_cancelled_anywhere_is_finished_by_the_next() {
                 if let Err(error) = run.await {
                     assert_eq!(error.kind(), ErrorKind::Cancelled, "{error}");
                     assert!(error.to_string().contains("run the same command again"), "{error}");
+                    said = Some(error.to_string()).filter(|said| said.contains("missing segments"));
                 }
                 canceller.await.unwrap();
             }
             let half = contents(&*inner).await;
             assert!(half.iter().all(|(key, bytes)| all.get(key) == Some(bytes)), "half an object");
+            let stored = half.keys().filter(|key| key.ends_with(".ts")).count();
+            assert!(said.iter().all(|said| said.contains(&format!(": {stored} of"))), "{stored} of {said:?}");
             finish(publish(&Arc::new(Maker::new(&plan)), &dynamic(&slow))).await.unwrap();
             assert_eq!(contents(&*inner).await, all);
         }
