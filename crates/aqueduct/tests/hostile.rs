@@ -76,6 +76,23 @@ fn a_layout_that_is_not_the_track_s_is_refused() {
     }
 }
 
+/// No clip of `testdata`; its decoder has codes of its own for damage.
+const VORBIS: &str = "vorbis";
+
+fn whole(clip: &str) -> Vec<u8> {
+    static MADE: std::sync::OnceLock<Vec<u8>> = std::sync::OnceLock::new();
+    let make = || {
+        let sound =
+            ["-f", "lavfi", "-i", "anoisesrc=d=1:seed=1", "-ac", "2", "-c:a", "libvorbis", "-f", "webm", "-"];
+        common::run("ffmpeg", &sound, b"")
+    };
+    if clip == VORBIS { MADE.get_or_init(make).clone() } else { std::fs::read(common::clip(clip)).unwrap() }
+}
+
+fn memory(bytes: &[u8]) -> Arc<dyn Source> {
+    Arc::new(MemorySource::new(bytes.to_vec(), "memory"))
+}
+
 fn edited(packets: &Packets, edit: impl Fn(usize, &mut Packet)) -> Packets {
     let mut edited = Packets::default();
     for (position, mut packet) in packets.iter().enumerate() {
@@ -103,6 +120,28 @@ fn made(source: &Arc<dyn Source>, index: SourceIndex) -> Result<usize, Error> {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
+
+    /// A damaged packet costs its own sound or picture, not the presentation.
+    #[test]
+    fn a_damaged_packet_is_survived(
+        clip in prop::sample::select(vec!["plain-25.mp4", "surround-5.1.mp4", "odd-vp9.webm", VORBIS]),
+        track in 0usize..2,
+        position in 5usize..40,
+        noise in prop::collection::vec(any::<u8>(), 16..200),
+    ) {
+        let mut bytes = whole(clip);
+        let index = probe(&memory(&bytes)).unwrap();
+        let packets = &index.tracks[track % index.tracks.len()].packets;
+        let packet = packets.get(position % packets.len()).unwrap();
+        // Matroska counts its block's header in; that much is left as it is, and so is the container.
+        let start = packet.offset.unwrap() as usize + 16;
+        for (byte, noise) in bytes[start..].iter_mut().take((packet.bytes as usize).saturating_sub(16)).zip(noise) {
+            *byte = noise;
+        }
+        let damaged = memory(&bytes);
+        let index = probe(&damaged).unwrap();
+        made(&damaged, index).unwrap();
+    }
 
     /// An index comes back from a cache, where anyone may have changed it.
     #[test]

@@ -70,12 +70,14 @@ impl AudioReader {
             position += 1;
             match decoder.send_packet(&packet) {
                 Ok(()) => {}
-                Err(ffmpeg_next::Error::InvalidData) => continue,
-                Err(cause) => {
-                    return Err(failed(ErrorKind::Corrupt, "the audio decoder gives up", cause)
+                // This says nothing about the packet.
+                Err(cause @ ffmpeg_next::Error::Other { errno: ffmpeg_next::error::ENOMEM }) => {
+                    return Err(failed(ErrorKind::Limit, "the audio decoder has no memory left", cause)
                         .in_track(self.track)
                         .at_time(micros(track.timebase, time)));
                 }
+                // Decoders have many codes for damage.
+                Err(_) => continue,
             }
             let mut planes = vec![Vec::new(); facts.channels.into()];
             while decoder.receive_frame(&mut frame).is_ok() {
