@@ -5,6 +5,8 @@
 //!   not presented. So what libav left out must be hidden in ours, and encoder delay is compared as a time.
 //! - libav lists a cover picture as a stream of its own; in the file it is metadata, and ours does not list it.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a failure is a test's way to speak")]
+
 mod common;
 
 use std::sync::Arc;
