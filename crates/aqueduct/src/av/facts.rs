@@ -126,26 +126,15 @@ fn code_point(value: u32) -> u8 {
     u8::try_from(value).unwrap_or(2)
 }
 
-/// The turn that a display matrix asks for (ISO/IEC 14496-12 §8.3.2), rounded to quarter turns.
+/// The turn that the stream's display matrix asks for.
 fn orientation(stream: &format::stream::Stream<'_>) -> Orientation {
     let kind = codec::packet::side_data::Type::DisplayMatrix;
     let Some(matrix) = stream.side_data().find(|data| data.kind() == kind) else {
         return Orientation::default();
     };
-    let entry = |position: usize| -> i64 {
+    let entry = |position: usize| {
         let bytes = matrix.data().get(position * 4..position * 4 + 4).and_then(|bytes| bytes.try_into().ok());
-        bytes.map_or(0, |bytes| i64::from(i32::from_ne_bytes(bytes)))
+        bytes.map_or(0, i32::from_ne_bytes)
     };
-    // Rows (a b u), (c d v): a point (x, y) is shown at (a x + c y, b x + d y).
-    let (a, b, c, d) = (entry(0), entry(1), entry(3), entry(4));
-    let mirrored = a * d - b * c < 0;
-    // A mirrored picture is mirrored back first, which negates the first row.
-    let (a, b) = if mirrored { (-a, -b) } else { (a, b) };
-    let quarter_turns = match (a.abs() >= b.abs(), a >= 0, b >= 0) {
-        (true, true, _) => 0,
-        (false, _, true) => 1,
-        (true, false, _) => 2,
-        (false, _, false) => 3,
-    };
-    Orientation { quarter_turns, mirrored }
+    Orientation::from_matrix([entry(0), entry(1), entry(3), entry(4)])
 }

@@ -72,6 +72,22 @@ pub struct Orientation {
 }
 
 impl Orientation {
+    /// The turn that a display matrix asks for (ISO/IEC 14496-12 §8.3.2), rounded to quarter turns. Its rows are
+    /// (a b u), (c d v): a point (x, y) is shown at (a x + c y, b x + d y).
+    pub(crate) fn from_matrix([a, b, c, d]: [i32; 4]) -> Self {
+        let [a, b, c, d] = [a, b, c, d].map(i128::from);
+        let mirrored = a * d < b * c;
+        // A mirrored picture is mirrored back first, which negates the first row.
+        let (a, b) = if mirrored { (-a, -b) } else { (a, b) };
+        let quarter_turns = match (a.abs() >= b.abs(), a >= 0, b >= 0) {
+            (true, true, _) => 0,
+            (false, _, true) => 1,
+            (true, false, _) => 2,
+            (false, _, false) => 3,
+        };
+        Self { quarter_turns, mirrored }
+    }
+
     /// Whether width and height change places.
     pub fn swaps_sides(self) -> bool {
         self.quarter_turns % 2 == 1
@@ -80,5 +96,26 @@ impl Orientation {
     /// Whether the stored picture is upright already.
     pub fn is_upright(self) -> bool {
         self == Self::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Orientation;
+
+    #[test]
+    fn any_display_matrix_is_a_turn() {
+        let turn = |matrix| {
+            let found = Orientation::from_matrix(matrix);
+            (found.quarter_turns, found.mirrored)
+        };
+        let one = 1 << 16;
+        assert_eq!(turn([one, 0, 0, one]), (0, false));
+        assert_eq!(turn([0, one, -one, 0]), (1, false));
+        assert_eq!(turn([-one, 0, 0, -one]), (2, false));
+        assert_eq!(turn([0, -one, one, 0]), (3, false));
+        assert_eq!(turn([-one, 0, 0, one]), (0, true));
+        // The largest numbers of a hostile matrix stay within range.
+        assert_eq!(turn([i32::MIN, i32::MIN, i32::MAX, i32::MIN]), (2, false));
     }
 }

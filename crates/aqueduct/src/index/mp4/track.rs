@@ -308,21 +308,10 @@ fn external(minf: Node<'_>, path: &str) -> Result<bool> {
         && entry.body.len() > 5)
 }
 
-/// The turn that a display matrix asks for (§8.3.2), rounded to quarter turns.
+/// The turn that the track's display matrix asks for (§8.3.2).
 fn orientation(tkhd: &Tkhd) -> Orientation {
     let matrix = &tkhd.matrix;
-    // Rows (a b u), (c d v): a point (x, y) is shown at (a x + c y, b x + d y).
-    let (a, b, c, d) = (i64::from(matrix.a), i64::from(matrix.b), i64::from(matrix.c), i64::from(matrix.d));
-    let mirrored = i128::from(a) * i128::from(d) < i128::from(b) * i128::from(c);
-    // A mirrored picture is mirrored back first, which negates the first row.
-    let (a, b) = if mirrored { (-a, -b) } else { (a, b) };
-    let quarter_turns = match (a.abs() >= b.abs(), a >= 0, b >= 0) {
-        (true, true, _) => 0,
-        (false, _, true) => 1,
-        (true, false, _) => 2,
-        (false, _, false) => 3,
-    };
-    Orientation { quarter_turns, mirrored }
+    Orientation::from_matrix([matrix.a, matrix.b, matrix.c, matrix.d])
 }
 
 /// Language codes below 0x400 are QuickTime's (Inside Macintosh: Text, language codes), as ISO 639-2.
