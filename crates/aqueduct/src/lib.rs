@@ -12,8 +12,11 @@
 //! [`probe`] a [`Source`] into a [`SourceIndex`]; make a [`Plan`] of it; write the playlists of the plan; make
 //! each [`Presentation::segment`], or a whole [`Presentation::column`] at once.
 //!
-//! Feature `av` (on by default) links FFmpeg for probing, decoding and encoding. Without it everything else is
-//! pure Rust without a line of `unsafe`.
+//! What needs no encoding is copied: [`Plan::copying`] plans segments of the source's own access units, and the same
+//! [`Presentation`] makes them.
+//!
+//! Feature `av` (on by default) links FFmpeg for probing anything but MP4, for decoding and encoding. Without it
+//! everything else, copying included, is pure Rust without a line of `unsafe`.
 
 #![cfg_attr(not(feature = "av"), forbid(unsafe_code))]
 
@@ -25,16 +28,51 @@ pub mod media;
 pub mod mux;
 pub mod plan;
 pub mod playlist;
-#[cfg(feature = "av")]
 mod segment;
 pub mod source;
 pub mod time;
 
 #[cfg(feature = "av")]
-pub use av::{engine, probe};
+pub use av::engine;
 pub use error::{Error, ErrorKind, Result};
 pub use index::SourceIndex;
 pub use plan::{Ladder, Plan, PlanBuilder, RenditionId, Settings};
-#[cfg(feature = "av")]
-pub use segment::{Control, Maker, Presentation};
+pub use segment::{Control, Made, Maker, Presentation};
 pub use source::{FileSource, MemorySource, Source};
+
+/// Finds out what `source` is: its tracks and the times, sizes and places of all their packets.
+///
+/// MP4 and MOV are read from their sample tables, in milliseconds; anything else is scanned once with libav, where the
+/// build has it.
+///
+/// Fails with [`ErrorKind::Corrupt`] and the place when the bytes are no media or break off, with
+/// [`ErrorKind::Unsupported`] when this build cannot read that container, with [`ErrorKind::Limit`] when there is
+/// more than any video has, and with [`ErrorKind::Source`] when reading fails.
+pub fn probe(source: &std::sync::Arc<dyn Source>) -> Result<SourceIndex> {
+    if !index::mp4::sniff(&**source)? {
+        return scan(source);
+    }
+    let read = index::mp4::read(&**source, &index::mp4::Limits::default());
+    #[cfg(feature = "av")]
+    return match read {
+        Ok(index) if index.is_known() => Ok(index),
+        // A coding of which only libav knows the facts.
+        Ok(index) => Ok(av::probe(source).unwrap_or(index)),
+        Err(error) if error.kind() == ErrorKind::Source => Err(error),
+        // What breaks the rules may still be readable to those who bend them; if not, our words say where it breaks.
+        Err(error) => av::probe(source).map_err(|_| error),
+    };
+    #[cfg(not(feature = "av"))]
+    read
+}
+
+#[cfg(feature = "av")]
+fn scan(source: &std::sync::Arc<dyn Source>) -> Result<SourceIndex> {
+    av::probe(source)
+}
+
+#[cfg(not(feature = "av"))]
+fn scan(source: &std::sync::Arc<dyn Source>) -> Result<SourceIndex> {
+    let message = format!("{} is neither MP4 nor MOV, and this build reads nothing else: it has no libav", source.name());
+    Err(Error::unsupported(message))
+}

@@ -172,6 +172,14 @@ impl SourceIndex {
         audios().find(|(track, _)| track.default).or_else(|| audios().next())
     }
 
+    /// Whether the coding of every track is one whose facts are read without libav.
+    #[cfg(feature = "av")]
+    pub(crate) fn is_known(&self) -> bool {
+        self.tracks.iter().all(|track| {
+            matches!(track.kind, TrackKind::Other) || !matches!(track.codec, Codec::Other(_) | Codec::Vp9)
+        })
+    }
+
     /// Everything about this source that a careful person would want to be told.
     pub fn oddities(&self) -> Vec<Oddity> {
         oddity::find(self)

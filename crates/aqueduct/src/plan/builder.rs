@@ -3,7 +3,7 @@
 use super::cuts::Cuts;
 use super::settings::{BitRate, Length, Limits, Settings};
 use super::{
-    AudioPlan, Container, Decisions, FORMAT_VERSION, Ladder, Origin, Plan, Rung, VideoPlan, check, cuts,
+    AudioLayout, AudioPlan, Container, Decisions, FORMAT_VERSION, Files, Ladder, Origin, Plan, Rung, VideoPlan, check, cuts,
     encode, ladder, rate,
 };
 use crate::error::{Error, ErrorKind, Result};
@@ -186,22 +186,21 @@ impl<'a> PlanBuilder<'a> {
             format_version: FORMAT_VERSION,
             source: self.index.identity.clone(),
             index_sha256: self.index.sha256()?,
-            engine: self.engine.clone(),
+            more_inputs: Vec::new(),
+            engine: Some(self.engine.clone()),
             container: Container::Ts,
+            files: Files::Segments,
+            audio_layout: AudioLayout::Muxed,
+            independent: true,
             origin,
             timebase,
             target_duration: cuts::target_duration(&cuts, timebase),
             cuts,
             video,
             audio,
+            copies: Vec::new(),
         };
-        // What was built here goes through the same gate as what was read from a file.
-        check::plan(decisions).map_err(|error| match error.kind() {
-            ErrorKind::Corrupt => {
-                Error::internal("the builder made a plan that breaks a law").with_cause(error)
-            }
-            _ => error,
-        })
+        check::built(decisions)
     }
 }
 
@@ -302,7 +301,7 @@ fn too_long(limits: &Limits) -> Error {
     Error::new(ErrorKind::Limit, message)
 }
 
-fn nothing_to_present(index: &SourceIndex) -> Error {
+pub(super) fn nothing_to_present(index: &SourceIndex) -> Error {
     let track = |track: &Track| {
         let kind = match track.kind {
             TrackKind::Video(_) => "video without a packet that has a time",

@@ -1,15 +1,17 @@
 //! The laws of a plan. Whether it was built or read: only what passes here becomes a [`Plan`].
 
+mod copies;
+
 use super::cuts::MOST_SEGMENTS;
 use super::ladder::{LARGEST_SIDE, MOST_RUNGS, SMALLEST_SIDE};
 use super::settings::check_crf;
-use super::{AudioPlan, Decisions, Plan, Rung, VideoPlan, cuts, encode, level, rate};
-use crate::error::{Error, Result};
+use super::{AudioPlan, Decisions, Plan, Rung, VideoPlan, encode, level, rate};
+use crate::error::{Error, ErrorKind, Result};
 use crate::media::{AacEncoding, Colour};
 use crate::time::Timebase;
 
 /// Instants beyond this many ticks from zero would overflow when converted.
-const FARTHEST: i64 = 1 << 60;
+pub(super) const FARTHEST: i64 = 1 << 60;
 
 /// Sampling frequencies of AAC (ISO/IEC 14496-3 table 1.18).
 const SAMPLE_RATES: [u32; 12] =
@@ -33,12 +35,24 @@ pub(super) fn plan(decisions: Decisions) -> Result<Plan> {
             }
         }
         (None, Some(audio)) => sound_alone(audio, &decisions)?,
-        (None, None) => return Err(Error::corrupt("the plan has neither video nor audio")),
+        (None, None) if decisions.copies.is_empty() => {
+            return Err(Error::corrupt("the plan has neither video nor audio"));
+        }
+        (None, None) => {}
     }
+    copies::check(&decisions)?;
     Ok(Plan(decisions))
 }
 
-fn law(holds: bool, broken: impl FnOnce() -> String) -> Result<()> {
+/// Holds what was built here through the same gate as what was read from a file.
+pub(super) fn built(decisions: Decisions) -> Result<Plan> {
+    plan(decisions).map_err(|error| match error.kind() {
+        ErrorKind::Corrupt => Error::internal("the builder made a plan that breaks a law").with_cause(error),
+        _ => error,
+    })
+}
+
+pub(super) fn law(holds: bool, broken: impl FnOnce() -> String) -> Result<()> {
     if holds { Ok(()) } else { Err(Error::corrupt(format!("the plan breaks a law: {}", broken()))) }
 }
 
@@ -46,7 +60,15 @@ fn digests(decisions: &Decisions) -> Result<()> {
     let is_digest =
         |text: &str| text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
     law(is_digest(&decisions.source.sha256), || "the source's digest is no SHA-256".to_owned())?;
-    law(is_digest(&decisions.index_sha256), || "the index's digest is no SHA-256".to_owned())
+    law(is_digest(&decisions.index_sha256), || "the index's digest is no SHA-256".to_owned())?;
+    law(
+        decisions.more_inputs.iter().all(|input| is_digest(&input.source.sha256) && is_digest(&input.index_sha256)),
+        || "the digest of a further input is no SHA-256".to_owned(),
+    )?;
+    let encodes = decisions.video.is_some() || decisions.audio.is_some();
+    law(encodes == decisions.engine.is_some(), || {
+        "an engine is named where something is encoded, and only there".to_owned()
+    })
 }
 
 fn timeline(decisions: &Decisions) -> Result<()> {
@@ -60,7 +82,7 @@ fn timeline(decisions: &Decisions) -> Result<()> {
     law((0..decisions.segments()).all(|segment| decisions.segment_micros(segment) > 0), || {
         "every segment lasts at least a microsecond".to_owned()
     })?;
-    let longest = cuts::target_duration(cuts, decisions.timebase);
+    let longest = decisions.longest_segment();
     law(decisions.target_duration == longest, || {
         format!(
             "the target duration is that of the longest segment, {longest}, not {}",

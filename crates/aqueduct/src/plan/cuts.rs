@@ -39,6 +39,44 @@ pub(super) fn audio(units: u64, unit_samples: u32, sample: Timebase, segment: Le
     cut(end, step, sample)
 }
 
+/// Cuts at the mark nearest to each multiple of the target length, the earlier on a tie; marks that are nearest to
+/// several are taken once. `marks` are the instants at which a segment can begin, rising from 0; from `marks_end` on a
+/// segment can begin anywhere. The end is `end`.
+pub(super) fn at_marks(
+    marks: &[i64],
+    marks_end: i64,
+    end: i64,
+    timebase: Timebase,
+    segment: Length,
+) -> Result<Vec<i64>> {
+    let millis = Timebase::new(MILLIS.0, MILLIS.1).unwrap_or(timebase);
+    let length = i64::try_from(segment.millis()).unwrap_or(i64::MAX);
+    let mut at = vec![0];
+    for number in 1i64.. {
+        let point = millis.rescale(number.saturating_mul(length), timebase, Rounding::Nearest);
+        if point >= end {
+            break;
+        }
+        let cut = if point >= marks_end {
+            Some(point)
+        } else {
+            let after = marks.partition_point(|&mark| mark < point);
+            let near = [after.checked_sub(1).and_then(|before| marks.get(before)), marks.get(after)];
+            near.into_iter().flatten().copied().min_by_key(|mark| mark.abs_diff(point))
+        };
+        if let Some(cut) = cut.filter(|&cut| cut < end && at.last().is_some_and(|&last| last < cut)) {
+            at.push(cut);
+        }
+        if at.len() as u64 > MOST_SEGMENTS {
+            return Err(too_many());
+        }
+    }
+    at.push(end);
+    let step = millis.rescale(length, timebase, Rounding::Nearest);
+    join_stub(&mut at, step, timebase);
+    Ok(at)
+}
+
 /// The longest segment in whole seconds, rounded half up, at least 1 (RFC 8216bis §4.4.3.1). It is taken from the
 /// microseconds that EXTINF shows, so that both agree.
 pub(super) fn target_duration(cuts: &[i64], timebase: Timebase) -> u32 {
@@ -59,15 +97,19 @@ fn seconds(start: i64, end: i64, timebase: Timebase) -> u64 {
 
 fn cut(end: u64, step: u64, timebase: Timebase) -> Result<Vec<i64>> {
     if end.div_ceil(step) > MOST_SEGMENTS {
-        let message =
-            format!("the presentation would have more than {MOST_SEGMENTS} segments; ask for longer ones");
-        return Err(Error::new(ErrorKind::Limit, message));
+        return Err(too_many());
     }
     let end = i64::try_from(end).map_err(|_| too_long())?;
     let step = i64::try_from(step).map_err(|_| too_long())?;
     let mut at: Vec<i64> = (0..).map(|n| n * step).take_while(|&start| start < end).collect();
     at.push(end);
-    // A stub of under half a second and a quarter of a segment costs a request and an IDR picture for nothing.
+    join_stub(&mut at, step, timebase);
+    Ok(at)
+}
+
+/// A stub of under half a second and a quarter of a segment costs a request, and an IDR picture, for nothing: it joins
+/// the segment before, unless that raises the target duration.
+fn join_stub(at: &mut Vec<i64>, step: i64, timebase: Timebase) {
     if let [.., start, stub, end] = at[..] {
         let is_stub = micros(stub, end, timebase) < 500_000.min(micros(0, step, timebase) / 4);
         let longest = target_duration(&at[..at.len() - 1], timebase);
@@ -75,7 +117,11 @@ fn cut(end: u64, step: u64, timebase: Timebase) -> Result<Vec<i64>> {
             at.remove(at.len() - 2);
         }
     }
-    Ok(at)
+}
+
+fn too_many() -> Error {
+    let message = format!("the presentation would have more than {MOST_SEGMENTS} segments; ask for longer ones");
+    Error::new(ErrorKind::Limit, message)
 }
 
 /// `length` in ticks, to the nearest.

@@ -1,6 +1,6 @@
 //! What a rendition will weigh, before anything is made.
 
-use super::{AudioPlan, Decisions, RenditionId, Rung};
+use super::{AudioPlan, Container, CopiedTrack, Decisions, Rendition, RenditionId, Rung};
 use crate::media::AacEncoding;
 
 /// Bit rates of a rendition in bit/s, container included.
@@ -40,10 +40,14 @@ impl Decisions {
     /// The rates that hold for a rendition before anything is measured; `None` where the plan has no such
     /// rendition.
     ///
-    /// An encoder may start a segment with a full buffer, so the peak is (cap * d + buffer) / d for a full segment
-    /// of d seconds; the average is the cap. Sound and transport packets are added to both.
+    /// Encoded: an encoder may start a segment with a full buffer, so the peak is (cap * d + buffer) / d for a full
+    /// segment of d seconds; the average is the cap. Sound and transport packets are added to both. Copied: from the
+    /// sizes of the source's access units, with what packing adds at most.
     pub fn planned_rates(&self, rendition: RenditionId) -> Option<Rates> {
         let rendition = self.rendition(rendition)?;
+        if rendition.rung.is_none() && rendition.audio.is_none() {
+            return Some(self.rates_of(&rendition, &self.copied_sizes(&rendition)));
+        }
         let segment =
             (0..self.segments()).map(|segment| self.segment_micros(segment)).max().unwrap_or(0).max(1);
         let rate = |bits: u64| bits_per_second(bits, segment);
@@ -52,6 +56,40 @@ impl Decisions {
         let average = rendition.rung.map_or(0, video) + sound + TABLE_PACKETS * PACKET * 8;
         let burst = rendition.rung.map_or(0, |rung| in_packets(rung.encoding.buffer.into()));
         Some(Rates { peak: rate(average + burst), average: rate(average) })
+    }
+
+    /// Peak and average of a rendition whose segments have these sizes in bytes.
+    ///
+    /// The peak is the highest bit rate of any run of segments that lasts 0.5 to 1.5 target durations and half a
+    /// second more at most (RFC 8216bis §4.1). A presentation too short for any such run has its average as its peak.
+    pub(crate) fn rates_of(&self, rendition: &Rendition<'_>, sizes: &[u64]) -> Rates {
+        let durations: Vec<u64> =
+            (0..self.segments()).map(|segment| self.rendition_micros(rendition, segment)).collect();
+        let bytes = sizes.iter().fold(0u64, |sum, &size| sum.saturating_add(size));
+        let average = bits_per_second(bytes.saturating_mul(8), durations.iter().sum());
+        let peak = peak(sizes, &durations, self.target_duration);
+        // A peak below the average could only come from segments that no run covers.
+        Rates { peak: peak.max(average), average }
+    }
+
+    /// The most that each segment of a copied rendition takes.
+    fn copied_sizes(&self, rendition: &Rendition<'_>) -> Vec<u64> {
+        let copies = || [rendition.copied_video, rendition.copied_audio].into_iter().flatten();
+        let size = |segment: u32| {
+            let of = |copy: &CopiedTrack| {
+                let units = copy.packets_of(segment).len() as u64;
+                let bytes = copy.bytes.get(segment as usize).copied().unwrap_or(0);
+                match self.container {
+                    Container::Ts if copy.is_video() => in_packets(bytes) + units * (VIDEO_HEADER + PACKET),
+                    Container::Ts => in_packets(bytes + units * (ADTS + AUDIO_HEADER)) + PACKET,
+                    // One line of `trun`, and boxes around all.
+                    Container::Fmp4 => bytes + units * 16 + 256,
+                }
+            };
+            let tables = if self.container == Container::Ts { TABLE_PACKETS * PACKET / 2 } else { 0 };
+            copies().map(of).sum::<u64>() + tables
+        };
+        (0..self.segments()).map(size).collect()
     }
 
     /// How many bytes a rendition will have; `None` where the plan has no such rendition.
@@ -66,6 +104,27 @@ impl Decisions {
         let most = bytes(rates.average);
         Some(Estimate { expected: most.saturating_sub(saved), most })
     }
+}
+
+/// The highest rate of any run. A run holds few segments, since most are not much shorter than a target duration.
+fn peak(sizes: &[u64], durations: &[u64], target_duration: u32) -> u64 {
+    let target = u64::from(target_duration) * 1_000_000;
+    let (shortest, longest) = (target / 2, target.saturating_mul(3) / 2 + 500_000);
+    let mut peak = 0;
+    for start in 0..sizes.len() {
+        let (mut bytes, mut micros) = (0u64, 0u64);
+        for (&size, &duration) in sizes.iter().zip(durations).skip(start) {
+            bytes = bytes.saturating_add(size);
+            micros = micros.saturating_add(duration);
+            if micros > longest {
+                break;
+            }
+            if micros >= shortest {
+                peak = peak.max(bits_per_second(bytes.saturating_mul(8), micros));
+            }
+        }
+    }
+    peak
 }
 
 fn video_bits(rung: &Rung, micros: u64) -> u64 {
@@ -95,6 +154,6 @@ fn in_packets(bits: u64) -> u64 {
 }
 
 /// Bits over microseconds as bit/s, rounded up.
-pub(crate) fn bits_per_second(bits: u64, micros: u64) -> u64 {
+fn bits_per_second(bits: u64, micros: u64) -> u64 {
     (u128::from(bits) * 1_000_000).div_ceil(u128::from(micros.max(1))) as u64
 }

@@ -6,6 +6,7 @@
 
 mod builder;
 mod check;
+mod copy;
 mod cuts;
 mod encode;
 mod estimate;
@@ -15,6 +16,7 @@ mod key;
 mod ladder;
 mod level;
 mod rate;
+mod rendition;
 mod settings;
 
 use std::ops::{Deref, Range};
@@ -22,9 +24,12 @@ use std::ops::{Deref, Range};
 use serde::{Deserialize, Serialize};
 
 pub use builder::PlanBuilder;
-pub(crate) use estimate::bits_per_second;
+pub use copy::{
+    AudioLayout, CopiedMedia, CopiedTrack, CopyBuilder, CopyInput, CopySettings, Files, KeyFrame, MoreInput, Role,
+};
 pub use estimate::{Estimate, Rates};
 pub use frames::{FrameMap, SourceFrame};
+pub use rendition::{Picture, Rendition, RenditionId};
 pub use key::{MULTIVARIANT_KEY, Object, PLAN_KEY};
 pub use ladder::{Ladder, RungRequest};
 pub use settings::{BitRate, Length, Limits, Settings};
@@ -35,7 +40,7 @@ use crate::source::Identity;
 use crate::time::{MPEG, Rounding, Timebase};
 
 /// Version of the bytes that a plan stands for. Raised by every change of output bytes.
-pub const FORMAT_VERSION: u32 = 1;
+pub const FORMAT_VERSION: u32 = 2;
 
 /// Time zero on the MPEG-2 timeline in ticks of 90 kHz: 10 s, so that nothing ever gets a negative time.
 pub const TIME_ZERO: i64 = 900_000;
@@ -63,22 +68,33 @@ pub struct Decisions {
     pub source: Identity,
     /// SHA-256 of the index that the plan was made from, in hexadecimal.
     pub index_sha256: String,
-    /// The encoder builds that make the bytes.
-    pub engine: Engine,
+    /// The inputs after the first, numbered from 1 on.
+    pub more_inputs: Vec<MoreInput>,
+    /// The encoder builds that make the bytes; absent where nothing is encoded.
+    pub engine: Option<Engine>,
     /// How segments are packed.
     pub container: Container,
+    /// What files they are.
+    pub files: Files,
+    /// Where the sound goes.
+    pub audio_layout: AudioLayout,
+    /// Whether every segment can be decoded without any other (EXT-X-INDEPENDENT-SEGMENTS, RFC 8216bis §4.4.2.1).
+    pub independent: bool,
     /// Where time zero lies in the source.
     pub origin: Origin,
-    /// Length of the ticks in which cuts are counted: one video frame, or one audio sample without video.
+    /// Length of the ticks in which cuts are counted: one video frame where pictures are encoded, one audio sample where
+    /// only sound is, a tick of the first input's main track where all is copied.
     pub timebase: Timebase,
     /// Segment boundaries in ticks from time zero, rising; the first is 0, the last is the end.
     pub cuts: Vec<i64>,
     /// EXT-X-TARGETDURATION in whole seconds (RFC 8216bis §4.4.3.1): the longest segment, rounded half up.
     pub target_duration: u32,
-    /// The video renditions; absent for an audio-only presentation.
+    /// The video renditions that are encoded, if any.
     pub video: Option<VideoPlan>,
-    /// The sound: muxed into every video rendition, or a rendition of its own without video.
+    /// The sound that is encoded: muxed into every video rendition, or a rendition of its own without video.
     pub audio: Option<AudioPlan>,
+    /// The tracks that are copied: pictures from the largest to the smallest, then sounds.
+    pub copies: Vec<CopiedTrack>,
 }
 
 /// How segments are packed.
@@ -89,6 +105,20 @@ pub enum Container {
     /// MPEG-2 transport stream (RFC 8216bis §3.1.1).
     #[default]
     Ts,
+    /// Fragmented MP4 as CMAF has it (RFC 8216bis §3.1.2).
+    Fmp4,
+}
+
+impl std::str::FromStr for Container {
+    type Err = crate::Error;
+
+    fn from_str(text: &str) -> crate::Result<Self> {
+        match text {
+            "ts" => Ok(Self::Ts),
+            "fmp4" => Ok(Self::Fmp4),
+            _ => Err(crate::Error::settings(format!("`{text}` is no container; give ts or fmp4"))),
+        }
+    }
 }
 
 /// Time zero of the presentation in the source's own time: the first presented video frame, or the first
@@ -156,63 +186,19 @@ pub struct AudioPlan {
     pub codec: String,
 }
 
-/// A rendition of a plan by its position in [`Decisions::renditions`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[allow(clippy::exhaustive_structs, reason = "a position and nothing else")]
-pub struct RenditionId(pub u32);
-
-/// One output stream of a plan: a media playlist and its segments.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Rendition<'a> {
-    /// Its position.
-    pub id: RenditionId,
-    /// Its name: `720p`, or `main` for sound alone.
-    pub name: &'a str,
-    /// Its pictures; absent for sound alone.
-    pub rung: Option<&'a Rung>,
-    /// Its sound, muxed in or alone.
-    pub audio: Option<&'a AudioPlan>,
-}
-
 impl Plan {
     /// A builder that plans for `index`, to be encoded by `engine`, with the default settings.
     pub fn builder(index: &SourceIndex, engine: Engine) -> PlanBuilder<'_> {
         PlanBuilder::new(index, engine)
     }
+
+    /// A builder that plans to copy the access units of `inputs` into segments, without decoding any.
+    pub fn copying(inputs: Vec<CopyInput<'_>>) -> CopyBuilder<'_> {
+        CopyBuilder::new(inputs)
+    }
 }
 
 impl Decisions {
-    /// All renditions: the rungs from large to small, or the sound alone.
-    pub fn renditions(&self) -> Vec<Rendition<'_>> {
-        let audio = self.audio.as_ref();
-        match &self.video {
-            Some(video) => (0..)
-                .zip(&video.rungs)
-                .map(|(id, rung)| Rendition {
-                    id: RenditionId(id),
-                    name: &rung.name,
-                    rung: Some(rung),
-                    audio,
-                })
-                .collect(),
-            None => audio
-                .map(|_| Rendition { id: RenditionId(0), name: "main", rung: None, audio })
-                .into_iter()
-                .collect(),
-        }
-    }
-
-    /// The rendition with this id, or with this name.
-    pub fn rendition(&self, id: RenditionId) -> Option<Rendition<'_>> {
-        self.renditions().into_iter().nth(id.0 as usize)
-    }
-
-    /// The rendition with this name.
-    pub fn rendition_named(&self, name: &str) -> Option<Rendition<'_>> {
-        self.renditions().into_iter().find(|rendition| rendition.name == name)
-    }
-
     /// Number of segments of every rendition.
     pub fn segments(&self) -> u32 {
         u32::try_from(self.cuts.len().saturating_sub(1)).unwrap_or(u32::MAX)
@@ -249,7 +235,8 @@ impl Decisions {
         TIME_ZERO + self.timebase.rescale(ticks, MPEG, Rounding::Nearest)
     }
 
-    /// Duration of a segment in microseconds, such that all durations sum up to the whole exactly.
+    /// Duration of a column in microseconds, such that all durations sum up to the whole exactly. A rendition's own
+    /// segments may differ from it by less than an access unit: [`Decisions::rendition_micros`].
     pub fn segment_micros(&self, segment: u32) -> u64 {
         self.span(segment).map_or(0, |span| self.micros(span.end) - self.micros(span.start))
     }

@@ -1,29 +1,44 @@
-//! The bit rates that the segments really have, RFC 8216bis §4.1.
+//! What the segments really are: their sizes, and with them the bit rates (RFC 8216bis §4.1), and where their key
+//! pictures lie.
+
+use std::ops::Range;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::plan::{Decisions, Rates, RenditionId, bits_per_second};
+use crate::plan::{Decisions, KeyFrame, Rates, RenditionId};
 
-/// The size in bytes of every segment of every rendition.
+/// The size in bytes of every segment of every rendition, and what else is known of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Measured {
     bytes: Vec<Vec<u64>>,
+    key_frames: Vec<Vec<Vec<KeyFrame>>>,
+    inits: Vec<u64>,
 }
 
 impl Measured {
     /// From the sizes of all segments in bytes, one list per rendition in the order of
-    /// [`Decisions::renditions`]. Fails with [`ErrorKind::Mismatch`] where a rendition or a segment is missing or
-    /// there is one too many.
+    /// [`Decisions::renditions`]; 0 for a gap. Fails with [`ErrorKind::Mismatch`] where a rendition or a segment is
+    /// missing or there is one too many.
     pub fn new(plan: &Decisions, bytes: Vec<Vec<u64>>) -> Result<Self> {
-        let segments = plan.segments() as usize;
-        let fits =
-            bytes.len() == plan.renditions().len() && bytes.iter().all(|sizes| sizes.len() == segments);
-        if !fits {
-            return Err(Error::new(
-                ErrorKind::Mismatch,
-                "the measured sizes are not those of the plan's segments",
-            ));
+        check(plan, &bytes)?;
+        let inits = vec![0; bytes.len()];
+        Ok(Self { bytes, key_frames: Vec::new(), inits })
+    }
+
+    /// Adds the key pictures of all segments, in the same order. Fails as [`Measured::new`] does.
+    pub fn with_key_frames(mut self, plan: &Decisions, key_frames: Vec<Vec<Vec<KeyFrame>>>) -> Result<Self> {
+        check(plan, &key_frames)?;
+        self.key_frames = key_frames;
+        Ok(self)
+    }
+
+    /// Adds the sizes of the init sections in bytes, one per rendition, 0 where there is none. Fails as
+    /// [`Measured::new`] does.
+    pub fn with_inits(mut self, inits: Vec<u64>) -> Result<Self> {
+        if inits.len() != self.bytes.len() {
+            return Err(mismatch());
         }
-        Ok(Self { bytes })
+        self.inits = inits;
+        Ok(self)
     }
 
     /// Sum of the sizes of a rendition's segments in bytes; 0 where there is no such rendition.
@@ -31,17 +46,31 @@ impl Measured {
         self.sizes(rendition).iter().fold(0, |sum, &size| sum.saturating_add(size))
     }
 
-    /// Peak and average of a rendition in bit/s, rounded up; `None` where there is no such rendition.
-    ///
-    /// The peak is the highest bit rate of any run of segments that lasts 0.5 to 1.5 target durations and half a
-    /// second more at most (§4.1). A presentation too short for any such run has its average as its peak.
+    /// Peak and average of a rendition in bit/s (§4.1), rounded up; `None` where there is no such rendition.
     pub fn rates(&self, plan: &Decisions, rendition: RenditionId) -> Option<Rates> {
-        plan.rendition(rendition)?;
-        let sizes = self.sizes(rendition);
-        let average = bits_per_second(bits(self.bytes(rendition)), plan.total_micros());
-        let peak = peak(sizes, plan);
-        // A peak below the average could only come from segments that no run covers.
-        Some(Rates { peak: peak.max(average), average })
+        Some(plan.rates_of(&plan.rendition(rendition)?, self.sizes(rendition)))
+    }
+
+    /// Key pictures of a segment; empty where none are known.
+    pub(super) fn key_frames(&self, rendition: RenditionId, segment: u32) -> &[KeyFrame] {
+        let of = self.key_frames.get(rendition.0 as usize);
+        of.and_then(|segments| segments.get(segment as usize)).map_or(&[], Vec::as_slice)
+    }
+
+    /// Size of an init section in bytes.
+    pub(super) fn init_bytes(&self, rendition: RenditionId) -> u64 {
+        self.inits.get(rendition.0 as usize).copied().unwrap_or(0)
+    }
+
+    /// Where each segment lies in the one file of its rendition.
+    pub(super) fn places(&self, rendition: RenditionId) -> Vec<Range<u64>> {
+        let mut at = self.init_bytes(rendition);
+        let place = |&size: &u64| {
+            let start = at;
+            at = at.saturating_add(size);
+            start..at
+        };
+        self.sizes(rendition).iter().map(place).collect()
     }
 
     fn sizes(&self, rendition: RenditionId) -> &[u64] {
@@ -49,29 +78,13 @@ impl Measured {
     }
 }
 
-/// The highest rate of any run. A run holds few segments, since none is much shorter than a target duration but
-/// the last, so this takes time in proportion to the number of segments.
-fn peak(sizes: &[u64], plan: &Decisions) -> u64 {
-    let target = u64::from(plan.target_duration) * 1_000_000;
-    let (shortest, longest) = (target / 2, target.saturating_mul(3) / 2 + 500_000);
-    let durations: Vec<u64> = (0..plan.segments()).map(|segment| plan.segment_micros(segment)).collect();
-    let mut peak = 0;
-    for start in 0..sizes.len() {
-        let (mut bytes, mut micros) = (0u64, 0u64);
-        for (&size, &duration) in sizes.iter().zip(&durations).skip(start) {
-            bytes = bytes.saturating_add(size);
-            micros = micros.saturating_add(duration);
-            if micros > longest {
-                break;
-            }
-            if micros >= shortest {
-                peak = peak.max(bits_per_second(bits(bytes), micros));
-            }
-        }
-    }
-    peak
+/// Whether there is an entry for each segment of each rendition.
+fn check<T>(plan: &Decisions, entries: &[Vec<T>]) -> Result<()> {
+    let segments = plan.segments() as usize;
+    let fits = entries.len() == plan.renditions().len() && entries.iter().all(|entry| entry.len() == segments);
+    if fits { Ok(()) } else { Err(mismatch()) }
 }
 
-fn bits(bytes: u64) -> u64 {
-    bytes.saturating_mul(8)
+fn mismatch() -> Error {
+    Error::new(ErrorKind::Mismatch, "what was measured is not that of the plan's segments")
 }

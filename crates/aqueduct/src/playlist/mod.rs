@@ -1,18 +1,26 @@
 //! Playlists (RFC 8216bis §4), written from the plan alone.
 //!
 //! They exist before the first segment does. Once all segments are made, [`Measured`] replaces the planned bit
-//! rates of the multivariant playlist by what the segments really have.
+//! rates of the multivariant playlist by what the segments really have, and adds what only finished segments can
+//! tell: byte ranges of segments in one file, and of key pictures.
 
+mod ext_media;
 mod extinf;
+mod iframes;
 mod measured;
 mod media;
 mod multivariant;
 mod stream_inf;
+mod text;
 
+pub use iframes::iframes;
 pub use measured::Measured;
 pub use media::media;
 pub use multivariant::multivariant;
 
-/// What the playlists of either kind start with: the tag and the lowest version that has decimal durations
-/// (RFC 8216bis §4.4.1, §8). Nothing else that we write needs a higher one.
-const HEADER: &str = "#EXTM3U\n#EXT-X-VERSION:3\n";
+use crate::error::{Error, ErrorKind};
+use crate::plan::RenditionId;
+
+fn no_rendition(id: RenditionId) -> Error {
+    Error::new(ErrorKind::NotFound, format!("the plan has no rendition number {}", id.0))
+}

@@ -1,9 +1,9 @@
-//! EXT-X-STREAM-INF, RFC 8216bis §4.4.6.2.
+//! EXT-X-STREAM-INF, RFC 8216bis §4.4.6.2, and EXT-X-I-FRAME-STREAM-INF, §4.4.6.3.
 
 use std::fmt;
 
-use crate::media::VideoRange;
-use crate::plan::{Rates, Rendition};
+use super::ext_media::Group;
+use crate::plan::{Picture, Rates, Rendition};
 use crate::time::Timebase;
 
 /// One variant: its attributes and the line of its playlist's URI.
@@ -12,28 +12,17 @@ pub(super) struct StreamInf {
     /// Comma-separated RFC 6381 names of all that the variant holds.
     codecs: String,
     picture: Option<Picture>,
-    pub(super) uri: String,
-}
-
-struct Picture {
-    width: u32,
-    height: u32,
-    frame: Timebase,
-    range: VideoRange,
+    /// GROUP-ID of its sounds, where they are renditions of their own.
+    audio: Option<String>,
+    uri: String,
 }
 
 impl StreamInf {
-    pub(super) fn new(rendition: Rendition<'_>, rates: Rates, uri: String) -> Self {
-        let video = rendition.rung.map(|rung| rung.codec.as_str());
-        let audio = rendition.audio.map(|audio| audio.codec.as_str());
-        let codecs: Vec<&str> = video.into_iter().chain(audio).collect();
-        let picture = rendition.rung.map(|rung| Picture {
-            width: rung.encoding.width,
-            height: rung.encoding.height,
-            frame: rung.encoding.frame_duration,
-            range: rung.encoding.colour.video_range(),
-        });
-        Self { rates, codecs: codecs.join(","), picture, uri }
+    pub(super) fn new(rendition: Rendition<'_>, rates: Rates, group: Option<&Group<'_>>, uri: String) -> Self {
+        let mut codecs = rendition.codecs();
+        codecs.extend(group.map(|group| group.codec).filter(|codec| !rendition.codecs().contains(codec)));
+        let audio = group.map(|group| group.id.clone());
+        Self { rates, codecs: codecs.join(","), picture: rendition.picture(), audio, uri }
     }
 }
 
@@ -45,12 +34,46 @@ impl fmt::Display for StreamInf {
             "#EXT-X-STREAM-INF:BANDWIDTH={peak},AVERAGE-BANDWIDTH={average},CODECS=\"{}\"",
             self.codecs
         )?;
-        if let Some(Picture { width, height, frame, range }) = &self.picture {
-            let millis = frames_per_1000_s(*frame);
+        if let Some(Picture { width, height, frame_duration, colour, .. }) = self.picture {
+            let millis = frames_per_1000_s(frame_duration);
             write!(f, ",RESOLUTION={width}x{height},FRAME-RATE={}.{:03}", millis / 1000, millis % 1000)?;
-            write!(f, ",VIDEO-RANGE={range}")?;
+            write!(f, ",VIDEO-RANGE={}", colour.video_range())?;
+        }
+        if let Some(audio) = &self.audio {
+            write!(f, ",AUDIO=\"{audio}\"")?;
         }
         write!(f, "\n{}", self.uri)
+    }
+}
+
+/// The I-frame playlist of a rendition.
+pub(super) struct IFrameStreamInf<'a> {
+    rates: Rates,
+    codec: &'a str,
+    picture: Option<Picture>,
+    uri: String,
+}
+
+impl<'a> IFrameStreamInf<'a> {
+    pub(super) fn new(rendition: Rendition<'a>, rates: Rates, uri: String) -> Self {
+        // Pictures come first; there is no sound in it.
+        let codec = rendition.codecs().first().copied().unwrap_or_default();
+        Self { rates, codec, picture: rendition.picture(), uri }
+    }
+}
+
+impl fmt::Display for IFrameStreamInf<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Rates { peak, average } = self.rates;
+        write!(
+            f,
+            "#EXT-X-I-FRAME-STREAM-INF:BANDWIDTH={peak},AVERAGE-BANDWIDTH={average},CODECS=\"{}\"",
+            self.codec
+        )?;
+        if let Some(Picture { width, height, colour, .. }) = self.picture {
+            write!(f, ",RESOLUTION={width}x{height},VIDEO-RANGE={}", colour.video_range())?;
+        }
+        write!(f, ",URI=\"{}\"", self.uri)
     }
 }
 

@@ -1,9 +1,14 @@
 //! Segments: a pure function of source, plan, rendition and index.
 
 mod control;
+mod copy;
+#[cfg(feature = "av")]
+mod encode;
 mod presentation;
+#[cfg(feature = "av")]
 mod sound;
+#[cfg(feature = "av")]
 mod transcode;
 
 pub use control::Control;
-pub use presentation::{Maker, Presentation};
+pub use presentation::{Made, Maker, Presentation};

@@ -1,0 +1,66 @@
+//! The laws of what is copied.
+
+use super::{FARTHEST, law};
+use crate::error::Result;
+use crate::plan::{AudioLayout, Container, CopiedMedia, CopiedTrack, Decisions, Files};
+
+pub(super) fn check(decisions: &Decisions) -> Result<()> {
+    let copies = &decisions.copies;
+    if copies.is_empty() {
+        // What encodes makes a file for each segment of MPEG-TS, its sound muxed in.
+        law(decisions.container == Container::Ts, || "segments that are encoded are MPEG-TS".to_owned())?;
+        law(decisions.files == Files::Segments, || "segments that are encoded are files".to_owned())?;
+        law(decisions.audio_layout == AudioLayout::Muxed, || "sound that is encoded is muxed".to_owned())?;
+        law(decisions.independent, || "segments that are encoded are independent".to_owned())?;
+        return law(decisions.more_inputs.is_empty(), || "what is encoded has one input".to_owned());
+    }
+    let inputs = decisions.more_inputs.len() + 1;
+    let sounds = copies.iter().filter(|copy| !copy.is_video()).count();
+    let is_sorted = copies.is_sorted_by_key(|copy| !copy.is_video());
+    law(is_sorted, || "copied pictures stand before copied sounds".to_owned())?;
+    if decisions.audio_layout == AudioLayout::Muxed {
+        law(sounds <= 1, || "one sound at most is muxed".to_owned())?;
+        law(copies.iter().any(CopiedTrack::is_video), || "sound is muxed into pictures".to_owned())?;
+    }
+    for (position, copy) in copies.iter().enumerate() {
+        let law = |holds, broken: &str| law(holds, || format!("copied track {}: {broken}", copy.name));
+        let same_kind = |other: &&CopiedTrack| other.is_video() == copy.is_video();
+        let earlier = copies.iter().take(position).filter(same_kind);
+        law(earlier.clone().all(|other| other.name != copy.name), "its name is its own")?;
+        law(is_name(&copy.name), "its name is letters, digits and hyphens")?;
+        law((copy.input as usize) < inputs, "its input is one of the plan's")?;
+        law(decisions.container.holds(&copy.codec).is_ok(), "its codec can be put into the container")?;
+        law(is_codec_string(&copy.codec_string), "its codec string is that of a playlist")?;
+        law((-FARTHEST..=FARTHEST).contains(&copy.origin.ticks), "its time zero is in range")?;
+        let segments = decisions.cuts.len() - 1;
+        law(copy.packets.len() == segments + 1 && copy.bounds.len() == segments + 1, "it has the plan's segments")?;
+        law(copy.bytes.len() == segments, "it has the bytes of each segment")?;
+        law(copy.packets.is_sorted(), "its packets rise")?;
+        law(copy.packets.first() < copy.packets.last(), "it has packets")?;
+        law(copy.bounds.first() == Some(&0) && copy.bounds.is_sorted(), "its bounds rise from time zero")?;
+        law(copy.bounds.last().is_some_and(|&end| end <= FARTHEST >> 8), "its end is in range")?;
+        match &copy.media {
+            CopiedMedia::Video { width, height, .. } => law(*width > 0 && *height > 0, "its picture has a size")?,
+            CopiedMedia::Audio { sample_rate, language, label, .. } => {
+                law(*sample_rate > 0, "it has a sample rate")?;
+                law(is_quotable(language) && is_quotable(label), "its language and label can be quoted")?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether it can be a folder everywhere.
+fn is_name(name: &str) -> bool {
+    (1..=64).contains(&name.len())
+        && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+}
+
+/// Whether it can stand between quotes in a playlist (RFC 8216bis §4.2).
+fn is_quotable(text: &str) -> bool {
+    text.len() <= 128 && !text.contains(['"', '\n', '\r']) && !text.chars().any(char::is_control)
+}
+
+fn is_codec_string(text: &str) -> bool {
+    !text.is_empty() && text.len() <= 64 && text.bytes().all(|byte| byte.is_ascii_graphic() && !b"\",".contains(&byte))
+}

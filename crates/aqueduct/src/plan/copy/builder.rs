@@ -1,0 +1,469 @@
+//! From indexes to a plan that copies.
+
+use std::cmp::Ordering;
+
+use super::lane::{self, Key, Lane};
+use super::{AudioLayout, CopiedMedia, CopiedTrack, Files, MoreInput, names};
+use crate::error::{Error, ErrorKind, Result};
+use crate::index::{SourceIndex, Track, TrackKind};
+use crate::media;
+use crate::plan::settings::{Length, Limits, Settings};
+use crate::plan::{Container, Decisions, FORMAT_VERSION, Origin, Plan, check, cuts, rate};
+use crate::time::{Rounding, Timebase};
+
+/// More inputs than a ladder with all its languages has.
+const MOST_INPUTS: usize = 64;
+
+/// What an input is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(clippy::exhaustive_enums, reason = "an input has pictures, or gives a sound to those of others")]
+pub enum Role {
+    /// Its pictures are a rung; the sound of the first such input is the presentation's, unless there are inputs for
+    /// sound.
+    Main,
+    /// Its sound is a rendition, in the language that is given here or else in the file.
+    Sound {
+        /// A language tag (RFC 5646), such as `en` or `pt-BR`.
+        language: Option<String>,
+    },
+}
+
+/// One input of a plan that copies.
+#[derive(Debug, Clone)]
+#[allow(clippy::exhaustive_structs, reason = "an index and what it is for")]
+pub struct CopyInput<'a> {
+    /// What is known of it.
+    pub index: &'a SourceIndex,
+    /// What it is for.
+    pub role: Role,
+}
+
+/// What can be asked of a plan that copies.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct CopySettings {
+    /// How segments are packed; MPEG-TS by default.
+    pub container: Container,
+    /// Target length of a segment, as [`Settings::segment`]. Segments begin at key frames of the source, so they are
+    /// as near to it as those allow.
+    pub segment: Option<Length>,
+    /// One file for each segment, or one for each rendition.
+    pub files: Files,
+    /// Where the sound goes; by default into the segments of MPEG-TS, and beside those of fMP4. With several sounds it
+    /// goes beside in both.
+    pub audio_layout: Option<AudioLayout>,
+    /// What a source may ask of us.
+    pub limits: Limits,
+}
+
+/// Makes a [`Plan`] that copies: no access unit is decoded or encoded.
+#[derive(Debug, Clone)]
+pub struct CopyBuilder<'a> {
+    inputs: Vec<CopyInput<'a>>,
+    settings: CopySettings,
+}
+
+impl<'a> CopyBuilder<'a> {
+    /// A builder for `inputs`, numbered in this order.
+    pub fn new(inputs: Vec<CopyInput<'a>>) -> Self {
+        Self { inputs, settings: CopySettings::default() }
+    }
+
+    /// Takes all settings at once.
+    #[must_use]
+    pub fn settings(mut self, settings: CopySettings) -> Self {
+        self.settings = settings;
+        self
+    }
+
+    /// Decides everything.
+    ///
+    /// Fails with [`ErrorKind::Unsupported`] when a track cannot be copied into the container (the message names the
+    /// one that can hold it), when the key frames of the inputs do not align (it names input, segment and distance),
+    /// and when there is nothing to present; with [`ErrorKind::Settings`], [`ErrorKind::Limit`] and
+    /// [`ErrorKind::Corrupt`] as [`crate::PlanBuilder::build`] does.
+    pub fn build(self) -> Result<Plan> {
+        let segment = self.segment()?;
+        let Some(first) = self.inputs.first() else { return Err(Error::settings("there is no input")) };
+        let pictures = self.pictures()?;
+        let sounds = self.sounds(pictures.first())?;
+        let (origin, timebase) = match (pictures.first(), sounds.first()) {
+            (Some(lane), _) => (lane.origin(), lane.track.timebase),
+            (None, Some(sound)) => (sound.lane.origin(), sound.lane.track.timebase),
+            (None, None) => return Err(crate::plan::builder::nothing_to_present(first.index)),
+        };
+        let layout = self.layout(&pictures, &sounds)?;
+
+        let ends = pictures.iter().chain(sounds.iter().map(|sound| &sound.lane));
+        let end = ends.map(|lane| lane.track.timebase.rescale(lane.finish, timebase, Rounding::Ceil)).max();
+        let end = end.unwrap_or(1).max(1);
+        if !rate::is_within(end, timebase, &self.settings.limits) {
+            let message = format!("the presentation is longer than the limit of {}", self.settings.limits.duration);
+            return Err(Error::new(ErrorKind::Limit, message));
+        }
+        let marks: Vec<i64> = match (pictures.first(), sounds.first()) {
+            (Some(lane), _) => lane.keys().iter().map(|key| key.time).collect(),
+            (None, Some(sound)) => sound.lane.packets().map(|unit| unit.pts.saturating_sub(sound.lane.zero)).collect(),
+            (None, None) => Vec::new(),
+        };
+        // Sound that goes on when the pictures have ended is cut at the grid; there are no key frames to wait for.
+        let pictures_end = pictures.first().map_or(end, |lane| lane.finish);
+        let at = cuts::at_marks(&marks, pictures_end, end, timebase, segment)?;
+
+        let mut copies = Vec::with_capacity(pictures.len() + sounds.len());
+        let mut independent = true;
+        for lane in &pictures {
+            let keys = self.align(lane, &at, timebase, pictures_end)?;
+            independent &= keys.iter().all(|key| key.is_none_or(|key| !lane.leads(key)));
+            let aside = layout == AudioLayout::Separate || sounds.is_empty();
+            copies.push(video(lane, &keys, &at, timebase, aside)?);
+        }
+        copies.sort_by_key(|copy| std::cmp::Reverse(size(copy)));
+        for sound in &sounds {
+            copies.push(sound.copied(&at, timebase)?);
+        }
+        name(&mut copies);
+        self.check_container(&copies)?;
+
+        let mut decisions = Decisions {
+            format_version: FORMAT_VERSION,
+            source: first.index.identity.clone(),
+            index_sha256: first.index.sha256()?,
+            more_inputs: self.more_inputs()?,
+            engine: None,
+            container: self.settings.container,
+            files: self.settings.files,
+            audio_layout: layout,
+            independent,
+            origin,
+            timebase,
+            cuts: at,
+            target_duration: 0,
+            video: None,
+            audio: None,
+            copies,
+        };
+        decisions.target_duration = decisions.longest_segment();
+        check::built(decisions)
+    }
+
+    fn segment(&self) -> Result<Length> {
+        let mut settings = Settings { limits: self.settings.limits, ..Settings::default() };
+        settings.segment = self.settings.segment.unwrap_or(settings.segment);
+        settings.check()?;
+        if self.inputs.len() > MOST_INPUTS {
+            return Err(Error::settings(format!("{} inputs; at most {MOST_INPUTS} are taken", self.inputs.len())));
+        }
+        Ok(settings.segment)
+    }
+
+    fn numbered(&self) -> impl Iterator<Item = (u32, &CopyInput<'a>)> {
+        (0..).zip(&self.inputs)
+    }
+
+    fn more_inputs(&self) -> Result<Vec<MoreInput>> {
+        let more = self.inputs.iter().skip(1).map(|input| {
+            let (source, index_sha256) = (input.index.identity.clone(), input.index.sha256()?);
+            Ok(MoreInput { source, index_sha256 })
+        });
+        more.collect()
+    }
+
+    /// The pictures of every main input, that of the first input first.
+    fn pictures(&self) -> Result<Vec<Lane<'a>>> {
+        let mut lanes = Vec::new();
+        let mains = || self.numbered().filter(|(_, input)| input.role == Role::Main);
+        let several = mains().count() > 1;
+        for (number, input) in mains() {
+            match input.index.main_video() {
+                Some((track, _)) => {
+                    lanes.push(Lane::of_video(number, track).map_err(|error| of_input(error, number, several))?);
+                }
+                None if several => {
+                    let message = format!("input {} has no pictures; give sound alone with --audio", number + 1);
+                    return Err(Error::unsupported(message));
+                }
+                None => {}
+            }
+        }
+        Ok(lanes)
+    }
+
+    /// The sounds: of the inputs that are for sound, else of the first input.
+    fn sounds(&self, pictures: Option<&Lane<'a>>) -> Result<Vec<Sound<'a>>> {
+        let mut sounds = Vec::new();
+        for (number, input) in self.numbered() {
+            let Role::Sound { language } = &input.role else { continue };
+            let Some((track, _)) = input.index.main_audio() else {
+                return Err(Error::unsupported(format!("input {} has no sound", number + 1)));
+            };
+            let zero = zero_beside(track, pictures);
+            let lane = Lane::of_audio(number, track, zero).map_err(|error| of_input(error, number, true))?;
+            sounds.push(Sound { lane, language: language.clone() });
+        }
+        if !sounds.is_empty() {
+            return Ok(sounds);
+        }
+        let Some((number, input)) = self.numbered().find(|(_, input)| input.role == Role::Main) else {
+            return Ok(sounds);
+        };
+        let main = input.index.main_audio().map(|(track, _)| track.id);
+        let is_sound = |track: &&Track| matches!(track.kind, TrackKind::Audio(_)) && !track.packets.is_empty();
+        let mut tracks: Vec<&'a Track> = input.index.tracks.iter().filter(is_sound).collect();
+        tracks.sort_by_key(|track| Some(track.id) != main);
+        // Muxed there is room for one.
+        let muxed = self.settings.audio_layout.unwrap_or(default_layout(self.settings.container)) == AudioLayout::Muxed;
+        if muxed {
+            tracks.truncate(1);
+        }
+        for track in tracks {
+            let zero = match pictures {
+                Some(video) => video.track.timebase.rescale(video.zero, track.timebase, Rounding::Nearest),
+                None => first_heard(track),
+            };
+            match Lane::of_audio(number, track, zero) {
+                Ok(lane) => sounds.push(Sound { lane, language: None }),
+                // A sound that is over before the first picture is simply absent.
+                Err(error) if error.kind() == ErrorKind::Unsupported && pictures.is_some() => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(sounds)
+    }
+
+    fn layout(&self, pictures: &[Lane<'_>], sounds: &[Sound<'_>]) -> Result<AudioLayout> {
+        let asked = self.settings.audio_layout;
+        if pictures.is_empty() || sounds.is_empty() {
+            return Ok(AudioLayout::Separate);
+        }
+        if sounds.len() > 1 {
+            if asked == Some(AudioLayout::Muxed) {
+                let message = format!(
+                    "{} sounds cannot be muxed into one rendition; leave out --audio-layout muxed",
+                    sounds.len()
+                );
+                return Err(Error::settings(message));
+            }
+            return Ok(AudioLayout::Separate);
+        }
+        Ok(asked.unwrap_or(default_layout(self.settings.container)))
+    }
+
+    /// The key frame of `lane` at each cut; `None` where its pictures have ended.
+    fn align(&self, lane: &Lane<'_>, at: &[i64], timebase: Timebase, pictures_end: i64) -> Result<Vec<Option<Key>>> {
+        let keys = lane.keys();
+        let own = lane.track.timebase;
+        // Half a frame: nearer than that is rounding of another timescale.
+        let frame = lane.frame_duration(None);
+        let tolerance = frame.rescale(1, own, Rounding::Floor).max(2) / 2;
+        let starts = at.get(..at.len().saturating_sub(1)).unwrap_or_default();
+        let mut found = Vec::with_capacity(starts.len());
+        for (segment, &cut) in starts.iter().enumerate() {
+            if segment > 0 && cut >= pictures_end {
+                found.push(None);
+                continue;
+            }
+            let wanted = timebase.rescale(cut, own, Rounding::Nearest);
+            let after = keys.partition_point(|key| key.time < wanted);
+            let near = [after.checked_sub(1).and_then(|before| keys.get(before)), keys.get(after)];
+            let nearest = near.into_iter().flatten().min_by_key(|key| key.time.abs_diff(wanted));
+            match nearest {
+                Some(key) if key.time.abs_diff(wanted) <= tolerance.unsigned_abs() => found.push(Some(*key)),
+                nearest => {
+                    let seconds = |ticks: i64| own.seconds(ticks);
+                    let nearest = nearest.map_or(String::new(), |key| {
+                        let way = if key.time > wanted { "later" } else { "earlier" };
+                        format!("; its nearest lies {:.3} s {way}", seconds(key.time.saturating_sub(wanted)).abs())
+                    });
+                    let message = format!(
+                        "the key frames of the inputs do not align: input {} has none where segment {segment} begins in input 1, at {:.3} s{nearest}. Encode all with the same key frames, or let `publish` make the rungs",
+                        lane.input + 1,
+                        seconds(wanted),
+                    );
+                    return Err(Error::unsupported(message));
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    fn check_container(&self, copies: &[CopiedTrack]) -> Result<()> {
+        for copy in copies {
+            self.settings
+                .container
+                .holds(&copy.codec)
+                .map_err(|error| of_input(error.in_track(copy.track), copy.input, self.inputs.len() > 1))?;
+        }
+        Ok(())
+    }
+}
+
+/// A sound that is copied.
+struct Sound<'a> {
+    lane: Lane<'a>,
+    language: Option<String>,
+}
+
+impl Sound<'_> {
+    fn copied(&self, at: &[i64], timebase: Timebase) -> Result<CopiedTrack> {
+        let lane = &self.lane;
+        let own = lane.track.timebase;
+        let last = at.len().saturating_sub(1);
+        let mut packets = Vec::with_capacity(at.len());
+        let mut bounds = Vec::with_capacity(at.len());
+        let mut position = lane.first;
+        for (number, &cut) in at.iter().enumerate() {
+            let time_of = |position: usize| {
+                lane.track.packets.get(position).map(|unit| unit.pts.saturating_sub(lane.zero))
+            };
+            if number == last {
+                position = lane.end;
+            } else if number > 0 {
+                // A unit belongs to the segment in which it starts.
+                let is_before = |position: usize| {
+                    time_of(position).is_some_and(|time| own.compare(time, timebase, cut) == Ordering::Less)
+                };
+                while position < lane.end && is_before(position) {
+                    position += 1;
+                }
+            }
+            packets.push(lane::number(position)?);
+            let cut = timebase.rescale(cut, own, Rounding::Nearest);
+            let bound = match number {
+                0 => 0,
+                _ if number == last => if packets_differ(&packets) { lane.finish } else { cut },
+                _ if position < lane.end => time_of(position).unwrap_or(cut).max(cut),
+                _ => cut,
+            };
+            bounds.push(bound.max(bounds.last().copied().unwrap_or(0)));
+        }
+        // A unit that starts far behind the cut leaves a gap before it, which belongs to the segments without units.
+        for segment in 1..bounds.len().saturating_sub(1) {
+            let cut = at.get(segment).map_or(0, |&cut| timebase.rescale(cut, own, Rounding::Nearest));
+            let next = at.get(segment + 1).map_or(cut, |&cut| timebase.rescale(cut, own, Rounding::Nearest));
+            if let Some(bound) = bounds.get_mut(segment).filter(|bound| **bound >= next) {
+                *bound = cut;
+            }
+        }
+        let TrackKind::Audio(facts) = &lane.track.kind else {
+            return Err(Error::internal("a sound is no sound").in_track(lane.track.id));
+        };
+        let known = Some(lane.track.language.clone()).filter(|language| language != "und");
+        let language = self.language.clone().or(known).unwrap_or_default();
+        let name = names::sound(&language);
+        let label = if language.is_empty() { "Main".to_owned() } else { language.clone() };
+        let (sample_rate, channels) = (facts.sample_rate, facts.channels);
+        let media = CopiedMedia::Audio { sample_rate, channels, language, label };
+        copied(lane, name, media, packets, bounds)
+    }
+}
+
+fn packets_differ(packets: &[u32]) -> bool {
+    matches!(packets, [.., before, last] if before != last)
+}
+
+fn video(
+    lane: &Lane<'_>,
+    keys: &[Option<Key>],
+    at: &[i64],
+    timebase: Timebase,
+    aside: bool,
+) -> Result<CopiedTrack> {
+    let TrackKind::Video(facts) = &lane.track.kind else {
+        return Err(Error::internal("pictures are no pictures").in_track(lane.track.id));
+    };
+    let own = lane.track.timebase;
+    let starts = keys.iter().map(|key| key.map_or(lane.end, |key| key.position)).chain([lane.end]);
+    let packets = starts.map(lane::number).collect::<Result<Vec<u32>>>()?;
+    let mut bounds: Vec<i64> = at.iter().map(|&cut| timebase.rescale(cut, own, Rounding::Nearest)).collect();
+    // Beside its sound the rendition ends when its pictures do; muxed, with whatever ends last.
+    if aside
+        && let [.., start, end] = &mut bounds[..]
+        && *start < lane.finish
+    {
+        *end = lane.finish;
+    }
+    let media = CopiedMedia::Video {
+        width: facts.width,
+        height: facts.height,
+        frame_duration: lane.frame_duration(facts.nominal_frame_duration),
+        colour: facts.colour,
+    };
+    copied(lane, names::rung(&lane.track.codec, facts.width, facts.height), media, packets, bounds)
+}
+
+fn copied(
+    lane: &Lane<'_>,
+    name: String,
+    media: CopiedMedia,
+    packets: Vec<u32>,
+    bounds: Vec<i64>,
+) -> Result<CopiedTrack> {
+    let track = lane.track;
+    let codec_string = media::codec_string(&track.codec, &track.sample_entry, &track.configuration)
+        .map_err(|error| error.in_track(track.id))?;
+    Ok(CopiedTrack {
+        name,
+        input: lane.input,
+        track: track.id,
+        codec: track.codec.clone(),
+        codec_string,
+        media,
+        origin: lane.origin(),
+        bytes: lane.bytes(&packets),
+        packets,
+        bounds,
+    })
+}
+
+/// Makes the names of pictures unique among pictures, and those of sounds among sounds.
+fn name(copies: &mut [CopiedTrack]) {
+    let mut taken = (Vec::new(), Vec::new());
+    for copy in copies {
+        let taken = if copy.is_video() { &mut taken.0 } else { &mut taken.1 };
+        copy.name = names::unique(std::mem::take(&mut copy.name), taken);
+        taken.push(copy.name.clone());
+    }
+}
+
+/// Largest picture first, then the one with most bytes.
+fn size(copy: &CopiedTrack) -> (u32, u64) {
+    match copy.media {
+        CopiedMedia::Video { width, height, .. } => (width.min(height), copy.bytes.iter().sum()),
+        CopiedMedia::Audio { .. } => (0, 0),
+    }
+}
+
+fn default_layout(container: Container) -> AudioLayout {
+    match container {
+        Container::Ts => AudioLayout::Muxed,
+        Container::Fmp4 => AudioLayout::Separate,
+    }
+}
+
+/// Time zero of a sound from another file: that of the pictures where both count from the same start, else its own.
+fn zero_beside(track: &Track, pictures: Option<&Lane<'_>>) -> i64 {
+    let heard = first_heard(track);
+    let Some(video) = pictures else { return heard };
+    let Origin { ticks, timebase } = video.origin();
+    let zero = timebase.rescale(ticks, track.timebase, Rounding::Nearest);
+    let second = Timebase::new(1, 1).map_or(0, |second| second.rescale(1, track.timebase, Rounding::Nearest));
+    if heard.abs_diff(zero) <= second.unsigned_abs() { zero } else { heard }
+}
+
+fn first_heard(track: &Track) -> i64 {
+    track.packets.iter().filter(|packet| !packet.discard).map(|packet| packet.pts).min().unwrap_or(0)
+}
+
+fn of_input(error: Error, input: u32, several: bool) -> Error {
+    if !several {
+        return error;
+    }
+    let message = format!("input {}: {}", input + 1, error.message());
+    let place = error.place().clone();
+    let located = Error::new(error.kind(), message);
+    match place.track {
+        Some(track) => located.in_track(track),
+        None => located,
+    }
+}

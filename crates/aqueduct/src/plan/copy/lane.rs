@@ -1,0 +1,182 @@
+//! A track of an input as it will be copied: from which packet to which, and where time zero is.
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::index::{Packet, Track};
+use crate::plan::Origin;
+use crate::time::{Rounding, Timebase};
+
+/// Sound that starts earlier than this before time zero is cut, in milliseconds. Decoders need one or two access units
+/// before the first that is heard, which encoders put there.
+const PRIMING_MILLIS: i64 = 65;
+
+/// A track and what is copied of it.
+pub(super) struct Lane<'a> {
+    pub(super) track: &'a Track,
+    pub(super) input: u32,
+    /// Ticks of the track's timebase that are time zero.
+    pub(super) zero: i64,
+    /// Packets from `first` to before `end`, in decoding order.
+    pub(super) first: usize,
+    pub(super) end: usize,
+    /// End of the last packet in ticks from time zero.
+    pub(super) finish: i64,
+}
+
+/// A picture at which decoding can start.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Key {
+    /// Ticks from time zero.
+    pub(super) time: i64,
+    /// Its position in the track's table.
+    pub(super) position: usize,
+}
+
+impl<'a> Lane<'a> {
+    /// Pictures: from the key picture with which the first presented one is decoded to the last one presented. The
+    /// first picture is time zero, also where an edit list hides it: it cannot be left out, for others are decoded
+    /// from it.
+    pub(super) fn of_video(input: u32, track: &'a Track) -> Result<Self> {
+        let packets = &track.packets;
+        let mut first = None;
+        let mut shown = None;
+        let mut end = 0;
+        for (position, packet) in packets.iter().enumerate() {
+            if packet.key && (shown.is_none() || first.is_none()) {
+                first = Some(position);
+            }
+            if !packet.discard {
+                shown = shown.or(Some(position));
+                end = position + 1;
+            }
+        }
+        let first = first.ok_or_else(|| {
+            let message = "the video has no key frame, so no segment can begin; `publish` encodes it anew";
+            Error::unsupported(message).in_track(track.id)
+        })?;
+        let zero = packets.get(first).map_or(0, |packet| packet.pts);
+        Self::between(input, track, zero, first, end.max(first + 1))
+    }
+
+    /// Sound that plays beside pictures: from just before `zero` on.
+    pub(super) fn of_audio(input: u32, track: &'a Track, zero: i64) -> Result<Self> {
+        let millis = Timebase::new(1, 1000).unwrap_or(track.timebase);
+        let before = millis.rescale(PRIMING_MILLIS, track.timebase, Rounding::Ceil);
+        let earliest = zero.saturating_sub(before);
+        let first = track.packets.iter().position(|packet| packet.pts >= earliest);
+        let end = track.packets.iter().enumerate().filter(|(_, packet)| !packet.discard).last();
+        match (first, end) {
+            (Some(first), Some((last, _))) if first <= last => {
+                Self::between(input, track, zero, first, last + 1)
+            }
+            _ => {
+                let message = "the audio ends before the video begins";
+                Err(Error::unsupported(message).in_track(track.id))
+            }
+        }
+    }
+
+    fn between(input: u32, track: &'a Track, zero: i64, first: usize, end: usize) -> Result<Self> {
+        let mut lane = Self { track, input, zero, first, end, finish: 0 };
+        let mut before = i64::MIN;
+        let mut end_of_all = 1;
+        for packet in lane.packets() {
+            let located = |error: Error| error.in_track(track.id).at_time(micros(track.timebase, packet.dts));
+            if packet.offset.is_none() {
+                let message = "the container gives packets no place of their own; only MP4 and MOV can be copied, `publish` encodes anything";
+                return Err(located(Error::unsupported(message)));
+            }
+            if packet.dts < before {
+                return Err(located(Error::corrupt("decoding times go back")));
+            }
+            before = packet.dts;
+            let finish = packet.pts.checked_sub(zero).and_then(|time| time.checked_add(packet.duration.into()));
+            let finish = finish.ok_or_else(|| located(Error::corrupt("a time is outside the range of 64 bits")))?;
+            end_of_all = finish.max(end_of_all);
+        }
+        lane.finish = end_of_all;
+        // A table that ends without a duration: as long as the packet before it.
+        if let [.., before, last] = lane.last_two()[..]
+            && last.duration == 0
+        {
+            lane.finish = lane.finish.saturating_add(last.dts.saturating_sub(before.dts).max(0));
+        }
+        Ok(lane)
+    }
+
+    fn last_two(&self) -> Vec<Packet> {
+        (self.end.saturating_sub(2).max(self.first)..self.end)
+            .filter_map(|position| self.track.packets.get(position))
+            .collect()
+    }
+
+    pub(super) fn packets(&self) -> impl Iterator<Item = Packet> + '_ {
+        (self.first..self.end).filter_map(|position| self.track.packets.get(position))
+    }
+
+    pub(super) fn origin(&self) -> Origin {
+        Origin { ticks: self.zero, timebase: self.track.timebase }
+    }
+
+    /// The pictures at which a segment can begin, in order of time; the first is time zero.
+    pub(super) fn keys(&self) -> Vec<Key> {
+        let mut keys: Vec<Key> = Vec::new();
+        for position in self.first..self.end {
+            let Some(packet) = self.track.packets.get(position).filter(|packet| packet.key) else { continue };
+            let time = packet.pts.saturating_sub(self.zero);
+            if keys.last().is_none_or(|last| last.time < time) {
+                keys.push(Key { time, position });
+            }
+        }
+        keys
+    }
+
+    /// Whether a picture after `key` in decoding order is shown before it: it is decoded from pictures before the key.
+    pub(super) fn leads(&self, key: Key) -> bool {
+        let Some(at) = self.track.packets.get(key.position) else { return false };
+        // Leading pictures follow their key at once.
+        (key.position + 1..self.end)
+            .filter_map(|position| self.track.packets.get(position))
+            .take_while(|packet| !packet.key && packet.dts <= at.pts)
+            .any(|packet| packet.pts < at.pts)
+    }
+
+    /// The average length of a frame.
+    pub(super) fn frame_duration(&self, nominal: Option<Timebase>) -> Timebase {
+        let (frames, timebase) = ((self.end - self.first) as i64, self.track.timebase);
+        let of = |frame: Timebase| frame.rescale(frames, timebase, Rounding::Nearest);
+        // What the stream promises, where it keeps the promise to one in a thousand.
+        if let Some(nominal) = nominal
+            && of(nominal).abs_diff(self.finish) <= self.finish.unsigned_abs() / 1000 + 1
+        {
+            return nominal;
+        }
+        let num = u64::from(timebase.num()).saturating_mul(self.finish.unsigned_abs());
+        let den = u64::from(timebase.den()).saturating_mul(frames.unsigned_abs());
+        let divisor = crate::time::gcd(num, den).max(1);
+        let (mut num, mut den) = (num / divisor, den / divisor);
+        while num > u64::from(u32::MAX) || den > u64::from(u32::MAX) {
+            (num, den) = (num.div_ceil(2), den.div_ceil(2));
+        }
+        Timebase::new(num as u32, den as u32).unwrap_or(timebase)
+    }
+
+    /// Bytes between each two of the positions `packets`.
+    pub(super) fn bytes(&self, packets: &[u32]) -> Vec<u64> {
+        let sum = |pair: &[u32]| {
+            (pair[0] as usize..pair[1] as usize)
+                .filter_map(|position| self.track.packets.get(position))
+                .map(|packet| u64::from(packet.bytes))
+                .sum()
+        };
+        packets.windows(2).map(sum).collect()
+    }
+}
+
+/// The position in a table as the plan keeps it.
+pub(super) fn number(position: usize) -> Result<u32> {
+    u32::try_from(position).map_err(|_| Error::new(ErrorKind::Limit, "a track has more packets than a plan can count"))
+}
+
+pub(super) fn micros(timebase: Timebase, ticks: i64) -> i64 {
+    Timebase::new(1, 1_000_000).map_or(0, |micros| timebase.rescale(ticks, micros, Rounding::Nearest))
+}

@@ -1,0 +1,164 @@
+//! The renditions of a plan: what is encoded and what is copied, seen alike.
+
+use super::{AudioLayout, AudioPlan, CopiedMedia, CopiedTrack, Decisions, MICROS, Rung};
+use crate::media::Colour;
+use crate::time::{Rounding, Timebase};
+
+/// A rendition of a plan by its position in [`Decisions::renditions`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[allow(clippy::exhaustive_structs, reason = "a position and nothing else")]
+pub struct RenditionId(pub u32);
+
+/// One output stream of a plan: a media playlist and its segments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Rendition<'a> {
+    /// Its position.
+    pub id: RenditionId,
+    /// Its name: `720p`, or `main` for sound alone.
+    pub name: &'a str,
+    /// Its pictures where they are encoded.
+    pub rung: Option<&'a Rung>,
+    /// Its sound where it is encoded, muxed in or alone.
+    pub audio: Option<&'a AudioPlan>,
+    /// Its pictures where they are copied.
+    pub copied_video: Option<&'a CopiedTrack>,
+    /// Its sound where it is copied, muxed in or alone.
+    pub copied_audio: Option<&'a CopiedTrack>,
+}
+
+/// The pictures of a rendition as a playlist describes them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Picture {
+    /// Width in pixels.
+    pub width: u32,
+    /// Height in pixels.
+    pub height: u32,
+    /// Length of a frame in seconds; the average where the rate varies.
+    pub frame_duration: Timebase,
+    /// Colour code points.
+    pub colour: Colour,
+}
+
+impl<'a> Rendition<'a> {
+    /// Whether it holds pictures.
+    pub fn has_video(&self) -> bool {
+        self.rung.is_some() || self.copied_video.is_some()
+    }
+
+    /// Whether it holds sound.
+    pub fn has_audio(&self) -> bool {
+        self.audio.is_some() || self.copied_audio.is_some()
+    }
+
+    /// Its pictures.
+    pub fn picture(&self) -> Option<Picture> {
+        let copied = |copy: &CopiedTrack| match copy.media {
+            CopiedMedia::Video { width, height, frame_duration, colour } => {
+                Some(Picture { width, height, frame_duration, colour })
+            }
+            CopiedMedia::Audio { .. } => None,
+        };
+        let encoded = self.rung.map(|rung| &rung.encoding).map(|encoding| Picture {
+            width: encoding.width,
+            height: encoding.height,
+            frame_duration: encoding.frame_duration,
+            colour: encoding.colour,
+        });
+        encoded.or_else(|| self.copied_video.and_then(copied))
+    }
+
+    /// RFC 6381 names of all that it holds, pictures first.
+    pub fn codecs(&self) -> Vec<&'a str> {
+        let video = self.rung.map(|rung| rung.codec.as_str());
+        let audio = self.audio.map(|audio| audio.codec.as_str());
+        let copies = [self.copied_video, self.copied_audio].into_iter().flatten();
+        video.into_iter().chain(audio).chain(copies.map(|copy| copy.codec_string.as_str())).collect()
+    }
+
+    /// The track whose bounds are the rendition's own; `None` where those are the cuts of the plan.
+    fn bounds(&self) -> Option<&'a CopiedTrack> {
+        match (self.copied_video, self.copied_audio) {
+            (Some(_), Some(_)) | (None, None) => None,
+            (copy, None) | (None, copy) => copy,
+        }
+    }
+}
+
+impl Decisions {
+    /// All renditions: the rungs from large to small, encoded ones before copied ones, then the sounds that are
+    /// renditions of their own.
+    pub fn renditions(&self) -> Vec<Rendition<'_>> {
+        let sound = self.audio.as_ref();
+        let sounds = || self.copies.iter().filter(|copy| !copy.is_video());
+        let muxed = || sounds().next().filter(|_| self.audio_layout == AudioLayout::Muxed);
+        let blank = Rendition {
+            id: RenditionId(0),
+            name: "main",
+            rung: None,
+            audio: None,
+            copied_video: None,
+            copied_audio: None,
+        };
+        let rungs = self.video.iter().flat_map(|video| &video.rungs);
+        let encoded = rungs.map(|rung| Rendition { name: &rung.name, rung: Some(rung), audio: sound, ..blank });
+        let copied = self.copies.iter().filter(|copy| copy.is_video()).map(|copy| Rendition {
+            name: &copy.name,
+            copied_video: Some(copy),
+            copied_audio: muxed(),
+            ..blank
+        });
+        let mut found: Vec<_> = encoded.chain(copied).collect();
+        if found.is_empty() {
+            found.extend(sound.map(|_| Rendition { audio: sound, ..blank }));
+        }
+        if found.is_empty() || self.audio_layout == AudioLayout::Separate {
+            found.extend(sounds().map(|copy| Rendition { name: &copy.name, copied_audio: Some(copy), ..blank }));
+        }
+        (0..).zip(&mut found).for_each(|(id, rendition)| rendition.id = RenditionId(id));
+        found
+    }
+
+    /// The rendition with this id.
+    pub fn rendition(&self, id: RenditionId) -> Option<Rendition<'_>> {
+        self.renditions().into_iter().nth(id.0 as usize)
+    }
+
+    /// The rendition with this name.
+    pub fn rendition_named(&self, name: &str) -> Option<Rendition<'_>> {
+        self.renditions().into_iter().find(|rendition| rendition.name == name)
+    }
+
+    /// Whether a rendition has nothing in a segment, because its track has no packet there: EXT-X-GAP (RFC 8216bis
+    /// §4.4.4.7). Always `false` for what is encoded.
+    pub fn is_gap(&self, rendition: &Rendition<'_>, segment: u32) -> bool {
+        let copies = || [rendition.copied_video, rendition.copied_audio].into_iter().flatten();
+        rendition.rung.is_none()
+            && rendition.audio.is_none()
+            && copies().all(|copy| copy.is_gap(segment))
+    }
+
+    /// Duration of a segment of a rendition in microseconds, such that all durations sum up to the whole exactly.
+    pub fn rendition_micros(&self, rendition: &Rendition<'_>, segment: u32) -> u64 {
+        let Some(copy) = rendition.bounds() else { return self.segment_micros(segment) };
+        let at = |number: u32| {
+            let bound = copy.bounds.get(number as usize).copied();
+            bound.map(|ticks| copy.origin.timebase.rescale(ticks, MICROS, Rounding::Nearest))
+        };
+        match (at(segment), at(segment.saturating_add(1))) {
+            (Some(start), Some(end)) => end.saturating_sub(start).max(0).unsigned_abs(),
+            _ => 0,
+        }
+    }
+
+    /// The longest segment of any rendition in whole seconds, rounded half up, at least 1: EXT-X-TARGETDURATION.
+    pub(super) fn longest_segment(&self) -> u32 {
+        let renditions = self.renditions();
+        let all = renditions.iter().flat_map(|rendition| {
+            (0..self.segments()).map(|segment| self.rendition_micros(rendition, segment))
+        });
+        let longest = all.max().unwrap_or(0).saturating_add(500_000) / 1_000_000;
+        u32::try_from(longest.max(1)).unwrap_or(u32::MAX)
+    }
+}

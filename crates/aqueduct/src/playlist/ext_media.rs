@@ -1,0 +1,90 @@
+//! EXT-X-MEDIA, RFC 8216bis §4.4.6.1: sounds that are renditions of their own.
+
+use std::fmt;
+
+use crate::plan::{CopiedMedia, CopiedTrack, Decisions, Rates, Rendition, RenditionId};
+
+/// The sounds of one coding: a variant names a group, and a player must be able to play all of it.
+pub(super) struct Group<'a> {
+    pub(super) id: String,
+    pub(super) codec: &'a str,
+    pub(super) renditions: Vec<Rendition<'a>>,
+}
+
+impl<'a> Group<'a> {
+    /// The groups of a plan in the order of its renditions.
+    pub(super) fn of(plan: &'a Decisions) -> Vec<Self> {
+        let mut groups: Vec<Self> = Vec::new();
+        for rendition in plan.renditions() {
+            let Some(copy) = rendition.copied_audio.filter(|_| !rendition.has_video()) else { continue };
+            let codec = copy.codec_string.as_str();
+            match groups.iter_mut().find(|group| group.codec == codec) {
+                Some(group) => group.renditions.push(rendition),
+                None => {
+                    let same = groups.iter().filter(|group| group.id.starts_with(&copy.codec.to_string())).count();
+                    let number = if same == 0 { String::new() } else { format!("-{}", same + 1) };
+                    groups.push(Self { id: format!("{}{number}", copy.codec), codec, renditions: vec![rendition] });
+                }
+            }
+        }
+        groups
+    }
+
+    /// The highest rates of any of its sounds: a variant is played with one of them.
+    pub(super) fn rates(&self, of: impl Fn(RenditionId) -> Option<Rates>) -> Rates {
+        let none = Rates { peak: 0, average: 0 };
+        self.renditions.iter().filter_map(|rendition| of(rendition.id)).fold(none, |most, rates| Rates {
+            peak: most.peak.max(rates.peak),
+            average: most.average.max(rates.average),
+        })
+    }
+
+    /// The tags of its sounds.
+    pub(super) fn tags(&self, plan: &Decisions) -> Vec<ExtMedia<'_>> {
+        let tag = |(number, rendition): (usize, &Rendition<'a>)| {
+            let copy = rendition.copied_audio?;
+            let uri = plan.playlist_key(rendition.id)?;
+            let same = |other: &&Rendition<'a>| label(other) == label(rendition);
+            let earlier = self.renditions.iter().take(number).filter(same).count();
+            let name = match earlier {
+                0 => label(rendition).to_owned(),
+                _ => format!("{} {}", label(rendition), earlier + 1),
+            };
+            Some(ExtMedia { group: &self.id, name, default: number == 0, copy, uri })
+        };
+        self.renditions.iter().enumerate().filter_map(tag).collect()
+    }
+}
+
+fn label<'a>(rendition: &Rendition<'a>) -> &'a str {
+    match rendition.copied_audio.map(|copy| &copy.media) {
+        Some(CopiedMedia::Audio { label, .. }) => label,
+        _ => rendition.name,
+    }
+}
+
+/// One tag.
+pub(super) struct ExtMedia<'a> {
+    group: &'a str,
+    /// Unique in its group (§4.4.6.1.1).
+    name: String,
+    default: bool,
+    copy: &'a CopiedTrack,
+    uri: String,
+}
+
+impl fmt::Display for ExtMedia<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"{}\",NAME=\"{}\"", self.group, self.name)?;
+        let CopiedMedia::Audio { language, channels, .. } = &self.copy.media else { return Ok(()) };
+        if !language.is_empty() {
+            write!(f, ",LANGUAGE=\"{language}\"")?;
+        }
+        let default = if self.default { "YES" } else { "NO" };
+        write!(f, ",DEFAULT={default},AUTOSELECT=YES")?;
+        if *channels > 0 {
+            write!(f, ",CHANNELS=\"{channels}\"")?;
+        }
+        write!(f, ",URI=\"{}\"", self.uri)
+    }
+}

@@ -1,0 +1,179 @@
+//! What is copied: the bytes of a segment's access units are read once, in a few ranges, and put into another container.
+
+mod fmp4;
+mod pool;
+mod read;
+mod ts;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::Control;
+use super::presentation::{Input, Made};
+use crate::error::{Error, ErrorKind, Result};
+use crate::index::{Packet, Track};
+use crate::plan::{Container, CopiedTrack, Decisions, Plan, Rendition};
+use crate::time::Rounding;
+
+use pool::Pool;
+use read::Extents;
+
+/// What is known of all copied tracks of a plan before a segment is made.
+pub(super) struct Copies {
+    tracks: Vec<Prepared>,
+    /// Memory that segments were made in, to be used again: pages that the system has not to find and clear anew.
+    pool: Arc<Pool>,
+}
+
+/// A copied track, found in its input and ready for its container.
+struct Prepared {
+    /// Its input among those of the presentation.
+    input: usize,
+    index: Arc<crate::index::SourceIndex>,
+    /// Its position among the index's tracks.
+    track: usize,
+    form: Form,
+}
+
+/// How the track goes into the container.
+enum Form {
+    Ts(ts::Form),
+    Fmp4(fmp4::Form),
+}
+
+impl Prepared {
+    fn track(&self) -> Result<&Track> {
+        let track = self.index.tracks.get(self.track);
+        track.ok_or_else(|| Error::internal("a copied track is gone"))
+    }
+}
+
+impl Copies {
+    /// Fails with [`ErrorKind::Mismatch`] where the plan names packets that an index does not have.
+    pub(super) fn new(inputs: &[Input], plan: &Decisions) -> Result<Self> {
+        let prepare = |copy: &CopiedTrack| {
+            let mismatch = |why: &str| Error::new(ErrorKind::Mismatch, why).in_track(copy.track);
+            let number = copy.input as usize;
+            let index = inputs.get(number).map(|input| Arc::clone(&input.index));
+            let index = index.ok_or_else(|| mismatch("the plan copies from an input that is not there"))?;
+            let track = index.tracks.iter().position(|track| track.id == copy.track);
+            let track = track.ok_or_else(|| mismatch("the plan copies a track that is not there"))?;
+            let found = index.tracks.get(track).ok_or_else(|| mismatch("a track is gone"))?;
+            if found.timebase != copy.origin.timebase || found.codec != copy.codec {
+                return Err(mismatch("the plan copies another kind of track"));
+            }
+            if copy.packets.last().is_none_or(|&last| last as usize > found.packets.len()) {
+                return Err(mismatch("the plan copies more packets than the track has"));
+            }
+            let form = match plan.container {
+                Container::Ts => ts::Form::new(found, copy).map(Form::Ts),
+                Container::Fmp4 => fmp4::Form::new(found, copy).map(Form::Fmp4),
+            };
+            let form = form.map_err(|error| error.in_track(copy.track))?;
+            Ok(Prepared { input: number, index, track, form })
+        };
+        let tracks = plan.copies.iter().map(prepare).collect::<Result<Vec<_>>>()?;
+        Ok(Self { tracks, pool: Pool::new() })
+    }
+
+    pub(super) fn init(&self, plan: &Decisions, rendition: &Rendition<'_>) -> Result<Option<Bytes>> {
+        fmp4::init(&self.parts(plan, rendition)?)
+    }
+
+    /// The tracks of a rendition, pictures first.
+    fn parts<'a>(&'a self, plan: &'a Decisions, rendition: &Rendition<'_>) -> Result<Vec<Part<'a>>> {
+        let wanted = [rendition.copied_video, rendition.copied_audio];
+        let part = |wanted: &CopiedTrack| {
+            let all = plan.copies.iter().zip(&self.tracks);
+            let found = all.into_iter().find(|(copy, _)| std::ptr::eq(*copy, wanted) || *copy == wanted);
+            let (copy, prepared) = found.ok_or_else(|| Error::internal("a rendition copies nothing of the plan"))?;
+            Ok(Part { copy, prepared, track: prepared.track()? })
+        };
+        wanted.into_iter().flatten().map(part).collect()
+    }
+
+    /// Makes `renditions` at `segment` with one pass over each input.
+    pub(super) fn make(
+        &self,
+        inputs: &[Input],
+        plan: &Plan,
+        segment: u32,
+        renditions: &[Rendition<'_>],
+        control: &Control,
+    ) -> Result<Vec<Made>> {
+        let parts =
+            renditions.iter().map(|rendition| self.parts(plan, rendition)).collect::<Result<Vec<_>>>()?;
+        let mut extents: Vec<Extents> = inputs.iter().map(|_| Extents::default()).collect();
+        for part in parts.iter().flatten() {
+            if let Some(extents) = extents.get_mut(part.prepared.input) {
+                part.units(segment).try_for_each(|unit| extents.add(&unit))?;
+            }
+        }
+        let mut read = Vec::with_capacity(inputs.len());
+        for (input, extents) in inputs.iter().zip(extents) {
+            control.check()?;
+            read.push(extents.read(&*input.source, &self.pool)?);
+        }
+        let mut made = Vec::with_capacity(renditions.len());
+        for (rendition, parts) in renditions.iter().zip(&parts) {
+            control.check()?;
+            let whole = match plan.container {
+                _ if plan.is_gap(rendition, segment) => Made::nothing(),
+                Container::Ts => ts::segment(plan, segment, parts, &read, &self.pool)?,
+                Container::Fmp4 => fmp4::segment(segment, parts, &read)?,
+            };
+            let units: usize = parts.iter().take(1).map(|part| part.copy.packets_of(segment).len()).sum();
+            control.add_frames(units as u64);
+            made.push(whole);
+        }
+        Ok(made)
+    }
+}
+
+/// A track as part of a rendition.
+struct Part<'a> {
+    copy: &'a CopiedTrack,
+    prepared: &'a Prepared,
+    track: &'a Track,
+}
+
+impl Part<'_> {
+    /// Its packets in a segment.
+    fn units(&self, segment: u32) -> impl Iterator<Item = Packet> + '_ {
+        self.copy.packets_of(segment).filter_map(|position| self.track.packets.get(position))
+    }
+
+    /// The decoding time of what follows a segment, in ticks of the track: of the next packet, or the end of the last.
+    fn next_dts(&self, segment: u32) -> i64 {
+        let end = self.copy.packets_of(segment).end;
+        let last = self.copy.packets.last().map_or(0, |&last| last as usize);
+        match self.track.packets.get(end).filter(|_| end < last) {
+            Some(next) => next.dts,
+            None => {
+                let last = end.checked_sub(1).and_then(|last| self.track.packets.get(last));
+                let before = end.checked_sub(2).and_then(|before| self.track.packets.get(before));
+                last.map_or(0, |last| {
+                    // A table that ends without a duration: as long as the packet before it.
+                    let step = before.map_or(1, |before| last.dts.saturating_sub(before.dts).max(1));
+                    let step = if last.duration > 0 { i64::from(last.duration) } else { step };
+                    last.dts.saturating_add(step)
+                })
+            }
+        }
+    }
+
+    /// An instant of the source in microseconds from time zero.
+    fn micros(&self, ticks: i64) -> i64 {
+        let micros = crate::time::Timebase::new(1, 1_000_000);
+        let since = ticks.saturating_sub(self.copy.origin.ticks);
+        micros.map_or(0, |micros| self.copy.origin.timebase.rescale(since, micros, Rounding::Nearest))
+    }
+
+    /// Adds the track and, in seconds of the source, the time of `unit` to an error.
+    fn locate(&self, error: Error, unit: &Packet) -> Error {
+        let error = error.in_track(self.copy.track);
+        let error = unit.offset.into_iter().fold(error, Error::at_offset);
+        error.at_time(self.micros(unit.pts))
+    }
+}
