@@ -1,16 +1,26 @@
 //! Facts of elementary streams: codecs, pictures, colour, and what an encoder is told.
 
 pub mod aac;
+pub mod av1;
 pub mod avc;
 mod bits;
+mod codec_string;
 mod colour;
+mod cursor;
+pub mod dolby;
 mod encoding;
 mod engine;
+pub mod esds;
+pub mod flac;
+pub mod hevc;
+pub mod opus;
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use codec_string::audio_specific_config;
+pub use codec_string::codec_string;
 pub use colour::{Colour, VideoRange};
 pub use encoding::{AacEncoding, AvcEncoding, Crf, Preset};
 pub use engine::Engine;

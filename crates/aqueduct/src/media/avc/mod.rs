@@ -16,5 +16,6 @@ pub use nal::{
 };
 pub use pps::Pps;
 pub use record::DecoderConfiguration;
+pub(in crate::media) use sps::ASPECT_RATIOS;
 pub use sps::{FrameTiming, Hrd, Sps};
 pub use unit::{UnitFacts, X264_NOTE, facts, without_encoder_note};

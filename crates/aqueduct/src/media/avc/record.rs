@@ -1,7 +1,11 @@
 //! The decoder configuration record of MP4, box `avcC` (ISO/IEC 14496-15 §5.3.3.1).
 
-use super::{LengthSize, Pps, Sps};
+use super::{LengthSize, NalType, Pps, Sps, length_prefixed};
 use crate::error::{Error, Result};
+use crate::media::cursor::Cursor;
+
+/// More parameter sets of a kind than a sample needs; it bounds the search for equal ones.
+const MAX_SETS: usize = 256;
 
 /// The parameter sets of a track and how long its NAL length prefixes are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,19 +28,19 @@ impl DecoderConfiguration {
     /// Reads the contents of an `avcC` box, without the box header. Every parameter set is parsed, so that a
     /// broken one is found here. What follows the parameter sets is left alone.
     pub fn parse(record: &[u8]) -> Result<Self> {
-        let mut cursor = Cursor { record, at: 0 };
-        let version = cursor.byte()?;
+        let cursor = &mut Cursor::new(record, "avcC");
+        let version = cursor.u8()?;
         if version != 1 {
             return Err(Error::unsupported(format!("version {version} of avcC is not known")).at_offset(0));
         }
-        let (profile, constraints, level) = (cursor.byte()?, cursor.byte()?, cursor.byte()?);
-        let size = (cursor.byte()? & 3) + 1;
+        let (profile, constraints, level) = (cursor.u8()?, cursor.u8()?, cursor.u8()?);
+        let size = (cursor.u8()? & 3) + 1;
         let length_size = LengthSize::from_bytes(size)
             .ok_or_else(|| Error::corrupt("lengths of 3 bytes are not allowed in avcC").at_offset(4))?;
-        let sps_count = cursor.byte()? & 0x1f;
-        let sps = cursor.sets(sps_count, |nal| Sps::parse(nal).map(drop))?;
-        let pps_count = cursor.byte()?;
-        let pps = cursor.sets(pps_count, |nal| Pps::parse(nal).map(drop))?;
+        let sps_count = cursor.u8()? & 0x1f;
+        let sps = sets(cursor, sps_count, |nal| Sps::parse(nal).map(drop))?;
+        let pps_count = cursor.u8()?;
+        let pps = sets(cursor, pps_count, |nal| Pps::parse(nal).map(drop))?;
         Ok(Self { profile, constraints, level, length_size, sps, pps })
     }
 
@@ -102,47 +106,40 @@ impl DecoderConfiguration {
         stream
     }
 
+    /// Whether both kinds of parameter sets are in it; those of `avc3` may stand in the samples instead.
+    pub fn is_complete(&self) -> bool {
+        !self.sps.is_empty() && !self.pps.is_empty()
+    }
+
+    /// This record with the parameter sets of a length-prefixed `sample`, the first key sample of the track; profile
+    /// and level become those of the sample's first sequence parameter set, the length size stays. Fails with what
+    /// [`DecoderConfiguration::from_sets`] says.
+    pub fn completed(&self, sample: &[u8]) -> Result<Self> {
+        let (mut sps, mut pps) = (Vec::new(), Vec::new());
+        for nal in length_prefixed(sample, self.length_size) {
+            // What follows a damaged length is no unit; the sets stand before the picture.
+            let Ok(nal) = nal else { break };
+            let sets: &mut Vec<Vec<u8>> = match nal.first().map(|header| NalType::from_header(*header)) {
+                Some(NalType::Sps) => &mut sps,
+                Some(NalType::Pps) => &mut pps,
+                _ => continue,
+            };
+            if sets.len() < MAX_SETS && !sets.iter().any(|known| known == nal) {
+                sets.push(nal.to_vec());
+            }
+        }
+        let found = Self::from_sets(sps, pps)?;
+        Ok(Self { length_size: self.length_size, ..found })
+    }
+
     /// The RFC 6381 §3.3 name, such as `avc1.640028`.
     pub fn codec_string(&self) -> String {
         format!("avc1.{:02X}{:02X}{:02X}", self.profile, self.constraints, self.level)
     }
 }
 
-struct Cursor<'a> {
-    record: &'a [u8],
-    at: usize,
-}
-
-impl<'a> Cursor<'a> {
-    fn byte(&mut self) -> Result<u8> {
-        self.take(1).map(|bytes| bytes.first().copied().unwrap_or_default())
-    }
-
-    fn take(&mut self, count: usize) -> Result<&'a [u8]> {
-        let end = self.at.saturating_add(count);
-        let bytes = self
-            .record
-            .get(self.at..end)
-            .ok_or_else(|| Error::corrupt("avcC ends too early").at_offset(self.at as u64))?;
-        self.at = end;
-        Ok(bytes)
-    }
-
-    fn sets(&mut self, count: u8, check: impl Fn(&[u8]) -> Result<()>) -> Result<Vec<Vec<u8>>> {
-        let mut sets = Vec::new();
-        for _ in 0..count {
-            let length = usize::from(self.byte()?) << 8 | usize::from(self.byte()?);
-            let at = self.at as u64;
-            let nal = self.take(length)?;
-            check(nal).map_err(|error| {
-                // The parameter set's parser counts from its own first byte.
-                let inside = error.place().offset.unwrap_or_default();
-                Error::new(error.kind(), error.message()).at_offset(at.saturating_add(inside))
-            })?;
-            sets.push(nal.to_vec());
-        }
-        Ok(sets)
-    }
+fn sets(cursor: &mut Cursor<'_>, count: u8, check: impl Fn(&[u8]) -> Result<()>) -> Result<Vec<Vec<u8>>> {
+    (0..count).map(|_| cursor.nal(&check).map(<[u8]>::to_vec)).collect()
 }
 
 #[cfg(test)]
@@ -174,6 +171,25 @@ mod tests {
         assert_eq!(DecoderConfiguration::from_sets(record.sps.clone(), record.pps.clone()).unwrap(), record);
         assert!(DecoderConfiguration::from_sets(vec![], record.pps.clone()).is_err());
         assert!(DecoderConfiguration::from_sets(vec![vec![0x67, 0x64]], record.pps).is_err());
+    }
+
+    #[test]
+    fn is_completed_from_a_key_sample() {
+        let whole = DecoderConfiguration::parse(RECORD).unwrap();
+        // An avc3 record: no sets, lengths of two bytes.
+        let empty = DecoderConfiguration::parse(&[1, 0x64, 0, 0x0c, 0xfd, 0xe0, 0]).unwrap();
+        assert!(!empty.is_complete() && whole.is_complete());
+        let units = [&whole.sps[0], &whole.pps[0], &whole.sps[0], &vec![0x65, 1, 2, 3]];
+        let sample: Vec<u8> =
+            units.iter().flat_map(|nal| [&(nal.len() as u16).to_be_bytes()[..], nal].concat()).collect();
+        let found = empty.completed(&sample).unwrap();
+        assert_eq!(found, DecoderConfiguration { length_size: LengthSize::Two, ..whole });
+        assert_eq!(
+            empty.completed(&sample[..sample.len() - 1]).unwrap(),
+            found,
+            "a cut picture does not matter"
+        );
+        assert!(empty.completed(&sample[29..]).is_err() && empty.completed(&[]).is_err());
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::time::Timebase;
 /// Table A-1: no level has pictures of more than 1055 macroblocks on a side (level 6.2).
 const MAX_MACROBLOCKS: u32 = 1055;
 /// Table E-1, `aspect_ratio_idc` 1 to 16.
-const ASPECT_RATIOS: [(u16, u16); 16] = [
+pub(in crate::media) const ASPECT_RATIOS: [(u16, u16); 16] = [
     (1, 1),
     (12, 11),
     (10, 11),

@@ -5,9 +5,10 @@ use std::borrow::Cow;
 use super::boxes::{HEADER, full, nest, put16, put32, zeros};
 use super::{Audio, AudioCodec, BitRate, Format, FourCc, Track, Video, VideoCodec};
 use crate::error::{Error, Result};
-use crate::media::Colour;
 use crate::media::aac::AudioSpecificConfig;
 use crate::media::avc::DecoderConfiguration;
+use crate::media::flac::StreamInfo;
+use crate::media::{Colour, hevc};
 
 /// The most bytes of a configuration; real ones have a few kilobytes at most (FLAC pictures aside).
 const MAX_CONFIG: usize = 1 << 24;
@@ -145,7 +146,7 @@ fn check_video(video: &Video) -> Result<()> {
 /// `avc1` has its parameter sets in the configuration and nowhere else (ISO/IEC 14496-15 §5.4.2.1).
 fn check_avc(config: &[u8]) -> Result<()> {
     let record = DecoderConfiguration::parse(config)?;
-    if record.sps.is_empty() || record.pps.is_empty() {
+    if !record.is_complete() {
         let message =
             "avcC holds no parameter sets; take them from the first key picture (avc3 is not written)";
         return Err(Error::unsupported(message));
@@ -153,40 +154,15 @@ fn check_avc(config: &[u8]) -> Result<()> {
     Ok(())
 }
 
-/// NAL unit types of parameter sets in H.265: VPS, SPS, PPS.
-const HEVC_SETS: [u8; 3] = [32, 33, 34];
-
 /// `hvcC` with its arrays of parameter sets marked as complete, which `hvc1` demands (ISO/IEC 14496-15 §8.4.1.1).
 fn complete_hvcc(config: &[u8]) -> Result<Vec<u8>> {
-    /// Bytes before the arrays (§8.3.2.1.2).
-    const FIXED: usize = 23;
-    check(config, FIXED, "hvcC", config.first() == Some(&1))?;
-    let short = |at: usize| Error::corrupt("hvcC ends too early").at_offset(at as u64);
-    let mut out = config.to_vec();
-    let mut found = [false; 3];
-    let mut at = FIXED;
-    for _ in 0..config.get(FIXED - 1).copied().unwrap_or_default() {
-        let head = out.get_mut(at).ok_or_else(|| short(at))?;
-        let count = config.get(at + 1..).and_then(<[u8]>::first_chunk).ok_or_else(|| short(at))?;
-        let count = u16::from_be_bytes(*count);
-        if let Some(set) = HEVC_SETS.iter().position(|kind| *kind == *head & 0x3f) {
-            *head |= 0x80;
-            found[set] |= count > 0;
-        }
-        at += 3;
-        for _ in 0..count {
-            let length = config.get(at..).and_then(<[u8]>::first_chunk).ok_or_else(|| short(at))?;
-            at += 2 + usize::from(u16::from_be_bytes(*length));
-            if at > config.len() {
-                return Err(short(config.len()));
-            }
-        }
-    }
-    if found.contains(&false) {
+    let mut record = hevc::DecoderConfiguration::parse(config)?;
+    if !record.is_complete() {
         let message = "hvcC lacks parameter sets; take them from the first key picture (hev1 is not written)";
         return Err(Error::unsupported(message));
     }
-    Ok(out)
+    record.mark_complete();
+    Ok(record.to_bytes())
 }
 
 /// ISO/IEC 14496-12 §12.1.3.
@@ -218,7 +194,7 @@ fn write_colr(out: &mut Vec<u8>, colour: Colour) {
 fn write_sound(out: &mut Vec<u8>, audio: &Audio) {
     zeros(out, 8);
     put16(out, audio.channels);
-    put16(out, 16); // bits of a sample
+    put16(out, audio.sample_bits());
     zeros(out, 4);
     put32(out, u32::from(audio.rate_field()) << 16);
 }
@@ -252,4 +228,25 @@ fn descriptor(out: &mut Vec<u8>, tag: u8, body: impl FnOnce(&mut Vec<u8>)) {
     }
     out.push((inner.len() & 0x7f) as u8);
     out.extend_from_slice(&inner);
+}
+
+impl Audio {
+    /// What the field `samplerate` of a sample entry says: 16 bits. FLAC halves what does not fit and says the most it
+    /// can where that is no way (FLAC-in-ISOBMFF §3.3.1); the others say 0, which leaves it to the configuration.
+    fn rate_field(&self) -> u16 {
+        let AudioCodec::Flac(_) = self.codec else { return u16::try_from(self.sample_rate).unwrap_or(0) };
+        let mut rate = self.sample_rate;
+        while rate > u16::MAX.into() && rate.is_multiple_of(2) {
+            rate /= 2;
+        }
+        u16::try_from(rate).unwrap_or(u16::MAX)
+    }
+
+    /// What the field `samplesize` says: the bits of FLAC (FLAC-in-ISOBMFF §3.3.1), 16 of all others.
+    fn sample_bits(&self) -> u16 {
+        match &self.codec {
+            AudioCodec::Flac(config) => StreamInfo::parse(config).map_or(16, |info| info.bits.into()),
+            _ => 16,
+        }
+    }
 }

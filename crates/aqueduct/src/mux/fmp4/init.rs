@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::boxes::{full, nest, put16, put32, zeros};
 use super::entry::Entry;
-use super::{Audio, AudioCodec, Composition, Format, Init, SampleFlags, Track, Video, VideoCodec};
+use super::{Composition, Format, Init, SampleFlags, Track, Video, VideoCodec};
 use crate::error::{Error, Result};
 
 /// No rotation, no scaling (§8.2.2).
@@ -186,19 +186,5 @@ fn default_flags(format: &Format) -> SampleFlags {
     match format {
         Format::Video(_) => SampleFlags::NON_SYNC,
         Format::Audio(_) => SampleFlags::SYNC,
-    }
-}
-
-impl Audio {
-    /// What the field `samplerate` of a sample entry says: 16 bits. FLAC halves what does not fit (FLAC-in-ISOBMFF
-    /// §3.3.1), the others say 0, which leaves it to the configuration.
-    pub(super) fn rate_field(&self) -> u16 {
-        let mut rate = self.sample_rate;
-        if let AudioCodec::Flac(_) = self.codec {
-            while rate > u16::MAX.into() && rate.is_multiple_of(2) {
-                rate /= 2;
-            }
-        }
-        u16::try_from(rate).unwrap_or(0)
     }
 }

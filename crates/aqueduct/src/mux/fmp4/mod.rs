@@ -19,6 +19,7 @@
 mod boxes;
 mod clock;
 mod entry;
+mod format;
 mod init;
 mod read;
 mod write;
@@ -30,6 +31,7 @@ use bytes::Bytes;
 use crate::media::Colour;
 
 pub use clock::{Clock, TimedSample};
+pub use format::{audio_format, video_format};
 pub use read::{
     Edit, Finding, Fragment, InitReading, Kind, ReadIndex, ReadRun, ReadSample, ReadTrack, Reading, read,
     read_init,
