@@ -73,6 +73,9 @@ fn scan(source: &std::sync::Arc<dyn Source>) -> Result<SourceIndex> {
 
 #[cfg(not(feature = "av"))]
 fn scan(source: &std::sync::Arc<dyn Source>) -> Result<SourceIndex> {
-    let message = format!("{} is neither MP4 nor MOV, and this build reads nothing else: it has no libav", source.name());
+    let message = format!(
+        "{} is neither MP4 nor MOV, and this build reads nothing else: it has no libav",
+        source.name()
+    );
     Err(Error::unsupported(message))
 }

@@ -3,9 +3,8 @@
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use aqueduct::Plan;
 use aqueduct::plan::RenditionId;
-use bytes::Bytes;
+use aqueduct::{Made, Plan};
 
 use crate::error::Result;
 
@@ -42,7 +41,7 @@ pub(crate) trait Columns: Send + Sync + 'static {
 /// Makes one column after the other; consecutive ones cheapest.
 pub(crate) trait MakeColumn {
     /// The named renditions at one index, in their order.
-    fn column(&mut self, segment: u32, renditions: &[RenditionId]) -> aqueduct::Result<Vec<Bytes>>;
+    fn column(&mut self, segment: u32, renditions: &[RenditionId]) -> aqueduct::Result<Vec<Made>>;
 }
 
 #[cfg(feature = "av")]
@@ -107,7 +106,7 @@ mod encoding {
     }
 
     impl MakeColumn for Driven<'_> {
-        fn column(&mut self, segment: u32, renditions: &[RenditionId]) -> aqueduct::Result<Vec<Bytes>> {
+        fn column(&mut self, segment: u32, renditions: &[RenditionId]) -> aqueduct::Result<Vec<Made>> {
             self.maker.column(segment, renditions, self.control)
         }
     }

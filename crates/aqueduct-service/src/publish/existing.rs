@@ -115,6 +115,11 @@ fn judge(ours: &Plan, text: Option<&[u8]>) -> Found {
     }
 }
 
+/// Whether a plan encodes or copies.
+fn word(encodes: bool) -> &'static str {
+    if encodes { "encoded" } else { "copied" }
+}
+
 /// In what two plans differ, `there / here`, for a person.
 fn differences(there: &Decisions, here: &Decisions) -> String {
     let mut found = Vec::new();
@@ -123,7 +128,11 @@ fn differences(there: &Decisions, here: &Decisions) -> String {
     } else if there.index_sha256 != here.index_sha256 {
         found.push("the same source, indexed by another version".to_owned());
     }
-    let engine = there.engine.differences(&here.engine);
+    let engine = match (&there.engine, &here.engine) {
+        (Some(there), Some(here)) => there.differences(here),
+        (None, None) => Vec::new(),
+        (there, _) => vec![format!("{} / {}", word(there.is_some()), word(there.is_none()))],
+    };
     if !engine.is_empty() {
         found.push(format!("another engine: {}", engine.join(", ")));
     }

@@ -23,7 +23,7 @@ pub(super) async fn store_all(
         let key = plan
             .playlist_key(rendition)
             .ok_or_else(|| Error::new(ErrorKind::Internal, "the plan has a rendition without a playlist"))?;
-        store_one(store, sizes, &key, playlist::media(plan, rendition), observer).await?;
+        store_one(store, sizes, &key, playlist::media(plan, rendition, Some(measured))?, observer).await?;
     }
     existing::confirm(store, plan, "while this run was under way; its multivariant playlist was not written")
         .await?;
@@ -36,7 +36,7 @@ async fn store_one(store: &Store, sizes: &Sizes, key: &str, text: String, observ
     if sizes.get(key) == Some(&bytes) && store.read(key).await?.flatten().as_ref() == Some(&text) {
         return Ok(());
     }
-    store.put(key, text).await?;
+    store.put(key, vec![text]).await?;
     observer(Event::Stored { key: key.to_owned(), bytes });
     Ok(())
 }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use aqueduct::Made;
 use aqueduct::plan::RenditionId;
-use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{MissedTickBehavior, interval, timeout};
@@ -39,10 +39,10 @@ pub(super) struct Job<'a> {
 }
 
 /// A segment that has its bytes.
-struct Made {
+struct Ready {
     rendition: RenditionId,
     segment: u32,
-    bytes: Bytes,
+    made: Made,
 }
 
 /// A segment that is stored.
@@ -108,7 +108,7 @@ struct State<'a> {
 impl State<'_> {
     /// Stores what comes until all makers have ended and all is stored. Makers that failed end early: what they
     /// had made is stored all the same, for the next run.
-    async fn store_all(&mut self, mut made: mpsc::Receiver<Made>) -> Result<()> {
+    async fn store_all(&mut self, mut made: mpsc::Receiver<Ready>) -> Result<()> {
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
         let mut more = true;
@@ -127,16 +127,16 @@ impl State<'_> {
         Ok(())
     }
 
-    fn put(&mut self, made: Made) {
-        let key = self.job.engine.plan().segment_key(made.rendition, made.segment);
+    fn put(&mut self, ready: Ready) {
+        let key = self.job.engine.plan().segment_key(ready.rendition, ready.segment);
         let store = Arc::clone(self.job.store);
         self.puts.spawn(async move {
             let key = key.ok_or_else(|| {
                 Error::new(ErrorKind::Internal, "a segment was made that is not in the plan")
             })?;
-            let bytes = made.bytes.len() as u64;
-            store.put(&key, made.bytes).await?;
-            Ok((key, Stored { rendition: made.rendition, segment: made.segment, bytes }))
+            let bytes = ready.made.len();
+            store.put(&key, ready.made.pieces).await?;
+            Ok((key, Stored { rendition: ready.rendition, segment: ready.segment, bytes }))
         });
     }
 
@@ -190,17 +190,17 @@ fn make(
     columns: &Arc<dyn Columns>,
     schedule: &Schedule,
     thread: usize,
-    to_store: &mpsc::Sender<Made>,
+    to_store: &mpsc::Sender<Ready>,
 ) -> Result<()> {
     let mut unless_done = StopOnDrop(Some(Arc::clone(columns)));
     let mut maker = columns.maker();
     while let Some(Column { segment, renditions }) = schedule.next(thread) {
         let made = maker.column(segment, &renditions)?;
-        if made.len() != renditions.len() || made.iter().any(Bytes::is_empty) {
+        if made.len() != renditions.len() || made.iter().any(Made::is_empty) {
             return Err(Error::new(ErrorKind::Internal, format!("segment {segment} was not made whole")));
         }
-        for (rendition, bytes) in renditions.into_iter().zip(made) {
-            if to_store.blocking_send(Made { rendition, segment, bytes }).is_err() {
+        for (rendition, made) in renditions.into_iter().zip(made) {
+            if to_store.blocking_send(Ready { rendition, segment, made }).is_err() {
                 return Ok(());
             }
         }

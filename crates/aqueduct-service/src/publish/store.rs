@@ -75,8 +75,8 @@ impl Store {
 
     /// Stores an object, whatever stood at its key. The same key always holds the same bytes, so it does not
     /// matter who stores it, or how often.
-    pub(crate) async fn put(&self, key: &str, bytes: Bytes) -> Result<()> {
-        self.put_with(&self.opened.patient, key, bytes, PutMode::Overwrite)
+    pub(crate) async fn put(&self, key: &str, pieces: Vec<Bytes>) -> Result<()> {
+        self.put_with(&self.opened.patient, key, pieces.into_iter().collect(), PutMode::Overwrite)
             .await
             .map_err(|error| self.opened.fault(error, &format!("store {key}")))
     }
@@ -85,6 +85,7 @@ impl Store {
     /// that, so the caller reads it again.
     pub(crate) async fn put_first(&self, key: &str, bytes: Bytes) -> Result<()> {
         use object_store::Error::{AlreadyExists, Precondition};
+        let bytes = PutPayload::from(bytes);
         match self.put_with(&self.opened.first, key, bytes.clone(), PutMode::Create).await {
             Ok(()) | Err(AlreadyExists { .. } | Precondition { .. }) => Ok(()),
             // Some stores answer a conditional put with an error of their own: a plain one shows the real reason.
@@ -113,7 +114,7 @@ impl Store {
         &self,
         store: &Arc<dyn ObjectStore>,
         key: &str,
-        bytes: Bytes,
+        bytes: PutPayload,
         mode: PutMode,
     ) -> object_store::Result<()> {
         let path = self
@@ -122,14 +123,14 @@ impl Store {
             .map_err(|error| object_store::Error::Generic { store: "destination", source: error.into() })?;
         let with = |attributes| PutOptions { mode: mode.clone(), attributes, ..PutOptions::default() };
         if self.attributes.load(Ordering::Relaxed) {
-            match store.put_opts(&path, PutPayload::from(bytes.clone()), with(attributes(key))).await {
+            match store.put_opts(&path, bytes.clone(), with(attributes(key))).await {
                 Err(object_store::Error::NotImplemented { .. }) => {
                     self.attributes.store(false, Ordering::Relaxed)
                 }
                 other => return other.map(drop),
             }
         }
-        store.put_opts(&path, PutPayload::from(bytes), with(Attributes::new())).await.map(drop)
+        store.put_opts(&path, bytes, with(Attributes::new())).await.map(drop)
     }
 }
 

@@ -26,7 +26,7 @@ pub use engine::engine;
 pub(crate) use mixer::Mixer;
 pub(crate) use orient::Orienter;
 pub(crate) use picture::Picture;
-pub use probe::probe;
+pub(crate) use probe::probe;
 pub(crate) use scaler::Scaler;
 pub(crate) use video_reader::{Run, VideoReader};
 

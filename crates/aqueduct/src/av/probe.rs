@@ -24,7 +24,7 @@ const SOUNDED: usize = 12;
 /// Fails with [`ErrorKind::Corrupt`] and the place when the bytes are no media, end too early or break off;
 /// [`ErrorKind::Limit`] when there are more tracks or packets than any video has; [`ErrorKind::Source`] when
 /// reading fails.
-pub fn probe(source: &Arc<dyn Source>) -> Result<SourceIndex> {
+pub(crate) fn probe(source: &Arc<dyn Source>) -> Result<SourceIndex> {
     let mut demuxer = Demuxer::open(source)?;
     let mut scans = streams(&demuxer)?;
     let mut oddities = Vec::new();

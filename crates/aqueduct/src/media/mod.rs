@@ -1,6 +1,7 @@
 //! Facts of elementary streams: codecs, pictures, colour, and what an encoder is told.
 
 pub mod aac;
+pub mod ac3;
 pub mod av1;
 pub mod avc;
 mod bits;
@@ -13,6 +14,7 @@ mod engine;
 pub mod esds;
 pub mod flac;
 pub mod hevc;
+pub mod mp3;
 pub mod opus;
 
 use std::fmt;

@@ -3,8 +3,8 @@
 use super::cuts::Cuts;
 use super::settings::{BitRate, Length, Limits, Settings};
 use super::{
-    AudioLayout, AudioPlan, Container, Decisions, FORMAT_VERSION, Files, Ladder, Origin, Plan, Rung, VideoPlan, check, cuts,
-    encode, ladder, rate,
+    AudioLayout, AudioPlan, Container, Decisions, FORMAT_VERSION, Files, Ladder, Origin, Plan, Rung,
+    VideoPlan, check, cuts, encode, ladder, rate,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::index::{AudioTrack, SourceIndex, Track, TrackKind, VideoTrack, sound};

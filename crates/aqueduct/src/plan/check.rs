@@ -62,7 +62,10 @@ fn digests(decisions: &Decisions) -> Result<()> {
     law(is_digest(&decisions.source.sha256), || "the source's digest is no SHA-256".to_owned())?;
     law(is_digest(&decisions.index_sha256), || "the index's digest is no SHA-256".to_owned())?;
     law(
-        decisions.more_inputs.iter().all(|input| is_digest(&input.source.sha256) && is_digest(&input.index_sha256)),
+        decisions
+            .more_inputs
+            .iter()
+            .all(|input| is_digest(&input.source.sha256) && is_digest(&input.index_sha256)),
         || "the digest of a further input is no SHA-256".to_owned(),
     )?;
     let encodes = decisions.video.is_some() || decisions.audio.is_some();

@@ -120,7 +120,8 @@ fn join_stub(at: &mut Vec<i64>, step: i64, timebase: Timebase) {
 }
 
 fn too_many() -> Error {
-    let message = format!("the presentation would have more than {MOST_SEGMENTS} segments; ask for longer ones");
+    let message =
+        format!("the presentation would have more than {MOST_SEGMENTS} segments; ask for longer ones");
     Error::new(ErrorKind::Limit, message)
 }
 

@@ -25,13 +25,14 @@ use serde::{Deserialize, Serialize};
 
 pub use builder::PlanBuilder;
 pub use copy::{
-    AudioLayout, CopiedMedia, CopiedTrack, CopyBuilder, CopyInput, CopySettings, Files, KeyFrame, MoreInput, Role,
+    AudioLayout, CopiedMedia, CopiedTrack, CopyBuilder, CopyInput, CopySettings, Files, KeyFrame, MoreInput,
+    Role,
 };
 pub use estimate::{Estimate, Rates};
 pub use frames::{FrameMap, SourceFrame};
-pub use rendition::{Picture, Rendition, RenditionId};
 pub use key::{MULTIVARIANT_KEY, Object, PLAN_KEY};
 pub use ladder::{Ladder, RungRequest};
+pub use rendition::{Picture, Rendition, RenditionId};
 pub use settings::{BitRate, Length, Limits, Settings};
 
 use crate::index::SourceIndex;

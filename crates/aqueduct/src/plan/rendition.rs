@@ -102,7 +102,8 @@ impl Decisions {
             copied_audio: None,
         };
         let rungs = self.video.iter().flat_map(|video| &video.rungs);
-        let encoded = rungs.map(|rung| Rendition { name: &rung.name, rung: Some(rung), audio: sound, ..blank });
+        let encoded =
+            rungs.map(|rung| Rendition { name: &rung.name, rung: Some(rung), audio: sound, ..blank });
         let copied = self.copies.iter().filter(|copy| copy.is_video()).map(|copy| Rendition {
             name: &copy.name,
             copied_video: Some(copy),
@@ -114,7 +115,11 @@ impl Decisions {
             found.extend(sound.map(|_| Rendition { audio: sound, ..blank }));
         }
         if found.is_empty() || self.audio_layout == AudioLayout::Separate {
-            found.extend(sounds().map(|copy| Rendition { name: &copy.name, copied_audio: Some(copy), ..blank }));
+            found.extend(sounds().map(|copy| Rendition {
+                name: &copy.name,
+                copied_audio: Some(copy),
+                ..blank
+            }));
         }
         (0..).zip(&mut found).for_each(|(id, rendition)| rendition.id = RenditionId(id));
         found
@@ -134,9 +139,7 @@ impl Decisions {
     /// §4.4.4.7). Always `false` for what is encoded.
     pub fn is_gap(&self, rendition: &Rendition<'_>, segment: u32) -> bool {
         let copies = || [rendition.copied_video, rendition.copied_audio].into_iter().flatten();
-        rendition.rung.is_none()
-            && rendition.audio.is_none()
-            && copies().all(|copy| copy.is_gap(segment))
+        rendition.rung.is_none() && rendition.audio.is_none() && copies().all(|copy| copy.is_gap(segment))
     }
 
     /// Duration of a segment of a rendition in microseconds, such that all durations sum up to the whole exactly.

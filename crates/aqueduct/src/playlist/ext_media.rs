@@ -21,9 +21,14 @@ impl<'a> Group<'a> {
             match groups.iter_mut().find(|group| group.codec == codec) {
                 Some(group) => group.renditions.push(rendition),
                 None => {
-                    let same = groups.iter().filter(|group| group.id.starts_with(&copy.codec.to_string())).count();
+                    let same =
+                        groups.iter().filter(|group| group.id.starts_with(&copy.codec.to_string())).count();
                     let number = if same == 0 { String::new() } else { format!("-{}", same + 1) };
-                    groups.push(Self { id: format!("{}{number}", copy.codec), codec, renditions: vec![rendition] });
+                    groups.push(Self {
+                        id: format!("{}{number}", copy.codec),
+                        codec,
+                        renditions: vec![rendition],
+                    });
                 }
             }
         }

@@ -62,9 +62,8 @@ pub fn iframes(plan: &Decisions, rendition: RenditionId, measured: &Measured) ->
 pub(super) fn rates(plan: &Decisions, rendition: RenditionId, measured: &Measured) -> Option<Rates> {
     let entries = entries(plan, rendition, measured);
     let bytes = |entry: &Entry<'_>| entry.key.bytes.end.saturating_sub(entry.key.bytes.start);
-    let per_second = |bytes: u64, micros: u64| {
-        (u128::from(bytes) * 8_000_000).div_ceil(u128::from(micros.max(1))) as u64
-    };
+    let per_second =
+        |bytes: u64, micros: u64| (u128::from(bytes) * 8_000_000).div_ceil(u128::from(micros.max(1))) as u64;
     let peak = entries.iter().map(|entry| per_second(bytes(entry), entry.micros)).max()?;
     let average = per_second(entries.iter().map(bytes).sum(), entries.iter().map(|entry| entry.micros).sum());
     Some(Rates { peak: peak.max(average), average })

@@ -81,7 +81,8 @@ impl Measured {
 /// Whether there is an entry for each segment of each rendition.
 fn check<T>(plan: &Decisions, entries: &[Vec<T>]) -> Result<()> {
     let segments = plan.segments() as usize;
-    let fits = entries.len() == plan.renditions().len() && entries.iter().all(|entry| entry.len() == segments);
+    let fits =
+        entries.len() == plan.renditions().len() && entries.iter().all(|entry| entry.len() == segments);
     if fits { Ok(()) } else { Err(mismatch()) }
 }
 

@@ -28,9 +28,9 @@ pub fn multivariant(plan: &Decisions, measured: Option<&Measured>) -> String {
         let (Some(own), Some(uri)) = (rates(rendition.id), plan.playlist_key(rendition.id)) else { continue };
         if !has_video {
             // Sounds alone: one variant for each coding, its other sounds in its group.
-            let group = groups.iter().find(|group| {
-                group.renditions.first().is_some_and(|first| first.id == rendition.id)
-            });
+            let group = groups
+                .iter()
+                .find(|group| group.renditions.first().is_some_and(|first| first.id == rendition.id));
             let several = group.filter(|group| group.renditions.len() > 1);
             if group.is_some() || groups.is_empty() {
                 variants.push(StreamInf::new(*rendition, own, several, uri));

@@ -18,7 +18,12 @@ pub(super) struct StreamInf {
 }
 
 impl StreamInf {
-    pub(super) fn new(rendition: Rendition<'_>, rates: Rates, group: Option<&Group<'_>>, uri: String) -> Self {
+    pub(super) fn new(
+        rendition: Rendition<'_>,
+        rates: Rates,
+        group: Option<&Group<'_>>,
+        uri: String,
+    ) -> Self {
         let mut codecs = rendition.codecs();
         codecs.extend(group.map(|group| group.codec).filter(|codec| !rendition.codecs().contains(codec)));
         let audio = group.map(|group| group.id.clone());

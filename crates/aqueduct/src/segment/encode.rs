@@ -75,9 +75,10 @@ impl Encoder {
         let write = |(position, rendition): (usize, &Rendition<'_>)| {
             ts::Segment {
                 index: segment,
-                video: pictures.get(position).map(Vec::as_slice),
+                video: pictures.get(position).map(|units| ts::VideoStream::byte_stream(units)),
                 audio: format.map(|format| ts::AudioStream { format, units: &sound }),
                 next_dts: next_dts(plan, rendition, segment)?,
+                continuity: ts::Continuity::default(),
             }
             .to_bytes()
             .map(|bytes| Made::whole(bytes, Vec::new()))

@@ -183,7 +183,12 @@ impl Maker {
     /// Makes `renditions` at `segment`: one decode, one scaling tree, one audio encode, one pass over the source for
     /// all that is copied. The results stand in the order of `renditions`. Fails as [`Presentation::segment`] does, and
     /// with [`ErrorKind::Cancelled`] when `control` says so.
-    pub fn column(&mut self, segment: u32, renditions: &[RenditionId], control: &Control) -> Result<Vec<Made>> {
+    pub fn column(
+        &mut self,
+        segment: u32,
+        renditions: &[RenditionId],
+        control: &Control,
+    ) -> Result<Vec<Made>> {
         let plan = Arc::clone(&self.presentation.plan);
         if segment >= plan.segments() {
             let message = format!("there is no segment {segment}; the plan has {}", plan.segments());

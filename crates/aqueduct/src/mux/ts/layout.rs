@@ -1,22 +1,41 @@
-//! How PES packets are cut into transport packets: counts and clock marks, before a byte is written.
+//! How PES packets are cut into transport packets: counts and clock marks, from sizes and times alone, before a byte
+//! is written.
 
 use std::ops::Range;
 
+use super::CLOCK_LEAD;
 use super::packet::{FLAGS, FLAGS_AND_PCR, ROOM};
+use super::pes::{MAX_STUFFING, PesHeader};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Clock marks are aimed at this distance, in ticks of 90 kHz: 40 ms. They ride where stuffing would stand.
 const AIM: i64 = 3_600;
-/// Where too few packets are there, packets of their own keep clock marks within this distance: 90 ms, so that
-/// no rounding of an analyser comes near the limit of 100 ms.
+/// Where no stuffing is, or too few packets, marks are kept within this distance all the same: 90 ms, so that no
+/// rounding of an analyser comes near the limit of 100 ms.
 const LIMIT: i64 = 8_100;
 /// Marks that ride run ahead of the other stream by up to the step to the next unit; longer steps get packets of
-/// their own, placed in time. It must stay below the clock's lead.
-const RIDE: i64 = 22_500;
+/// their own, placed in time. It must stay below the clock's lead, and is long enough for [`AUDIO_SPAN`] and a unit.
+const RIDE: i64 = 36_000;
 /// A longer step between two units is refused: 10 minutes.
 const MAX_STEP: i64 = 54_000_000;
 /// The continuity counter counts modulo 16.
-const CYCLE: u32 = 16;
+const CYCLE: u64 = 16;
+/// An audio PES packet is closed before it covers more than this, in ticks of 90 kHz: 300 ms, for with the clock's lead
+/// bytes must not wait longer than a second in all (ISO/IEC 13818-1 §2.4.2).
+const AUDIO_SPAN: i64 = 27_000;
+/// An audio PES packet is closed before it holds more bytes than this, as long as a unit is in it: header and all
+/// fill 16 packets, which the buffer of 3584 bytes for AAC and MP3 (§2.4.2.7) still takes.
+const AUDIO_BYTES: usize = 16 * ROOM - 14;
+
+/// What of an access unit decides how it is cut.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Facts {
+    pub(super) pts: i64,
+    pub(super) dts: i64,
+    pub(super) key: bool,
+    /// Bytes of elementary stream, with what the writer adds.
+    pub(super) payload: usize,
+}
 
 /// A PES packet and how it is cut.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,9 +50,9 @@ pub(super) struct Pes {
     pub(super) stuffing: usize,
     /// Bytes of elementary stream.
     pub(super) payload: usize,
-    /// Its pieces among those of the stream.
+    /// Its pieces among those of the stream; one for each unit, unless the writer says otherwise.
     pub(super) pieces: Range<usize>,
-    /// Clock marks that ride on its packets, the first on the first; 0 in streams without the clock.
+    /// Clock marks that ride on its packets, the first on the first.
     pub(super) clocks: u32,
     /// Ticks from its decoding time to that of the next one.
     pub(super) step: i64,
@@ -42,9 +61,24 @@ pub(super) struct Pes {
 }
 
 impl Pes {
+    fn new(unit: Facts, position: usize, random_access: bool) -> Self {
+        Self {
+            pts: unit.pts,
+            dts: unit.dts,
+            random_access,
+            header: PesHeader::length(unit.pts, unit.dts),
+            stuffing: 0,
+            payload: unit.payload,
+            pieces: position..position + 1,
+            clocks: 0,
+            step: 0,
+            packets: 0,
+        }
+    }
+
     /// Bytes of header and elementary stream.
     pub(super) fn total(&self) -> usize {
-        self.header + self.stuffing + self.payload
+        (self.header + self.stuffing).saturating_add(self.payload)
     }
 
     /// The packet on which clock mark `mark` rides.
@@ -69,7 +103,8 @@ impl Pes {
             (0, false) => 0,
             (clocks, _) => FLAGS_AND_PCR * clocks as usize,
         };
-        ((self.total() + adaptation).div_ceil(ROOM) as u32).max(clocks)
+        let packets = self.total().saturating_add(adaptation).div_ceil(ROOM);
+        u32::try_from(packets).unwrap_or(u32::MAX).max(clocks)
     }
 
     /// The most packets over which it can be spread with its header whole in the first and a byte in each.
@@ -78,21 +113,93 @@ impl Pes {
     }
 }
 
-/// Sets the natural packet counts of a stream without the clock.
-pub(super) fn count(stream: &mut [Pes]) {
-    for pes in stream {
-        pes.set_clocks(0);
+/// Transport packets of a stream.
+pub(super) fn packets(stream: &[Pes]) -> u64 {
+    stream.iter().map(|pes| u64::from(pes.packets)).sum()
+}
+
+/// Adds the PES packet of one picture.
+pub(super) fn add_picture(stream: &mut Vec<Pes>, unit: Facts) -> Result<()> {
+    check_times(stream.last().map(|pes| pes.dts), &unit)?;
+    stream.push(Pes::new(unit, stream.len(), unit.key));
+    Ok(())
+}
+
+/// PES packets of whole audio units.
+pub(super) fn audio(units: impl Iterator<Item = Facts>) -> Result<Vec<Pes>> {
+    let mut stream: Vec<Pes> = Vec::new();
+    let mut before = None;
+    for (position, unit) in units.enumerate() {
+        check_times(before, &unit)?;
+        if unit.pts != unit.dts {
+            let message = "an audio unit must have the same decoding and presentation time";
+            return Err(locate(Error::corrupt(message), unit.pts));
+        }
+        // The unit's end is that of a unit of the same length as the step before it: units are equally long.
+        let end = before.map_or(unit.dts, |before| unit.dts.saturating_add(unit.dts.saturating_sub(before)));
+        before = Some(unit.dts);
+        let open = stream.last_mut().filter(|pes| {
+            end.saturating_sub(pes.dts) <= AUDIO_SPAN
+                && pes.payload.saturating_add(unit.payload) <= AUDIO_BYTES
+        });
+        match open {
+            Some(pes) => {
+                pes.payload += unit.payload;
+                pes.pieces.end += 1;
+            }
+            None => stream.push(Pes::new(unit, position, false)),
+        }
     }
+    Ok(stream)
+}
+
+fn check_times(before: Option<i64>, unit: &Facts) -> Result<()> {
+    if unit.pts < unit.dts {
+        return Err(locate(Error::corrupt("a unit is presented before it is decoded"), unit.pts));
+    }
+    if before.is_some_and(|before| before >= unit.dts) {
+        return Err(locate(Error::corrupt("decoding times do not rise"), unit.pts));
+    }
+    Ok(())
+}
+
+/// Adds the presentation time of the unit concerned.
+pub(super) fn locate(error: Error, pts: i64) -> Error {
+    error.at_time((i128::from(pts) * 100 / 9) as i64)
+}
+
+/// Sets packet counts and clock marks; the video carries the clock where there is one. Returns the times, before the
+/// lead is taken off, at which packets with nothing but a clock mark are due.
+pub(super) fn schedule(
+    video: Option<&mut [Pes]>,
+    audio: Option<&mut [Pes]>,
+    next_dts: Option<i64>,
+) -> Result<Vec<i64>> {
+    let (stream, others) = match (video, audio) {
+        (Some(video), Some(audio)) => {
+            for pes in audio.iter_mut() {
+                pes.set_clocks(0);
+            }
+            let others = audio.first().zip(audio.last()).map(|(first, last)| (first.dts, last.dts));
+            (video, others)
+        }
+        (Some(stream), None) | (None, Some(stream)) => (stream, None),
+        (None, None) => (&mut [][..], None),
+    };
+    if stream.is_empty() && others.is_none() {
+        return Err(Error::corrupt("a segment needs at least one access unit"));
+    }
+    if let (Some((first, _)), Some(start)) = (others, stream.first().map(|pes| pes.dts))
+        && first < start.saturating_sub(CLOCK_LEAD)
+    {
+        return Err(Error::corrupt("the audio of a segment begins more than half a second before its video"));
+    }
+    clock(stream, next_dts, others)
 }
 
 /// Sets clock marks and natural packet counts of the stream that carries the clock. `others` are the decoding
-/// times between which the other stream lies. Returns the times, before the lead is taken off, at which packets
-/// with nothing but a clock mark are due.
-pub(super) fn clock(
-    stream: &mut [Pes],
-    next_dts: Option<i64>,
-    others: Option<(i64, i64)>,
-) -> Result<Vec<i64>> {
+/// times between which the other stream lies.
+fn clock(stream: &mut [Pes], next_dts: Option<i64>, others: Option<(i64, i64)>) -> Result<Vec<i64>> {
     let mut marks = Vec::new();
     let last_other = others.map(|(_, last)| last);
     let Some(last) = stream.last().map(|pes| pes.dts) else {
@@ -108,25 +215,36 @@ pub(super) fn clock(
         return Err(Error::internal("the next segment begins before the last unit of this one is decoded"));
     }
     let end = next_dts.or(last_other).unwrap_or(last).max(last);
+    // Ticks since the last mark; a segment starts with one.
+    let mut since = None;
     for at in 0..stream.len() {
         let next = stream.get(at + 1).map_or(end, |pes| pes.dts);
         let Some(pes) = stream.get_mut(at) else { continue };
-        pes.step = checked_step(pes.dts, next)?;
-        pes.set_clocks(1);
-        let needed = parts(pes.step, LIMIT);
-        if pes.step > RIDE || needed > pes.packets {
-            push_marks(&mut marks, pes.dts, pes.step);
+        let step = checked_step(pes.dts, next)?;
+        pes.step = step;
+        let least = match since {
+            Some(since) if since + step <= LIMIT => 0,
+            _ => parts(step, LIMIT),
+        };
+        pes.set_clocks(least.min(1));
+        if step > RIDE || least > pes.packets {
+            push_marks(&mut marks, pes.dts, step);
+            since = Some(step - step * i64::from(least - 1) / i64::from(least));
             continue;
         }
-        pes.set_clocks(needed);
+        pes.set_clocks(least);
         let packets = pes.packets;
-        for clocks in needed + 1..=parts(pes.step, AIM).min(packets) {
+        for clocks in least + 1..=parts(step, AIM).min(packets) {
             // A closer mark is worth 8 bytes of stuffing, not a packet more.
             if pes.natural(clocks) > packets {
                 break;
             }
             pes.set_clocks(clocks);
         }
+        since = match (pes.clocks, since) {
+            (0, Some(since)) => Some(since + step),
+            (clocks, _) => Some(pes.dts + step - pes.clock_time(clocks.saturating_sub(1))),
+        };
     }
     Ok(marks)
 }
@@ -149,11 +267,11 @@ fn checked_step(from: i64, to: i64) -> Result<i64> {
     }
 }
 
-/// Brings the packets of a stream to a multiple of 16, so that the continuity counter of the next segment starts
-/// at 0 as this one's did: the last PES packets are spread over more packets, one more each, round after round.
-pub(super) fn pad(stream: &mut [Pes]) {
-    let total = stream.iter().fold(0u32, |sum, pes| sum.wrapping_add(pes.packets));
-    let mut missing = (CYCLE - total % CYCLE) % CYCLE;
+/// Brings the packets of a stream to a number that leads from one continuity counter to another: the last PES packets
+/// are spread over more packets, one more each, round after round.
+pub(super) fn pad(stream: &mut [Pes], from: u8, to: u8) -> Result<()> {
+    let end = (u64::from(from) + packets(stream)) % CYCLE;
+    let mut missing = (u64::from(to) + CYCLE - end) % CYCLE;
     while missing > 0 {
         let before = missing;
         for pes in stream.iter_mut().rev() {
@@ -168,44 +286,45 @@ pub(super) fn pad(stream: &mut [Pes]) {
     }
     // A stream that has fewer than 15 bytes after its only PES header, such as one silent audio frame, cannot fill 16
     // packets. Stuffing at the end of that header makes up for it: its times still stand in the first packet.
-    if let Some(pes) = stream.last_mut() {
-        pes.stuffing = missing as usize;
-        pes.packets += missing;
+    match stream.last_mut() {
+        Some(pes) => {
+            pes.stuffing = (missing as usize).min(MAX_STUFFING);
+            pes.packets += missing as u32;
+        }
+        None if missing > 0 => {
+            return Err(Error::internal("a stream without a unit cannot move its continuity counter on"));
+        }
+        None => {}
     }
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::pes::MAX_STUFFING;
     use super::*;
 
     fn pes(payload: usize, dts: i64) -> Pes {
-        let (random_access, clocks, step, packets) = (false, 0, 0, 0);
-        Pes {
-            pts: dts,
-            dts,
-            random_access,
-            header: 14,
-            stuffing: 0,
-            payload,
-            pieces: 0..0,
-            clocks,
-            step,
-            packets,
-        }
+        Pes::new(Facts { pts: dts, dts, key: false, payload }, 0, false)
     }
 
     proptest! {
         #[test]
-        fn counts_are_multiples_of_16_and_hold_all_bytes(payloads in prop::collection::vec(1usize..3000, 1..40)) {
+        fn counts_lead_to_the_counter_and_hold_all_bytes(
+            payloads in prop::collection::vec(1usize..3000, 1..40),
+            from: u8,
+            to: u8,
+        ) {
             let mut stream: Vec<_> = payloads.iter().enumerate().map(|(at, size)| pes(*size, at as i64 * 3000)).collect();
-            count(&mut stream);
-            let natural: u32 = stream.iter().map(|pes| pes.packets).sum();
-            pad(&mut stream);
-            let padded: u32 = stream.iter().map(|pes| pes.packets).sum();
-            prop_assert!(padded.is_multiple_of(16) && padded - natural < 16);
+            for pes in &mut stream {
+                pes.set_clocks(0);
+            }
+            let natural = packets(&stream);
+            pad(&mut stream, from, to).unwrap();
+            let padded = packets(&stream);
+            prop_assert_eq!((u64::from(from) + padded) % 16, u64::from(to) % 16);
+            prop_assert!(padded - natural < 16);
             for pes in &stream {
                 prop_assert!(pes.total() <= pes.packets as usize * ROOM);
                 prop_assert!(pes.packets as usize <= 1 + pes.stuffing + pes.payload, "a byte for each packet");
@@ -222,11 +341,12 @@ mod tests {
                 dts += step;
             }
             let mut marks = clock(&mut stream, Some(dts), None).unwrap();
-            pad(&mut stream);
+            pad(&mut stream, 3, 1).unwrap();
             for pes in &stream {
                 let packets: Vec<_> = (0..pes.clocks).map(|mark| pes.clock_packet(mark)).collect();
-                prop_assert!(packets.windows(2).all(|pair| pair[0] < pair[1]) && packets[0] == 0);
-                prop_assert!(*packets.last().unwrap() < pes.packets);
+                prop_assert!(packets.windows(2).all(|pair| pair[0] < pair[1]));
+                prop_assert!(packets.first().is_none_or(|packet| *packet == 0));
+                prop_assert!(packets.last().is_none_or(|packet| *packet < pes.packets));
                 marks.extend((0..pes.clocks).map(|mark| pes.clock_time(mark)));
             }
             marks.push(dts);

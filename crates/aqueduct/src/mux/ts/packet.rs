@@ -48,28 +48,27 @@ impl Head {
         }
     }
 
-    /// Appends everything before a payload of `payload` bytes, stuffed so that the packet comes out full. A
-    /// `payload` of 0 makes a packet that is adaptation field only; its counter must be that of the packet before.
-    pub(super) fn write(&self, out: &mut Vec<u8>, payload: usize) {
+    /// A packet with room for `payload` bytes at its end, stuffed so that it comes out full. A `payload` of 0 makes a
+    /// packet that is adaptation field only; its counter must be that of the packet before.
+    pub(super) fn packet(&self, payload: usize) -> [u8; PACKET] {
+        let mut packet = [0xff; PACKET];
         let adaptation = ROOM.saturating_sub(payload);
         let control = u8::from(adaptation > 0) << 5 | u8::from(payload > 0) << 4;
         let [high, low] = self.pid.to_be_bytes();
         let start = u8::from(self.start) << 6;
-        out.extend_from_slice(&[SYNC, start | high & 0x1f, low, control | self.continuity & 0x0f]);
-        if adaptation == 0 {
-            return;
+        packet[..4].copy_from_slice(&[SYNC, start | high & 0x1f, low, control | self.continuity & 0x0f]);
+        if adaptation > 0 {
+            packet[4] = (adaptation - 1) as u8;
         }
-        let end = out.len() + adaptation;
-        out.push((adaptation - 1) as u8);
         if adaptation > 1 {
-            out.push(u8::from(self.random_access) << 6 | u8::from(self.pcr.is_some()) << 4);
+            packet[5] = u8::from(self.random_access) << 6 | u8::from(self.pcr.is_some()) << 4;
         }
         if let Some(pcr) = self.pcr {
             // 33 bits of 90 kHz, 6 reserved bits, 9 bits of 27 MHz that are 0 here (§2.4.3.5).
             let base = pcr.rem_euclid(WRAP) as u64;
             let field = base << 15 | 0x3f << 9;
-            out.extend_from_slice(&field.to_be_bytes()[2..]);
+            packet[6..12].copy_from_slice(&field.to_be_bytes()[2..]);
         }
-        out.resize(end, 0xff);
+        packet
     }
 }

@@ -7,6 +7,8 @@ use crate::error::{Error, Result};
 pub(super) const ID_VIDEO: u8 = 0xe0;
 /// `stream_id` of the first MPEG audio stream.
 pub(super) const ID_AUDIO: u8 = 0xc0;
+/// `stream_id` of a private stream, such as AC-3 (ATSC A/52 Annex A.3.3).
+pub(super) const ID_PRIVATE: u8 = 0xbd;
 
 /// The most stuffing bytes that a header is given (§2.4.3.7 allows 32).
 pub(super) const MAX_STUFFING: usize = 15;

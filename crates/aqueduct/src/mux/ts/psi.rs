@@ -1,9 +1,11 @@
 //! Program association and program map tables (ISO/IEC 13818-1 §2.4.4).
 
-use super::packet::{Head, PID_PAT, PID_PMT, ROOM};
+use super::packet::{Head, PACKET, PID_PAT, PID_PMT, ROOM};
 
 /// The one program of a segment.
 const PROGRAM: u16 = 1;
+/// Packets that PAT and PMT take in a segment.
+pub(super) const TABLES: u64 = 2;
 /// §2.4.4.4, Table 2-31.
 pub(super) const TABLE_PAT: u8 = 0;
 /// §2.4.4.4, Table 2-31.
@@ -63,6 +65,16 @@ impl StreamType {
             Self::Other(byte) => byte,
         }
     }
+
+    /// What the PMT says besides the number. Numbers above 0x7f are private, and readers that follow the letter ask for
+    /// a registration (§2.6.8; ATSC A/52 Annex A.2.2 and Annex G.3).
+    const fn descriptors(self) -> &'static [u8] {
+        match self {
+            Self::Ac3 => &[5, 4, b'A', b'C', b'-', b'3'],
+            Self::Eac3 => &[5, 4, b'E', b'A', b'C', b'3'],
+            _ => &[],
+        }
+    }
 }
 
 /// Appends the packet with the PAT.
@@ -72,15 +84,17 @@ pub(super) fn write_pat(out: &mut Vec<u8>, continuity: u8) {
     write(out, PID_PAT, continuity, TABLE_PAT, &[program_high, program_low, pid_high, pid_low]);
 }
 
-/// Appends the packet with the PMT of `streams`, at most 30, the clock on `pcr_pid`.
+/// Appends the packet with the PMT of `streams`, at most 14, the clock on `pcr_pid`.
 pub(super) fn write_pmt(out: &mut Vec<u8>, continuity: u8, pcr_pid: u16, streams: &[(StreamType, u16)]) {
-    let mut body = Vec::with_capacity(4 + 5 * streams.len());
+    let mut body = Vec::with_capacity(4 + 11 * streams.len());
     body.extend_from_slice(&pid(pcr_pid));
     body.extend_from_slice(&[0xf0, 0]); // program_info_length
     for (kind, stream_pid) in streams {
         body.push(kind.to_byte());
         body.extend_from_slice(&pid(*stream_pid));
-        body.extend_from_slice(&[0xf0, 0]); // ES_info_length
+        let descriptors = kind.descriptors();
+        body.extend_from_slice(&[0xf0, descriptors.len() as u8]); // ES_info_length
+        body.extend_from_slice(descriptors);
     }
     write(out, PID_PMT, continuity, TABLE_PMT, &body);
 }
@@ -88,8 +102,11 @@ pub(super) fn write_pmt(out: &mut Vec<u8>, continuity: u8, pcr_pid: u16, streams
 /// Appends one packet with one section of one table; number 1 is the transport stream's in a PAT and the
 /// program's in a PMT.
 fn write(out: &mut Vec<u8>, packet_pid: u16, continuity: u8, table: u8, body: &[u8]) {
-    Head { pid: packet_pid, start: true, continuity, ..Head::default() }.write(out, ROOM);
-    let end = out.len() + ROOM;
+    let start = out.len();
+    out.extend_from_slice(&Head { pid: packet_pid, start: true, continuity, ..Head::default() }.packet(ROOM));
+    // What follows the table stays 0xff (§2.4.4.1).
+    let end = out.len();
+    out.truncate(start + PACKET - ROOM);
     out.push(0); // pointer_field
     let section = out.len();
     // From after the length itself to the end of the CRC: 5 bytes, the body, 4 bytes.
@@ -158,5 +175,7 @@ mod tests {
         write_pmt(&mut packet, 5, 0x100, &[(StreamType::H264, 0x100), (StreamType::AacAdts, 0x101)]);
         assert_eq!(packet.len(), 188);
         assert_eq!(crc32(&packet[5..5 + 3 + usize::from(packet[7])]), 0);
+        write_pmt(&mut packet, 6, 0x100, &[(StreamType::Eac3, 0x101)]);
+        assert_eq!(packet[188 + 17..][..11], [0x87, 0xe1, 0x01, 0xf0, 6, 5, 4, b'E', b'A', b'C', b'3']);
     }
 }

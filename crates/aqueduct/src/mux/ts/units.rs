@@ -1,40 +1,40 @@
 //! From access units to PES packets: what goes into each, not yet how it is cut into transport packets.
 
-use super::layout::Pes;
-use super::packet::ROOM;
-use super::pes::PesHeader;
-use super::{AccessUnit, AudioFormat, AudioStream};
+use super::layout::{self, Facts, Pes, locate};
+use super::pes::{ID_AUDIO, ID_PRIVATE};
+use super::psi::StreamType;
+use super::{AccessUnit, AudioFormat, AudioStream, VideoForm, VideoStream};
 use crate::error::{Error, Result};
-use crate::media::avc::{Nal, NalType, UnitFacts, nal_units};
+use crate::media::aac::AdtsHeader;
+use crate::media::avc::{Nal, NalType, UnitFacts, facts, length_prefixed, nal_units};
+use crate::media::{ac3, mp3};
 
 /// An access unit delimiter with its start code: any slice types may follow (ISO/IEC 14496-10 §7.4.2.4).
-const DELIMITER: [u8; 6] = [0, 0, 0, 1, 9, 0xf0];
-/// An audio PES packet is closed before it covers more than this, in ticks of 90 kHz: 200 ms, for bytes should not
-/// wait longer than a second in all (ISO/IEC 13818-1 §2.4.2).
-const AUDIO_SPAN: i64 = 18_000;
-/// An audio PES packet is closed before it holds more bytes than this, as long as a unit is in it: header and all
-/// fill 16 packets, which the buffer of 3584 bytes for AAC (§2.4.2.7) still takes.
-const AUDIO_BYTES: usize = 16 * ROOM - 14;
+pub(super) const DELIMITER: [u8; 6] = [0, 0, 0, 1, 9, 0xf0];
+/// What stands in place of the length of a NAL unit; of four bytes, as the length mostly is.
+const START_CODE: [u8; 4] = [0, 0, 0, 1];
 
 /// A run of bytes of an elementary stream: a few that the writer adds, then some of the input.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Piece<'a> {
-    added: [u8; 7],
+    added: [u8; DELIMITER.len() + START_CODE.len()],
     added_length: u8,
     pub(super) input: &'a [u8],
 }
 
 impl<'a> Piece<'a> {
-    fn new(added: &[u8], input: &'a [u8]) -> Self {
-        let mut bytes = [0; 7];
-        let length = added.len().min(bytes.len());
-        bytes[..length].copy_from_slice(&added[..length]);
-        Self { added: bytes, added_length: length as u8, input }
+    fn new(added: &[u8], then: &[u8], input: &'a [u8]) -> Self {
+        let mut piece = Self { added: [0; 10], added_length: 0, input };
+        for (place, byte) in piece.added.iter_mut().zip(added.iter().chain(then)) {
+            *place = *byte;
+            piece.added_length += 1;
+        }
+        piece
     }
 
     /// The bytes that the writer adds before [`Piece::input`].
     pub(super) fn added(&self) -> &[u8] {
-        &self.added[..usize::from(self.added_length)]
+        self.added.get(..usize::from(self.added_length)).unwrap_or_default()
     }
 
     fn len(&self) -> usize {
@@ -51,91 +51,112 @@ pub(super) struct Packets<'a> {
 
 impl<'a> Packets<'a> {
     /// One PES packet for each access unit of an H.264 stream.
-    pub(super) fn video(units: &'a [AccessUnit]) -> Result<Self> {
+    pub(super) fn video(stream: VideoStream<'a>) -> Result<Self> {
+        let count = stream.units.len();
         let mut packets =
-            Self { pes: Vec::with_capacity(units.len()), pieces: Vec::with_capacity(units.len() + 4) };
-        for (position, unit) in units.iter().enumerate() {
-            check_times(units, position)?;
-            packets.add_picture(unit, position == 0).map_err(|error| locate(error, unit))?;
+            Self { pes: Vec::with_capacity(count), pieces: Vec::with_capacity(count + count / 2) };
+        for unit in stream.units {
+            packets.add_picture(&stream, unit).map_err(|error| locate(error, unit.pts))?;
         }
         Ok(packets)
     }
 
-    /// PES packets of whole audio frames.
+    /// PES packets of whole audio units.
     pub(super) fn audio(stream: AudioStream<'a>) -> Result<Self> {
-        let AudioFormat::Aac(config) = stream.format;
-        let mut packets = Self { pes: Vec::new(), pieces: Vec::with_capacity(stream.units.len()) };
-        for (position, unit) in stream.units.iter().enumerate() {
-            check_times(stream.units, position)?;
-            if unit.pts != unit.dts || unit.data.is_empty() {
-                let message = "an audio unit must have bytes, and the same decoding and presentation time";
-                return Err(locate(Error::corrupt(message), unit));
-            }
-            let header = config.adts_header(unit.data.len()).map_err(|error| locate(error, unit))?;
-            let piece = Piece::new(&header, &unit.data);
-            // The unit's end is that of a unit of the same length as the step before it: units are equally long.
-            let end = match position.checked_sub(1).and_then(|before| stream.units.get(before)) {
-                Some(before) => unit.dts.saturating_add(unit.dts.saturating_sub(before.dts)),
-                None => unit.dts,
-            };
-            let open = packets.pes.last_mut().filter(|pes| {
-                end.saturating_sub(pes.dts) <= AUDIO_SPAN && pes.payload + piece.len() <= AUDIO_BYTES
-            });
-            packets.pieces.push(piece);
-            match open {
-                Some(pes) => {
-                    pes.payload += piece.len();
-                    pes.pieces.end += 1;
-                }
-                None => packets.close(unit, packets.pieces.len() - 1),
-            }
+        let mut pieces = Vec::with_capacity(stream.units.len());
+        for unit in stream.units {
+            let piece = stream.format.piece(&unit.data).map_err(|error| locate(error, unit.pts))?;
+            pieces.push(piece);
         }
-        Ok(packets)
+        let facts = |(unit, piece): (&AccessUnit, &Piece<'_>)| Facts {
+            pts: unit.pts,
+            dts: unit.dts,
+            key: true,
+            payload: piece.len(),
+        };
+        Ok(Self { pes: layout::audio(stream.units.iter().zip(&pieces).map(facts))?, pieces })
     }
 
-    fn add_picture(&mut self, unit: &'a AccessUnit, first: bool) -> Result<()> {
-        let stream: &[u8] = &unit.data;
-        if nal_units(stream).next().is_some_and(|nal| nal.start != 0) {
-            return Err(Error::corrupt(
-                "an H.264 access unit is no byte stream: it must begin with a start code",
-            ));
-        }
+    fn add_picture(&mut self, stream: &VideoStream<'a>, unit: &'a AccessUnit) -> Result<()> {
         let begin = self.pieces.len();
-        let mut facts = UnitFacts::default();
-        let mut added = &DELIMITER[..];
-        self.add_nals(stream, &mut added, |nal| {
-            facts.add(nal);
+        let mut found = UnitFacts::default();
+        let mut lead: &[u8] = &DELIMITER;
+        if unit.key {
+            // Parameter sets may have to go in here, once it is known that the unit has none.
+            self.pieces.push(Piece::new(lead, &[], &[]));
+            lead = &[];
+        }
+        let after_lead = self.pieces.len();
+        let mut added = lead;
+        self.add_nals(stream.form, unit, &mut added, |nal| {
+            found.add(nal);
             true
-        });
-        if facts.late_sets {
+        })?;
+        if found.late_sets {
             // A message must not refer to a parameter set that is yet to come (§7.4.1.2.1): those go first.
-            self.pieces.truncate(begin);
-            added = &DELIMITER;
+            self.pieces.truncate(after_lead);
+            added = lead;
             for sets in [true, false] {
                 let mut picture = false;
-                self.add_nals(stream, &mut added, |nal| {
+                self.add_nals(stream.form, unit, &mut added, |nal| {
                     picture |= nal.kind().is_picture();
                     sets == (nal.kind().is_parameter_set() && !picture)
-                });
+                })?;
             }
         }
-        check_picture(unit, &facts, first)?;
-        self.close(unit, begin);
+        let own_sets = found.sps.is_some() && found.pps.is_some();
+        if unit.key
+            && !own_sets
+            && let Some(piece) = self.pieces.get_mut(begin)
+        {
+            piece.input = stream.parameter_sets;
+        }
+        check_picture(unit, &found, stream.parameter_sets, self.pes.is_empty())?;
+        let payload = self.pieces.iter().skip(begin).map(Piece::len).sum();
+        let facts = Facts { pts: unit.pts, dts: unit.dts, key: unit.key, payload };
+        layout::add_picture(&mut self.pes, facts)?;
+        if let Some(pes) = self.pes.last_mut() {
+            pes.pieces = begin..self.pieces.len();
+        }
         Ok(())
     }
 
-    /// Adds the NAL units that are `wanted`, except delimiters, in runs as long as they can be. `added` goes before
-    /// the first of them and is used up.
+    /// Adds the NAL units that are `wanted`, except delimiters. `added` goes before the first of them and is used up.
     fn add_nals(
+        &mut self,
+        form: VideoForm,
+        unit: &'a AccessUnit,
+        added: &mut &'static [u8],
+        mut wanted: impl FnMut(&Nal<'a>) -> bool,
+    ) -> Result<()> {
+        let VideoForm::LengthPrefixed(size) = form else {
+            return self.add_runs(&unit.data, added, wanted);
+        };
+        for bytes in length_prefixed(&unit.data, size) {
+            let bytes = bytes.map_err(in_sample)?;
+            let nal = Nal { start: 0, offset: 0, bytes };
+            if wanted(&nal) && nal.kind() != NalType::AccessUnitDelimiter {
+                self.pieces.push(Piece::new(added, &START_CODE, bytes));
+                *added = &[];
+            }
+        }
+        Ok(())
+    }
+
+    /// [`Packets::add_nals`] of a byte stream, in runs as long as they can be.
+    fn add_runs(
         &mut self,
         stream: &'a [u8],
         added: &mut &'static [u8],
         mut wanted: impl FnMut(&Nal<'a>) -> bool,
-    ) {
+    ) -> Result<()> {
         // Where the open run starts.
         let mut from = None;
         let mut end = 0;
         for nal in nal_units(stream) {
+            if end == 0 && nal.start != 0 {
+                break;
+            }
             let kind = nal.kind();
             let kept = wanted(&nal) && kind != NalType::AccessUnitDelimiter;
             // Annex B §B.1.2: a start code of 4 bytes before parameter sets.
@@ -143,12 +164,12 @@ impl<'a> Packets<'a> {
             if (!kept || widened)
                 && let Some(start) = from.take()
             {
-                self.pieces.push(Piece::new(added, &stream[start..nal.start]));
+                self.pieces.push(Piece::new(added, &[], &stream[start..nal.start]));
                 *added = &[];
             }
             if widened {
                 if !added.is_empty() {
-                    self.pieces.push(Piece::new(added, &[]));
+                    self.pieces.push(Piece::new(added, &[], &[]));
                 }
                 *added = &[0];
             }
@@ -157,66 +178,87 @@ impl<'a> Packets<'a> {
             }
             end = nal.offset + nal.bytes.len();
         }
+        if end == 0 && !stream.is_empty() {
+            return Err(Error::corrupt(
+                "an H.264 access unit is no byte stream: it must begin with a start code",
+            ));
+        }
         if let Some(start) = from {
-            self.pieces.push(Piece::new(added, &stream[start..end]));
+            self.pieces.push(Piece::new(added, &[], &stream[start..end]));
             *added = &[];
         }
-    }
-
-    /// Makes a PES packet of `unit`'s times and the pieces from `begin` on.
-    fn close(&mut self, unit: &AccessUnit, begin: usize) {
-        let payload = self.pieces[begin..].iter().map(Piece::len).sum();
-        self.pes.push(Pes {
-            pts: unit.pts,
-            dts: unit.dts,
-            random_access: false,
-            header: PesHeader::length(unit.pts, unit.dts),
-            stuffing: 0,
-            payload,
-            pieces: begin..self.pieces.len(),
-            clocks: 0,
-            step: 0,
-            packets: 0,
-        });
-    }
-
-    /// Marks the PES packets of IDR pictures (§2.4.3.5, `random_access_indicator`).
-    pub(super) fn mark_random_access(&mut self, units: &[AccessUnit]) {
-        for (pes, unit) in self.pes.iter_mut().zip(units) {
-            pes.random_access = unit.key;
-        }
+        Ok(())
     }
 }
 
-fn check_times(units: &[AccessUnit], position: usize) -> Result<()> {
-    let Some(unit) = units.get(position) else {
-        return Ok(());
+impl AudioFormat {
+    pub(super) const fn stream_type(&self) -> StreamType {
+        match self {
+            Self::Aac(_) => StreamType::AacAdts,
+            Self::Mp3 { sample_rate: 32_000.. } => StreamType::Mpeg1Audio,
+            Self::Mp3 { .. } => StreamType::Mpeg2Audio,
+            Self::Ac3 => StreamType::Ac3,
+            Self::Eac3 => StreamType::Eac3,
+        }
+    }
+
+    pub(super) const fn stream_id(&self) -> u8 {
+        match self {
+            Self::Aac(_) | Self::Mp3 { .. } => ID_AUDIO,
+            Self::Ac3 | Self::Eac3 => ID_PRIVATE,
+        }
+    }
+
+    /// Bytes that the writer puts before each unit.
+    pub(super) const fn header_length(&self) -> usize {
+        match self {
+            Self::Aac(_) => AdtsHeader::SHORT,
+            Self::Mp3 { .. } | Self::Ac3 | Self::Eac3 => 0,
+        }
+    }
+
+    fn piece<'a>(&self, unit: &'a [u8]) -> Result<Piece<'a>> {
+        if unit.is_empty() {
+            return Err(Error::corrupt("an audio unit has no bytes"));
+        }
+        let (starts, name) = match self {
+            Self::Aac(config) => return Ok(Piece::new(&config.adts_header(unit.len())?, &[], unit)),
+            Self::Mp3 { .. } => (mp3::starts(unit), "MP3"),
+            Self::Ac3 | Self::Eac3 => (ac3::starts(unit), "AC-3"),
+        };
+        if !starts {
+            return Err(Error::corrupt(format!(
+                "an audio unit does not start with the header of an {name} frame"
+            )));
+        }
+        Ok(Piece::new(&[], &[], unit))
+    }
+}
+
+fn check_picture(unit: &AccessUnit, found: &UnitFacts<'_>, sets: &[u8], first: bool) -> Result<()> {
+    let has_sets = || {
+        (found.sps.is_some() && found.pps.is_some()) || {
+            let sets = facts(sets);
+            sets.sps.is_some() && sets.pps.is_some() && !sets.picture
+        }
     };
-    let before = position.checked_sub(1).and_then(|before| units.get(before));
-    if unit.pts < unit.dts {
-        return Err(locate(Error::corrupt("a unit is presented before it is decoded"), unit));
-    }
-    if before.is_some_and(|before| before.dts >= unit.dts) {
-        return Err(locate(Error::corrupt("decoding times do not rise"), unit));
-    }
-    Ok(())
-}
-
-fn check_picture(unit: &AccessUnit, facts: &UnitFacts<'_>, first: bool) -> Result<()> {
     let message = match () {
-        () if !facts.picture => "an H.264 access unit holds no slice, or is no byte stream with start codes",
-        () if facts.idr && !unit.key => "an access unit holds an IDR picture but is not marked as a key",
-        () if unit.key && !facts.idr => "an access unit is marked as a key but holds no IDR picture",
-        () if unit.key && (facts.sps.is_none() || facts.pps.is_none()) => {
-            "an IDR picture has no parameter sets before its first slice; put SPS and PPS in band"
+        () if unit.data.is_empty() => "an H.264 access unit has no bytes",
+        () if !found.picture => {
+            "an H.264 access unit holds no slice, or its NAL units are delimited otherwise"
         }
-        () if first && !unit.key => "the first picture of a segment is no IDR picture",
+        () if found.idr && !unit.key => "an access unit holds an IDR picture but is not marked as a key",
+        () if first && !unit.key => "the first picture of a segment is no key picture",
+        () if unit.key && !has_sets() => {
+            "a key picture has no parameter sets before its first slice; put SPS and PPS in band, or give them"
+        }
         () => return Ok(()),
     };
     Err(Error::corrupt(message))
 }
 
-/// Adds the unit's presentation time.
-fn locate(error: Error, unit: &AccessUnit) -> Error {
-    error.at_time((i128::from(unit.pts) * 100 / 9) as i64)
+/// An offset in a sample is none in the source: it goes into the message.
+fn in_sample(error: Error) -> Error {
+    let at = error.place().offset.unwrap_or_default();
+    Error::new(error.kind(), format!("{} (byte {at} of the sample)", error.message()))
 }

@@ -1,56 +1,65 @@
 //! Writing a segment.
 
+use std::ops::Range;
+
 use bytes::Bytes;
 
 use super::layout::{self, Pes};
-use super::packet::{Head, PACKET, PID_AUDIO, PID_VIDEO, ROOM};
-use super::pes::{ID_AUDIO, ID_VIDEO, PesHeader};
-use super::psi::{StreamType, write_pat, write_pmt};
+use super::packet::{Head, PACKET, PID_AUDIO, PID_VIDEO, ROOM, SYNC};
+use super::pes::{ID_VIDEO, PesHeader};
+use super::psi::{StreamType, TABLES, write_pat, write_pmt};
 use super::units::{Packets, Piece};
-use super::{AudioFormat, CLOCK_LEAD, Segment};
-use crate::error::{Error, Result};
+use super::{CLOCK_LEAD, Counters, KeyFrame, Segment};
+use crate::error::Result;
 
 impl Segment<'_> {
-    /// The bytes of the segment. Equal segments make equal bytes.
-    ///
-    /// Video units get one access unit delimiter first; those that they hold already are dropped. Parameter sets come
-    /// next; everything else stays as it is. Fails with [`crate::error::ErrorKind::Corrupt`], located in time, when a unit breaks a rule
-    /// that [`Segment`] states, and when there is no unit at all.
+    /// The bytes of the segment, as [`Segment::write`] appends them.
     pub fn to_bytes(&self) -> Result<Bytes> {
-        let mut streams = self.streams()?;
-        let marks = clock(&mut streams, self.next_dts)?;
-        for stream in &mut streams {
-            layout::pad(&mut stream.packets.pes);
-        }
-        let packets: usize =
-            streams.iter().flat_map(|stream| &stream.packets.pes).map(|pes| pes.packets as usize).sum();
-        let mut out = Vec::with_capacity((2 + marks.len() + packets) * PACKET);
-        let continuity = (self.index % 16) as u8;
-        let program: Vec<_> = streams.iter().map(|stream| (stream.kind, stream.pid)).collect();
-        write_pat(&mut out, continuity);
-        write_pmt(&mut out, continuity, streams.first().map_or(0, |stream| stream.pid), &program);
-        interleave(&mut out, &mut streams, &marks);
+        let mut out = Vec::new();
+        self.write(&mut out)?;
         Ok(out.into())
     }
 
-    /// The streams of the program, the one with the clock first.
-    fn streams(&self) -> Result<Vec<Stream<'_>>> {
+    /// Appends the segment to `out`, which the caller may use again from segment to segment, and says where key
+    /// pictures lie. Equal segments make equal bytes.
+    ///
+    /// Video units get one access unit delimiter first; those that they hold already are dropped. Parameter sets come
+    /// next: their own, or the stream's where they are keys and lack them. Everything else stays as it is, with start
+    /// codes in place of lengths. Fails with [`crate::error::ErrorKind::Corrupt`], located in time, when a unit breaks
+    /// a rule that [`Segment`] states, and when there is no unit at all; then `out` is as it was.
+    pub fn write(&self, out: &mut Vec<u8>) -> Result<Vec<KeyFrame>> {
+        let mut video = self.video.map(Packets::video).transpose()?;
+        let mut audio = self.audio.map(Packets::audio).transpose()?;
+        let marks = {
+            let video = video.as_mut().map(|packets| &mut packets.pes[..]);
+            let audio = audio.as_mut().map(|packets| &mut packets.pes[..]);
+            layout::schedule(video, audio, self.next_dts)?
+        };
+        // The one with the clock goes first.
         let mut streams = Vec::with_capacity(2);
-        if let Some(units) = self.video {
-            let mut packets = Packets::video(units)?;
-            packets.mark_random_access(units);
-            streams.push(Stream::new(StreamType::H264, PID_VIDEO, ID_VIDEO, packets));
+        if let Some(packets) = video {
+            let counters = self.continuity.video;
+            streams.push(Stream::new(StreamType::H264, PID_VIDEO, ID_VIDEO, packets, counters)?);
         }
-        if let Some(audio) = self.audio {
-            let kind = match audio.format {
-                AudioFormat::Aac(_) => StreamType::AacAdts,
-            };
-            streams.push(Stream::new(kind, PID_AUDIO, ID_AUDIO, Packets::audio(audio)?));
+        if let (Some(packets), Some(audio)) = (audio, self.audio) {
+            let (kind, stream_id) = (audio.format.stream_type(), audio.format.stream_id());
+            streams.push(Stream::new(kind, PID_AUDIO, stream_id, packets, self.continuity.audio)?);
         }
-        if streams.iter().all(|stream| stream.packets.pes.is_empty()) {
-            return Err(Error::corrupt("a segment needs at least one access unit"));
-        }
-        Ok(streams)
+        let packets: u64 = streams.iter().map(|stream| layout::packets(&stream.packets.pes)).sum();
+        let begin = out.len();
+        out.reserve((TABLES as usize + marks.len() + packets as usize) * PACKET);
+        let continuity = (self.index % 16) as u8;
+        let program: Vec<_> = streams.iter().map(|stream| (stream.kind, stream.pid)).collect();
+        write_pat(out, continuity);
+        write_pmt(out, continuity, streams.first().map_or(0, |stream| stream.pid), &program);
+        let mut keys = Vec::new();
+        interleave(out, &mut streams, &marks, |kind, unit, pes, bytes| {
+            if kind == StreamType::H264 && pes.random_access {
+                let bytes = (bytes.start - begin) as u64..(bytes.end - begin) as u64;
+                keys.push(KeyFrame { bytes, unit, pts: pes.pts });
+            }
+        });
+        Ok(keys)
     }
 }
 
@@ -67,8 +76,15 @@ struct Stream<'a> {
 }
 
 impl<'a> Stream<'a> {
-    fn new(kind: StreamType, pid: u16, stream_id: u8, packets: Packets<'a>) -> Self {
-        Self { kind, pid, stream_id, packets, written: 0, continuity: 0 }
+    fn new(
+        kind: StreamType,
+        pid: u16,
+        stream_id: u8,
+        mut packets: Packets<'a>,
+        counters: Counters,
+    ) -> Result<Self> {
+        layout::pad(&mut packets.pes, counters.first, counters.next)?;
+        Ok(Self { kind, pid, stream_id, packets, written: 0, continuity: counters.first % 16 })
     }
 
     fn next(&self) -> Option<&Pes> {
@@ -79,11 +95,27 @@ impl<'a> Stream<'a> {
     fn write(&mut self, out: &mut Vec<u8>) {
         let Some(pes) = self.packets.pes.get(self.written) else { return };
         let header = PesHeader::new(self.stream_id, pes.pts, pes.dts, pes.stuffing, pes.payload);
-        let mut bytes =
-            Run::new(header.as_bytes(), self.packets.pieces.get(pes.pieces.clone()).unwrap_or_default());
+        let pieces = self.packets.pieces.get(pes.pieces.clone()).unwrap_or_default();
+        let mut bytes = Run::new(header.as_bytes(), pieces);
         let mut left = pes.total();
         let mut mark = 0;
-        for packet in 0..pes.packets {
+        let mut packet = 0;
+        while packet < pes.packets {
+            // Every packet after this one needs a byte of its own.
+            let later = (pes.packets - packet - 1) as usize;
+            let marked = mark < pes.clocks && pes.clock_packet(mark) == packet;
+            if packet > 0 && !marked {
+                let next_mark = if mark < pes.clocks { pes.clock_packet(mark) } else { pes.packets };
+                // A full packet takes 184 bytes and leaves one packet less to think of: 183 of what may be used up.
+                let spare = left.saturating_sub(later + 1) / (ROOM - 1);
+                let most = ((next_mark - packet) as usize).min(spare);
+                let written = bytes.write_full(out, self.pid, &mut self.continuity, most);
+                if written > 0 {
+                    packet += written as u32;
+                    left -= written * ROOM;
+                    continue;
+                }
+            }
             let mut head = Head {
                 pid: self.pid,
                 start: packet == 0,
@@ -91,53 +123,50 @@ impl<'a> Stream<'a> {
                 random_access: packet == 0 && pes.random_access,
                 pcr: None,
             };
-            if mark < pes.clocks && pes.clock_packet(mark) == packet {
+            if marked {
                 head.pcr = Some(pes.clock_time(mark).saturating_sub(CLOCK_LEAD));
                 mark += 1;
             }
-            // Every packet after this one needs a byte of its own.
-            let later = (pes.packets - packet - 1) as usize;
             let payload = left.saturating_sub(later).min(ROOM - head.adaptation());
-            head.write(out, payload);
-            bytes.copy(out, payload);
+            let mut full = head.packet(payload);
+            bytes.fill(&mut full[PACKET - payload..]);
+            out.extend_from_slice(&full);
             left -= payload;
+            packet += 1;
             self.continuity = (self.continuity + 1) % 16;
         }
         self.written += 1;
     }
+}
 
+impl Stream<'_> {
     /// Appends a packet with nothing but a clock mark; its counter is that of the packet before (§2.4.3.3).
     fn write_mark(&self, out: &mut Vec<u8>, time: i64) {
         let continuity = self.continuity.wrapping_sub(1) % 16;
         let pcr = Some(time.saturating_sub(CLOCK_LEAD));
-        Head { pid: self.pid, continuity, pcr, ..Head::default() }.write(out, 0);
+        out.extend_from_slice(&Head { pid: self.pid, continuity, pcr, ..Head::default() }.packet(0));
     }
 }
 
-/// Sets clock marks and packet counts; returns the times of marks that need packets of their own.
-fn clock(streams: &mut [Stream<'_>], next_dts: Option<i64>) -> Result<Vec<i64>> {
-    let Some((clock, others)) = streams.split_first_mut() else {
-        return Ok(Vec::new());
+/// Appends PES packets and clock marks by decoding time; at equal times the stream with the clock goes first. `each` is
+/// told of every PES packet: its stream, its number in it, itself, and its bytes in `out`.
+fn interleave(
+    out: &mut Vec<u8>,
+    streams: &mut [Stream<'_>],
+    marks: &[i64],
+    mut each: impl FnMut(StreamType, usize, &Pes, Range<usize>),
+) {
+    let mut write = |stream: &mut Stream<'_>, out: &mut Vec<u8>| {
+        let (start, position) = (out.len(), stream.written);
+        stream.write(out);
+        if let Some(pes) = stream.packets.pes.get(position) {
+            each(stream.kind, position, pes, start..out.len());
+        }
     };
-    for other in others.iter_mut() {
-        layout::count(&mut other.packets.pes);
-    }
-    let first = others.iter().filter_map(|other| other.packets.pes.first()).map(|pes| pes.dts).min();
-    let last = others.iter().filter_map(|other| other.packets.pes.last()).map(|pes| pes.dts).max();
-    if let (Some(first), Some(start)) = (first, clock.next().map(|pes| pes.dts))
-        && first < start.saturating_sub(CLOCK_LEAD)
-    {
-        return Err(Error::corrupt("the audio of a segment begins more than half a second before its video"));
-    }
-    layout::clock(&mut clock.packets.pes, next_dts, first.zip(last))
-}
-
-/// Appends PES packets and clock marks by decoding time; at equal times the stream with the clock goes first.
-fn interleave(out: &mut Vec<u8>, streams: &mut [Stream<'_>], marks: &[i64]) {
     let mut marks = marks.iter().copied().peekable();
     // §2.4.4.9: a clock must be there before the first unit that needs it.
     if let Some(clock) = streams.first_mut().filter(|stream| stream.next().is_some()) {
-        clock.write(out);
+        write(clock, out);
     }
     loop {
         let due = streams
@@ -146,7 +175,7 @@ fn interleave(out: &mut Vec<u8>, streams: &mut [Stream<'_>], marks: &[i64]) {
             .min_by_key(|(dts, _)| *dts);
         let mark = marks.peek().copied();
         match (due, mark) {
-            (Some((dts, stream)), mark) if mark.is_none_or(|mark| dts < mark) => stream.write(out),
+            (Some((dts, stream)), mark) if mark.is_none_or(|mark| dts < mark) => write(stream, out),
             (_, Some(mark)) => {
                 marks.next();
                 if let Some(clock) = streams.first() {
@@ -158,7 +187,7 @@ fn interleave(out: &mut Vec<u8>, streams: &mut [Stream<'_>], marks: &[i64]) {
     }
 }
 
-/// The bytes of a PES packet, copied out bit by bit.
+/// The bytes of a PES packet, on their way out.
 struct Run<'a> {
     now: &'a [u8],
     then: Option<&'a [u8]>,
@@ -170,22 +199,45 @@ impl<'a> Run<'a> {
         Self { now: header, then: None, pieces: pieces.iter() }
     }
 
-    fn copy(&mut self, out: &mut Vec<u8>, mut count: usize) {
-        while count > 0 {
-            let (bytes, rest) = self.now.split_at(count.min(self.now.len()));
-            out.extend_from_slice(bytes);
-            count -= bytes.len();
+    /// Fills `place` with the next bytes.
+    fn fill(&mut self, mut place: &mut [u8]) {
+        while !place.is_empty() {
+            let count = place.len().min(self.now.len());
+            let (bytes, rest) = self.now.split_at(count);
+            let (filled, left) = place.split_at_mut(count);
+            filled.copy_from_slice(bytes);
+            place = left;
             self.now = rest;
-            if rest.is_empty() {
-                if let Some(then) = self.then.take() {
-                    self.now = then;
-                } else if let Some(piece) = self.pieces.next() {
-                    self.now = piece.added();
-                    self.then = Some(piece.input);
-                } else {
-                    return;
-                }
+            if self.now.is_empty() && !self.advance() {
+                return;
             }
         }
+    }
+
+    /// Goes on to the next slice; there may be none.
+    fn advance(&mut self) -> bool {
+        if let Some(then) = self.then.take() {
+            self.now = then;
+        } else if let Some(piece) = self.pieces.next() {
+            self.now = piece.added();
+            self.then = Some(piece.input);
+        } else {
+            return false;
+        }
+        true
+    }
+
+    /// Appends packets that hold nothing but bytes of one slice, at most `most` of them, and says how many.
+    fn write_full(&mut self, out: &mut Vec<u8>, pid: u16, continuity: &mut u8, most: usize) -> usize {
+        let (full, _) = self.now.as_chunks::<ROOM>();
+        let full = full.get(..most).unwrap_or(full);
+        let [high, low] = pid.to_be_bytes();
+        for payload in full {
+            out.extend_from_slice(&[SYNC, high & 0x1f, low, 0x10 | *continuity]);
+            out.extend_from_slice(payload);
+            *continuity = (*continuity + 1) % 16;
+        }
+        self.now = self.now.get(full.len() * ROOM..).unwrap_or_default();
+        full.len()
     }
 }

@@ -33,14 +33,19 @@ pub(super) fn check(decisions: &Decisions) -> Result<()> {
         law(is_codec_string(&copy.codec_string), "its codec string is that of a playlist")?;
         law((-FARTHEST..=FARTHEST).contains(&copy.origin.ticks), "its time zero is in range")?;
         let segments = decisions.cuts.len() - 1;
-        law(copy.packets.len() == segments + 1 && copy.bounds.len() == segments + 1, "it has the plan's segments")?;
+        law(
+            copy.packets.len() == segments + 1 && copy.bounds.len() == segments + 1,
+            "it has the plan's segments",
+        )?;
         law(copy.bytes.len() == segments, "it has the bytes of each segment")?;
         law(copy.packets.is_sorted(), "its packets rise")?;
         law(copy.packets.first() < copy.packets.last(), "it has packets")?;
         law(copy.bounds.first() == Some(&0) && copy.bounds.is_sorted(), "its bounds rise from time zero")?;
         law(copy.bounds.last().is_some_and(|&end| end <= FARTHEST >> 8), "its end is in range")?;
         match &copy.media {
-            CopiedMedia::Video { width, height, .. } => law(*width > 0 && *height > 0, "its picture has a size")?,
+            CopiedMedia::Video { width, height, .. } => {
+                law(*width > 0 && *height > 0, "its picture has a size")?
+            }
             CopiedMedia::Audio { sample_rate, language, label, .. } => {
                 law(*sample_rate > 0, "it has a sample rate")?;
                 law(is_quotable(language) && is_quotable(label), "its language and label can be quoted")?;
@@ -62,5 +67,7 @@ fn is_quotable(text: &str) -> bool {
 }
 
 fn is_codec_string(text: &str) -> bool {
-    !text.is_empty() && text.len() <= 64 && text.bytes().all(|byte| byte.is_ascii_graphic() && !b"\",".contains(&byte))
+    !text.is_empty()
+        && text.len() <= 64
+        && text.bytes().all(|byte| byte.is_ascii_graphic() && !b"\",".contains(&byte))
 }

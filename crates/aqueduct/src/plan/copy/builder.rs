@@ -98,12 +98,15 @@ impl<'a> CopyBuilder<'a> {
         let end = ends.map(|lane| lane.track.timebase.rescale(lane.finish, timebase, Rounding::Ceil)).max();
         let end = end.unwrap_or(1).max(1);
         if !rate::is_within(end, timebase, &self.settings.limits) {
-            let message = format!("the presentation is longer than the limit of {}", self.settings.limits.duration);
+            let message =
+                format!("the presentation is longer than the limit of {}", self.settings.limits.duration);
             return Err(Error::new(ErrorKind::Limit, message));
         }
         let marks: Vec<i64> = match (pictures.first(), sounds.first()) {
             (Some(lane), _) => lane.keys().iter().map(|key| key.time).collect(),
-            (None, Some(sound)) => sound.lane.packets().map(|unit| unit.pts.saturating_sub(sound.lane.zero)).collect(),
+            (None, Some(sound)) => {
+                sound.lane.packets().map(|unit| unit.pts.saturating_sub(sound.lane.zero)).collect()
+            }
             (None, None) => Vec::new(),
         };
         // Sound that goes on when the pictures have ended is cut at the grid; there are no key frames to wait for.
@@ -152,7 +155,10 @@ impl<'a> CopyBuilder<'a> {
         settings.segment = self.settings.segment.unwrap_or(settings.segment);
         settings.check()?;
         if self.inputs.len() > MOST_INPUTS {
-            return Err(Error::settings(format!("{} inputs; at most {MOST_INPUTS} are taken", self.inputs.len())));
+            return Err(Error::settings(format!(
+                "{} inputs; at most {MOST_INPUTS} are taken",
+                self.inputs.len()
+            )));
         }
         Ok(settings.segment)
     }
@@ -177,10 +183,13 @@ impl<'a> CopyBuilder<'a> {
         for (number, input) in mains() {
             match input.index.main_video() {
                 Some((track, _)) => {
-                    lanes.push(Lane::of_video(number, track).map_err(|error| of_input(error, number, several))?);
+                    lanes.push(
+                        Lane::of_video(number, track).map_err(|error| of_input(error, number, several))?,
+                    );
                 }
                 None if several => {
-                    let message = format!("input {} has no pictures; give sound alone with --audio", number + 1);
+                    let message =
+                        format!("input {} has no pictures; give sound alone with --audio", number + 1);
                     return Err(Error::unsupported(message));
                 }
                 None => {}
@@ -208,11 +217,13 @@ impl<'a> CopyBuilder<'a> {
             return Ok(sounds);
         };
         let main = input.index.main_audio().map(|(track, _)| track.id);
-        let is_sound = |track: &&Track| matches!(track.kind, TrackKind::Audio(_)) && !track.packets.is_empty();
+        let is_sound =
+            |track: &&Track| matches!(track.kind, TrackKind::Audio(_)) && !track.packets.is_empty();
         let mut tracks: Vec<&'a Track> = input.index.tracks.iter().filter(is_sound).collect();
         tracks.sort_by_key(|track| Some(track.id) != main);
         // Muxed there is room for one.
-        let muxed = self.settings.audio_layout.unwrap_or(default_layout(self.settings.container)) == AudioLayout::Muxed;
+        let muxed = self.settings.audio_layout.unwrap_or(default_layout(self.settings.container))
+            == AudioLayout::Muxed;
         if muxed {
             tracks.truncate(1);
         }
@@ -250,7 +261,13 @@ impl<'a> CopyBuilder<'a> {
     }
 
     /// The key frame of `lane` at each cut; `None` where its pictures have ended.
-    fn align(&self, lane: &Lane<'_>, at: &[i64], timebase: Timebase, pictures_end: i64) -> Result<Vec<Option<Key>>> {
+    fn align(
+        &self,
+        lane: &Lane<'_>,
+        at: &[i64],
+        timebase: Timebase,
+        pictures_end: i64,
+    ) -> Result<Vec<Option<Key>>> {
         let keys = lane.keys();
         let own = lane.track.timebase;
         // Half a frame: nearer than that is rounding of another timescale.
@@ -273,7 +290,10 @@ impl<'a> CopyBuilder<'a> {
                     let seconds = |ticks: i64| own.seconds(ticks);
                     let nearest = nearest.map_or(String::new(), |key| {
                         let way = if key.time > wanted { "later" } else { "earlier" };
-                        format!("; its nearest lies {:.3} s {way}", seconds(key.time.saturating_sub(wanted)).abs())
+                        format!(
+                            "; its nearest lies {:.3} s {way}",
+                            seconds(key.time.saturating_sub(wanted)).abs()
+                        )
                     });
                     let message = format!(
                         "the key frames of the inputs do not align: input {} has none where segment {segment} begins in input 1, at {:.3} s{nearest}. Encode all with the same key frames, or let `publish` make the rungs",
@@ -331,7 +351,13 @@ impl Sound<'_> {
             let cut = timebase.rescale(cut, own, Rounding::Nearest);
             let bound = match number {
                 0 => 0,
-                _ if number == last => if packets_differ(&packets) { lane.finish } else { cut },
+                _ if number == last => {
+                    if packets_differ(&packets) {
+                        lane.finish
+                    } else {
+                        cut
+                    }
+                }
                 _ if position < lane.end => time_of(position).unwrap_or(cut).max(cut),
                 _ => cut,
             };

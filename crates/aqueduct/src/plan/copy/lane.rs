@@ -89,8 +89,10 @@ impl<'a> Lane<'a> {
                 return Err(located(Error::corrupt("decoding times go back")));
             }
             before = packet.dts;
-            let finish = packet.pts.checked_sub(zero).and_then(|time| time.checked_add(packet.duration.into()));
-            let finish = finish.ok_or_else(|| located(Error::corrupt("a time is outside the range of 64 bits")))?;
+            let finish =
+                packet.pts.checked_sub(zero).and_then(|time| time.checked_add(packet.duration.into()));
+            let finish =
+                finish.ok_or_else(|| located(Error::corrupt("a time is outside the range of 64 bits")))?;
             end_of_all = finish.max(end_of_all);
         }
         lane.finish = end_of_all;
@@ -174,7 +176,8 @@ impl<'a> Lane<'a> {
 
 /// The position in a table as the plan keeps it.
 pub(super) fn number(position: usize) -> Result<u32> {
-    u32::try_from(position).map_err(|_| Error::new(ErrorKind::Limit, "a track has more packets than a plan can count"))
+    u32::try_from(position)
+        .map_err(|_| Error::new(ErrorKind::Limit, "a track has more packets than a plan can count"))
 }
 
 pub(super) fn micros(timebase: Timebase, ticks: i64) -> i64 {

@@ -22,7 +22,8 @@ pub(super) struct Form {
 impl Form {
     pub(super) fn new(track: &Track, copy: &CopiedTrack) -> Result<Self> {
         let side = |side: u32| {
-            u16::try_from(side).map_err(|_| Error::unsupported(format!("a picture of {side} pixels is too large for MP4")))
+            u16::try_from(side)
+                .map_err(|_| Error::unsupported(format!("a picture of {side} pixels is too large for MP4")))
         };
         let (id, format) = match &track.kind {
             TrackKind::Video(facts) => {
@@ -33,8 +34,13 @@ impl Form {
             }
             TrackKind::Audio(facts) => {
                 let channels = facts.channels.into();
-                let format =
-                    fmp4::audio_format(&track.codec, &track.sample_entry, &track.configuration, channels, facts.sample_rate)?;
+                let format = fmp4::audio_format(
+                    &track.codec,
+                    &track.sample_entry,
+                    &track.configuration,
+                    channels,
+                    facts.sample_rate,
+                )?;
                 (2, format)
             }
             _ => return Err(Error::internal("a track that is neither pictures nor sound is planned")),

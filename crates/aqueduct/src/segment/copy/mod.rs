@@ -5,7 +5,7 @@ mod pool;
 mod read;
 mod ts;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 
@@ -13,6 +13,7 @@ use super::Control;
 use super::presentation::{Input, Made};
 use crate::error::{Error, ErrorKind, Result};
 use crate::index::{Packet, Track};
+use crate::mux::ts::Continuity;
 use crate::plan::{Container, CopiedTrack, Decisions, Plan, Rendition};
 use crate::time::Rounding;
 
@@ -22,6 +23,8 @@ use read::Extents;
 /// What is known of all copied tracks of a plan before a segment is made.
 pub(super) struct Copies {
     tracks: Vec<Prepared>,
+    /// Continuity counters of each segment of each rendition, once somebody asks.
+    continuity: Vec<OnceLock<Vec<Continuity>>>,
     /// Memory that segments were made in, to be used again: pages that the system has not to find and clear anew.
     pool: Arc<Pool>,
 }
@@ -67,14 +70,15 @@ impl Copies {
                 return Err(mismatch("the plan copies more packets than the track has"));
             }
             let form = match plan.container {
-                Container::Ts => ts::Form::new(found, copy).map(Form::Ts),
+                Container::Ts => ts::Form::new(found).map(Form::Ts),
                 Container::Fmp4 => fmp4::Form::new(found, copy).map(Form::Fmp4),
             };
             let form = form.map_err(|error| error.in_track(copy.track))?;
             Ok(Prepared { input: number, index, track, form })
         };
         let tracks = plan.copies.iter().map(prepare).collect::<Result<Vec<_>>>()?;
-        Ok(Self { tracks, pool: Pool::new() })
+        let continuity = plan.renditions().iter().map(|_| OnceLock::new()).collect();
+        Ok(Self { tracks, continuity, pool: Pool::new() })
     }
 
     pub(super) fn init(&self, plan: &Decisions, rendition: &Rendition<'_>) -> Result<Option<Bytes>> {
@@ -87,10 +91,23 @@ impl Copies {
         let part = |wanted: &CopiedTrack| {
             let all = plan.copies.iter().zip(&self.tracks);
             let found = all.into_iter().find(|(copy, _)| std::ptr::eq(*copy, wanted) || *copy == wanted);
-            let (copy, prepared) = found.ok_or_else(|| Error::internal("a rendition copies nothing of the plan"))?;
+            let (copy, prepared) =
+                found.ok_or_else(|| Error::internal("a rendition copies nothing of the plan"))?;
             Ok(Part { copy, prepared, track: prepared.track()? })
         };
         wanted.into_iter().flatten().map(part).collect()
+    }
+
+    fn continuity(
+        &self,
+        plan: &Plan,
+        rendition: &Rendition<'_>,
+        parts: &[Part<'_>],
+        segment: u32,
+    ) -> Continuity {
+        let cell = self.continuity.get(rendition.id.0 as usize);
+        let all = cell.map(|cell| cell.get_or_init(|| ts::continuity(plan, parts)));
+        all.and_then(|all| all.get(segment as usize)).copied().unwrap_or_default()
     }
 
     /// Makes `renditions` at `segment` with one pass over each input.
@@ -120,7 +137,10 @@ impl Copies {
             control.check()?;
             let whole = match plan.container {
                 _ if plan.is_gap(rendition, segment) => Made::nothing(),
-                Container::Ts => ts::segment(plan, segment, parts, &read, &self.pool)?,
+                Container::Ts => {
+                    let continuity = self.continuity(plan, rendition, parts, segment);
+                    ts::segment(plan, segment, parts, &read, continuity, &self.pool)?
+                }
                 Container::Fmp4 => fmp4::segment(segment, parts, &read)?,
             };
             let units: usize = parts.iter().take(1).map(|part| part.copy.packets_of(segment).len()).sum();

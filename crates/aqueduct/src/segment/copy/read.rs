@@ -115,10 +115,12 @@ impl Read {
     /// The bytes from `start` to before `end`, of packets that were wanted and follow one another.
     pub(super) fn range(&self, start: u64, end: u64) -> Result<Bytes> {
         let after = self.ranges.partition_point(|(from, _)| *from <= start);
-        let found = after.checked_sub(1).and_then(|range| self.ranges.get(range)).and_then(|(from, bytes)| {
-            let (from, to) = (usize::try_from(start - from).ok()?, usize::try_from(end.checked_sub(*from)?).ok()?);
-            (from <= to && to <= bytes.len()).then(|| bytes.slice(from..to))
-        });
+        let found =
+            after.checked_sub(1).and_then(|range| self.ranges.get(range)).and_then(|(from, bytes)| {
+                let (from, to) =
+                    (usize::try_from(start - from).ok()?, usize::try_from(end.checked_sub(*from)?).ok()?);
+                (from <= to && to <= bytes.len()).then(|| bytes.slice(from..to))
+            });
         found.ok_or_else(|| Error::internal("a packet was not read").at_offset(start))
     }
 }

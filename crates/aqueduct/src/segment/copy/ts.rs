@@ -6,12 +6,16 @@ use super::pool::Pool;
 use super::read::Read;
 use super::{Form as AnyForm, Part};
 use crate::error::{Error, Result};
-use crate::index::Track;
+use crate::index::{Packet, Track, TrackKind};
 use crate::media::Codec;
 use crate::media::aac::AudioSpecificConfig;
 use crate::media::avc::{DecoderConfiguration, LengthSize};
-use crate::mux::ts::{self, AccessUnit, AudioFormat, AudioStream, VideoForm, VideoStream};
-use crate::plan::{CopiedTrack, Decisions, KeyFrame, TIME_ZERO};
+use crate::media::esds::ElementaryStream;
+use crate::mux::ts::{
+    self, AccessUnit, AudioFormat, AudioOutline, AudioStream, Continuity, Outline, UnitSize, VideoForm,
+    VideoOutline, VideoStream,
+};
+use crate::plan::{Decisions, KeyFrame, TIME_ZERO};
 use crate::segment::presentation::Made;
 use crate::time::{MPEG, Rounding};
 
@@ -22,15 +26,23 @@ pub(super) enum Form {
 }
 
 impl Form {
-    pub(super) fn new(track: &Track, _copy: &CopiedTrack) -> Result<Self> {
+    pub(super) fn new(track: &Track) -> Result<Self> {
         Ok(match &track.codec {
             Codec::H264 => {
                 let record = DecoderConfiguration::parse(&track.configuration)?;
                 let parameter_sets = record.to_byte_stream();
                 Self::Video { length_size: record.length_size, parameter_sets }
             }
-            Codec::Aac => Self::Audio(AudioFormat::Aac(AudioSpecificConfig::of_esds(&track.configuration)?)),
-            Codec::Mp3 => Self::Audio(AudioFormat::Mp3),
+            Codec::Aac => {
+                let stream = ElementaryStream::parse(&track.configuration)?;
+                Self::Audio(AudioFormat::Aac(AudioSpecificConfig::parse(stream.config)?))
+            }
+            Codec::Mp3 => {
+                let TrackKind::Audio(facts) = &track.kind else {
+                    return Err(Error::internal("MP3 is planned as pictures"));
+                };
+                Self::Audio(AudioFormat::Mp3 { sample_rate: facts.sample_rate })
+            }
             Codec::Ac3 => Self::Audio(AudioFormat::Ac3),
             Codec::Eac3 => Self::Audio(AudioFormat::Eac3),
             other => return Err(Error::internal(format!("{other} is planned into MPEG-TS"))),
@@ -44,6 +56,7 @@ pub(super) fn segment(
     segment: u32,
     parts: &[Part<'_>],
     read: &[Read],
+    continuity: Continuity,
     pool: &Arc<Pool>,
 ) -> Result<Made> {
     let mut video = None;
@@ -58,12 +71,6 @@ pub(super) fn segment(
             AnyForm::Fmp4(_) => return Err(Error::internal("a track is prepared for another container")),
         }
     }
-    let clock = parts.first().filter(|_| segment + 1 < plan.segments());
-    let next_dts = clock.and_then(|part| {
-        // A stream that has ended has no next unit.
-        let is_more = part.copy.packets_of(segment).end < part.copy.packets.last().map_or(0, |&last| last as usize);
-        is_more.then(|| mpeg(part, part.next_dts(segment)))
-    });
     let whole = ts::Segment {
         index: segment,
         video: video.as_ref().map(|(_, length_size, parameter_sets, units)| VideoStream {
@@ -72,7 +79,8 @@ pub(super) fn segment(
             units,
         }),
         audio: audio.as_ref().map(|(_, format, units)| AudioStream { format: *format, units }),
-        next_dts,
+        next_dts: next_dts(plan, segment, parts),
+        continuity,
     };
     let mut out = Vec::new();
     let keys = whole.write(&mut out)?;
@@ -91,20 +99,64 @@ pub(super) fn segment(
     Ok(Made::whole(out.into(), key_frames))
 }
 
+/// The counters with which each segment of these parts starts, from sizes and times alone: so segments join, although
+/// none knows the one before. Where a segment takes other packets than its sizes say, since a picture brings its own
+/// delimiter or parameter sets, the writer makes up for it.
+pub(super) fn continuity(plan: &Decisions, parts: &[Part<'_>]) -> Vec<Continuity> {
+    let mut now = Continuity::default();
+    let mut all = Vec::with_capacity(plan.cuts.len());
+    for segment in 0..plan.segments() {
+        let sizes: Vec<Vec<UnitSize>> = parts.iter().map(|part| sizes(part, segment)).collect();
+        let mut outline = Outline { video: None, audio: None, next_dts: next_dts(plan, segment, parts) };
+        for (part, units) in parts.iter().zip(&sizes) {
+            match &part.prepared.form {
+                AnyForm::Ts(Form::Video { parameter_sets, .. }) => {
+                    let parameter_sets = parameter_sets.len();
+                    outline.video = Some(VideoOutline { units, parameter_sets, delimited: false });
+                }
+                AnyForm::Ts(Form::Audio(format)) => {
+                    outline.audio = Some(AudioOutline { format: *format, units })
+                }
+                AnyForm::Fmp4(_) => {}
+            }
+        }
+        // Times that break a rule are an error of the segment that has them, not of all others.
+        now = now.after(outline.packets().unwrap_or_default());
+        all.push(now);
+    }
+    all
+}
+
+/// The decoding time at which the next segment starts, of its pictures where there are any.
+fn next_dts(plan: &Decisions, segment: u32, parts: &[Part<'_>]) -> Option<i64> {
+    let part = parts.first().filter(|_| segment + 1 < plan.segments())?;
+    // A stream that has ended has no next unit.
+    let last = part.copy.packets.last().map_or(0, |&last| last as usize);
+    (part.copy.packets_of(segment).end < last).then(|| mpeg(part, part.next_dts(segment)))
+}
+
 /// The access units of a part on the 90 kHz timeline.
 fn units(part: &Part<'_>, segment: u32, read: &[Read]) -> Result<Vec<AccessUnit>> {
     let read = read.get(part.prepared.input).ok_or_else(|| Error::internal("an input was not read"))?;
+    let unit = |(packet, UnitSize { pts, dts, key, .. }): (Packet, UnitSize)| {
+        let data = read.unit(&packet).map_err(|error| part.locate(error, &packet))?;
+        Ok(AccessUnit { pts, dts, key, data })
+    };
+    part.units(segment).zip(sizes(part, segment)).map(unit).collect()
+}
+
+/// Sizes and times of the access units of a part.
+fn sizes(part: &Part<'_>, segment: u32) -> Vec<UnitSize> {
     let mut before = i64::MIN;
     let is_video = part.copy.is_video();
-    let unit = |packet: crate::index::Packet| {
-        let data = read.unit(&packet).map_err(|error| part.locate(error, &packet))?;
+    let size = |packet: Packet| {
         // A source may count finer than 90 kHz, or have packets of no length: decoding times still rise.
         let dts = mpeg(part, packet.dts).max(before.saturating_add(1));
         before = dts;
         let pts = if is_video { mpeg(part, packet.pts).max(dts) } else { dts };
-        Ok(AccessUnit { pts, dts, key: packet.key || !is_video, data })
+        UnitSize { pts, dts, key: packet.key || !is_video, bytes: packet.bytes }
     };
-    part.units(segment).map(unit).collect()
+    part.units(segment).map(size).collect()
 }
 
 /// An instant of the source on the presentation's MPEG-2 timeline, not wrapped.

@@ -76,11 +76,12 @@ pub struct ReadUnit {
     pub dts: Option<u64>,
     /// Whether its times stand in a PES header; else they are counted from the unit before.
     pub stamped: bool,
-    /// Whether it can be decoded alone: an IDR picture, or audio.
+    /// Whether decoding can start here: an IDR picture, one that is marked so, or audio.
     pub key: bool,
     /// Whether the packet that starts it carries `random_access_indicator`.
     pub random_access: bool,
-    /// H.264: a byte stream with its access unit delimiter. AAC: a raw data block without ADTS header.
+    /// H.264: a byte stream with its access unit delimiter. AAC: a raw data block without ADTS header. MP3 and AC-3:
+    /// a frame. E-AC-3: a frame and those that depend on it. Other codings: a PES packet.
     pub data: Bytes,
 }
 
@@ -148,7 +149,7 @@ pub enum Kind {
     Delimiter,
     /// An IDR picture has its parameter sets before it.
     ParameterSets,
-    /// `random_access_indicator` marks each IDR picture and nothing else (§2.4.3.5).
+    /// `random_access_indicator` marks each IDR picture, and no picture without parameter sets (§2.4.3.5).
     RandomAccess,
     /// Every stream of the PMT has units.
     Empty,

@@ -8,8 +8,10 @@ use super::super::psi::StreamType;
 use super::clock::Clock;
 use super::packets::Packet;
 use super::{Elementary, Findings, Kind, ReadUnit};
-use crate::media::aac::AdtsHeader;
+use crate::error::{ErrorKind, Result};
+use crate::media::aac::{AdtsHeader, AudioSpecificConfig};
 use crate::media::avc::{NalType, Sps, facts, nal_units};
+use crate::media::{ac3, mp3};
 
 /// One elementary stream while it is read.
 pub(super) struct Assembly {
@@ -18,6 +20,8 @@ pub(super) struct Assembly {
     last_dts: Option<u64>,
     /// The bytes of an audio frame that the PES packet before began, and when they are presented.
     carried: (Vec<u8>, Option<u64>),
+    /// The coding of the first audio frame.
+    coding: Option<(u32, Option<AudioSpecificConfig>)>,
 }
 
 /// A PES packet that has begun.
@@ -33,7 +37,7 @@ struct Open {
 impl Assembly {
     pub(super) fn new(kind: StreamType, pid: u16) -> Self {
         let out = Elementary { pid, kind, packets: 0, units: Vec::new(), aac: None, sps: None };
-        Self { out, open: None, last_dts: None, carried: (Vec::new(), None) }
+        Self { out, open: None, last_dts: None, carried: (Vec::new(), None), coding: None }
     }
 
     pub(super) fn pid(&self) -> u16 {
@@ -125,7 +129,9 @@ impl Assembly {
         };
         match self.out.kind {
             StreamType::H264 => self.picture(unit, facts.aligned, findings),
-            StreamType::AacAdts => self.frames(unit, findings),
+            StreamType::AacAdts => self.frames(unit, findings, adts),
+            StreamType::Mpeg1Audio | StreamType::Mpeg2Audio => self.frames(unit, findings, mpeg),
+            StreamType::Ac3 | StreamType::Eac3 => self.frames(unit, findings, dolby),
             _ => self.out.units.push(unit),
         }
     }
@@ -163,12 +169,12 @@ impl Assembly {
         if facts.late_sets {
             add(Kind::ParameterSets, "a parameter set comes after a message that may refer to it");
         }
-        if facts.idr != unit.random_access {
-            let message = if facts.idr {
-                "random_access_indicator is missing on an IDR picture"
-            } else {
-                "random_access_indicator stands on a picture that is no IDR picture"
-            };
+        if facts.idr && !unit.random_access {
+            add(Kind::RandomAccess, "random_access_indicator is missing on an IDR picture");
+        }
+        // §2.4.3.5: decoding can start at other pictures too, such as those of open GOPs, but not without sets.
+        if unit.random_access && !facts.idr && (facts.sps.is_none() || facts.pps.is_none()) {
+            let message = "random_access_indicator stands on a picture without SPS and PPS before it";
             add(Kind::RandomAccess, message);
         }
         if self.out.sps.is_none()
@@ -181,11 +187,12 @@ impl Assembly {
                 }
             }
         }
-        unit.key = facts.idr;
+        unit.key = facts.idr || unit.random_access;
         self.out.units.push(unit);
     }
 
-    fn frames(&mut self, pes: ReadUnit, findings: &mut Findings) {
+    /// Takes a PES packet of audio apart; `parse` reads the header of a frame.
+    fn frames(&mut self, pes: ReadUnit, findings: &mut Findings, parse: fn(&[u8]) -> Result<Frame>) {
         let pid = self.out.pid;
         if pes.random_access {
             let message = "random_access_indicator stands on audio";
@@ -208,17 +215,34 @@ impl Assembly {
             if carried > 0 && at >= carried && !stamped {
                 (time, stamped, since) = (pes.pts, true, Since::default());
             }
-            let header = match AdtsHeader::parse(&data[at..]) {
-                Ok(header) => header,
-                Err(_) if data.len() - at < AdtsHeader::LONG && data[at] == 0xff => break,
+            let frame = match parse(&data[at..]) {
+                Ok(frame) => frame,
+                // Too few bytes for a header may be the start of one.
+                Err(_) if data.len() - at < AdtsHeader::LONG && matches!(data[at], 0xff | 0x0b) => break,
+                Err(error) if error.kind() == ErrorKind::Unsupported && at == 0 => {
+                    self.out.units.push(pes);
+                    return;
+                }
                 Err(error) => {
                     findings.add(Kind::Alignment, pes.offset, pid, error.message());
                     return;
                 }
             };
-            let Some(frame) = data.get(at + header.header_length..at + header.frame_length) else { break };
-            let config = *self.out.aac.get_or_insert(header.config);
-            if config != header.config {
+            let mut end = at + frame.length;
+            if end > data.len() {
+                break;
+            }
+            while let Some(Ok(next)) = data.get(end..).map(parse)
+                && next.dependent
+                && next.length <= data.len() - end
+            {
+                end += next.length;
+            }
+            let bytes = data.slice(at + frame.header..end);
+            at = end;
+            let coding = *self.coding.get_or_insert(frame.coding());
+            self.out.aac = self.out.aac.or(frame.config);
+            if coding != frame.coding() {
                 findings.add(Kind::Program, pes.offset, pid, "the audio's config changes inside the stream");
             }
             let pts = time.map(|time| (time + since.ticks()) % WRAP as u64);
@@ -227,11 +251,10 @@ impl Assembly {
                 dts: pts,
                 stamped: stamped && since.samples == 0 && pes.pts.is_some(),
                 random_access: false,
-                data: data.slice_ref(frame),
+                data: bytes,
                 ..pes
             });
-            since.add(&header);
-            at += header.frame_length;
+            since.add(&frame);
         }
         let left = data.slice(at.min(data.len())..);
         if !left.is_empty() {
@@ -256,6 +279,45 @@ impl Open {
     }
 }
 
+/// One audio frame, as its header describes it.
+#[derive(Debug, Clone, Copy)]
+struct Frame {
+    /// Bytes that are no part of the unit.
+    header: usize,
+    /// Bytes, those included; at least as many, and at least 1.
+    length: usize,
+    samples: u64,
+    sample_rate: u32,
+    /// Whether it belongs to the frame before.
+    dependent: bool,
+    config: Option<AudioSpecificConfig>,
+}
+
+impl Frame {
+    /// What must not change inside a stream.
+    fn coding(&self) -> (u32, Option<AudioSpecificConfig>) {
+        (self.sample_rate, self.config)
+    }
+}
+
+fn adts(data: &[u8]) -> Result<Frame> {
+    let header = AdtsHeader::parse(data)?;
+    let samples = u64::from(header.config.unit_samples()) * u64::from(header.blocks);
+    let (length, sample_rate) = (header.frame_length, header.config.sample_rate);
+    let (header, config) = (header.header_length, Some(header.config));
+    Ok(Frame { header, length, samples, sample_rate, dependent: false, config })
+}
+
+fn mpeg(data: &[u8]) -> Result<Frame> {
+    let mp3::FrameHeader { length, sample_rate, samples, .. } = mp3::FrameHeader::parse(data)?;
+    Ok(Frame { header: 0, length, samples: samples.into(), sample_rate, dependent: false, config: None })
+}
+
+fn dolby(data: &[u8]) -> Result<Frame> {
+    let ac3::FrameHeader { length, sample_rate, samples, dependent, .. } = ac3::FrameHeader::parse(data)?;
+    Ok(Frame { header: 0, length, samples: samples.into(), sample_rate, dependent, config: None })
+}
+
 /// The length of the frames since the last time that was given.
 #[derive(Default)]
 struct Since {
@@ -264,9 +326,9 @@ struct Since {
 }
 
 impl Since {
-    fn add(&mut self, header: &AdtsHeader) {
-        self.samples += u64::from(header.config.unit_samples()) * u64::from(header.blocks);
-        self.rate = header.config.sample_rate.into();
+    fn add(&mut self, frame: &Frame) {
+        self.samples += frame.samples;
+        self.rate = frame.sample_rate.into();
     }
 
     /// In ticks of 90 kHz, rounded to nearest.
