@@ -43,6 +43,6 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     // Playlists come from the plan alone: they exist before any segment does.
     print!("\n{}", playlist::multivariant(&plan, None));
-    print!("\n{}", playlist::media(&plan, RenditionId(0)));
+    print!("\n{}", playlist::media(&plan, RenditionId(0), None)?);
     Ok(())
 }

@@ -45,7 +45,7 @@ fuzz_target!(|bytes: &[u8]| {
     }
     for variant in master.variants {
         let Some(Object::Playlist(id)) = plan.object(&variant.uri) else { panic!("no key: {}", variant.uri) };
-        let text = media(&plan, id);
+        let Ok(text) = media(&plan, id, None) else { return };
         let Ok((_, Playlist::MediaPlaylist(list))) = m3u8_rs::parse_playlist(text.as_bytes()) else {
             panic!("not a media playlist: {text}");
         };

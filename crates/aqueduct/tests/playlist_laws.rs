@@ -18,7 +18,7 @@ fn film_plan() -> Plan {
 fn a_film() {
     let plan = film_plan();
     assert_eq!(
-        media(&plan, RenditionId(0)),
+        media(&plan, RenditionId(0), None).unwrap(),
         "#EXTM3U\n\
          #EXT-X-VERSION:3\n\
          #EXT-X-TARGETDURATION:6\n\
@@ -63,7 +63,7 @@ fn a_film() {
 fn a_song() {
     let plan = Plan::builder(&song().index(), engine()).build().unwrap();
     assert_eq!(
-        media(&plan, RenditionId(0)),
+        media(&plan, RenditionId(0), None).unwrap(),
         "#EXTM3U\n\
          #EXT-X-VERSION:3\n\
          #EXT-X-TARGETDURATION:6\n\
@@ -152,7 +152,7 @@ proptest! {
                 prop_assert!((variant.frame_rate.unwrap() - rate).abs() <= 0.0006, "{:?} {}", variant.frame_rate, rate);
             }
 
-            let text = media(&plan, id);
+            let text = media(&plan, id, None).unwrap();
             let Ok((rest, Playlist::MediaPlaylist(list))) = m3u8_rs::parse_playlist(text.as_bytes()) else {
                 panic!("not a media playlist: {text}");
             };

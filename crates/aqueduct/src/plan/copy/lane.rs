@@ -7,7 +7,7 @@ use crate::time::{Rounding, Timebase};
 
 /// Sound that starts earlier than this before time zero is cut, in milliseconds. Decoders need one or two access units
 /// before the first that is heard, which encoders put there.
-const PRIMING_MILLIS: i64 = 65;
+const PRIMING_MILLIS: i64 = 100;
 
 /// A track and what is copied of it.
 pub(super) struct Lane<'a> {
