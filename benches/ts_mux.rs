@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use aqueduct::media::aac::AudioSpecificConfig;
-use aqueduct::mux::ts::{AccessUnit, AudioFormat, AudioStream, Segment, read};
+use aqueduct::mux::ts::{AccessUnit, AudioFormat, AudioStream, Continuity, Segment, VideoStream, read};
 use bytes::Bytes;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
@@ -62,7 +62,8 @@ fn mux(criterion: &mut Criterion) {
         let (video, audio) = streams(bit_rate);
         let audio = Some(AudioStream { format: AudioFormat::Aac(config), units: &audio });
         let next_dts = Some(START + FRAMES * FRAME);
-        let segment = Segment { index: 7, video: Some(&video), audio, next_dts };
+        let video = Some(VideoStream::byte_stream(&video));
+        let segment = Segment { index: 7, video, audio, next_dts, continuity: Continuity::default() };
         let Ok(bytes) = segment.to_bytes() else { return };
         let mut group = criterion.benchmark_group(format!("ts, 6 s at {name}"));
         group.throughput(Throughput::Bytes(bytes.len() as u64));

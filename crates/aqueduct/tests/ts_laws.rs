@@ -4,7 +4,8 @@
 
 use aqueduct::media::aac::AudioSpecificConfig;
 use aqueduct::mux::ts::{
-    AccessUnit, AudioFormat, AudioStream, Kind, PACKET, Reading, Segment, StreamType, read,
+    AccessUnit, AudioFormat, AudioStream, Continuity, Kind, PACKET, Reading, Segment, StreamType,
+    VideoStream, read,
 };
 use bytes::Bytes;
 use proptest::prelude::*;
@@ -46,9 +47,10 @@ impl Stream {
         let next_dts = self.first_dts(segment + 1);
         Segment {
             index: self.first_index.wrapping_add(segment as u32),
-            video: self.has_video.then(|| &self.video[segment][..]),
+            video: self.has_video.then(|| VideoStream::byte_stream(&self.video[segment])),
             audio: self.has_audio.then_some(audio),
             next_dts,
+            continuity: Continuity::default(),
         }
         .to_bytes()
         .unwrap()
@@ -57,6 +59,12 @@ impl Stream {
     fn segments(&self) -> Vec<Bytes> {
         (0..self.count()).map(|segment| self.segment(segment)).collect()
     }
+}
+
+/// A segment of pictures.
+fn pictures(index: u32, units: &[AccessUnit], next_dts: Option<i64>) -> Segment<'_> {
+    let continuity = Continuity::default();
+    Segment { index, video: Some(VideoStream::byte_stream(units)), audio: None, next_dts, continuity }
 }
 
 /// A slice of `size` pseudo-random bytes without start codes.
@@ -237,7 +245,7 @@ proptest! {
             .iter()
             .map(|unit| AccessUnit { data: [delimiter, &unit.data].concat().into(), ..unit.clone() })
             .collect();
-        let write = |units| Segment { index: 3, video: Some(units), audio: None, next_dts: None }.to_bytes().unwrap();
+        let write = |units| pictures(3, units, None).to_bytes().unwrap();
         prop_assert_eq!(write(&bare), write(&marked));
     }
 
@@ -268,7 +276,7 @@ fn clock_marks_are_40_ms_apart_where_that_takes_no_packet_more() {
         let units: Vec<_> =
             (0..20).map(|at| 900_000 + at * step).map(|at| picture(at, at, at == 900_000, 2_950)).collect();
         let next_dts = Some(900_000 + 20 * step);
-        let bytes = Segment { index: 0, video: Some(&units), audio: None, next_dts }.to_bytes().unwrap();
+        let bytes = pictures(0, &units, next_dts).to_bytes().unwrap();
         for pair in read(&bytes).unwrap().pcrs.windows(2) {
             assert!(pair[1].ticks - pair[0].ticks <= 40 * 27_000, "step {step}");
         }
@@ -282,7 +290,7 @@ fn parameter_sets_go_before_messages() {
     let good = Bytes::from([SPS_AND_PPS, &message, &unit.data[SPS_AND_PPS.len()..]].concat());
     let write = |unit: &AccessUnit| {
         let units = [unit.clone()];
-        Segment { index: 0, video: Some(&units), audio: None, next_dts: None }.to_bytes().unwrap()
+        pictures(0, &units, None).to_bytes().unwrap()
     };
     unit.data = good.clone();
     let expected = write(&unit);
@@ -302,8 +310,10 @@ fn one_tiny_unit_makes_a_segment() {
         let unit = AccessUnit { pts: 900_000, dts: 900_000, key: true, data: vec![0x21; size].into() };
         let units = [unit];
         let audio = Some(AudioStream { format: AudioFormat::Aac(config), units: &units });
-        let write =
-            |index| Segment { index, video: None, audio, next_dts: Some(901_920) }.to_bytes().unwrap();
+        let continuity = Continuity::default();
+        let write = |index| {
+            Segment { index, video: None, audio, next_dts: Some(901_920), continuity }.to_bytes().unwrap()
+        };
         let joined = read(&write(15)).unwrap();
         assert_eq!(faults(&joined), Vec::<String>::new());
         assert_eq!(joined.streams[0].packets, 16);
@@ -318,7 +328,7 @@ fn a_segment_without_a_unit_of_the_clocks_stream_keeps_the_clock() {
         .map(|at| AccessUnit { pts: at * 1920, dts: at * 1920, key: true, data: vec![0x21; 300].into() })
         .collect();
     let audio = Some(AudioStream { format: AudioFormat::Aac(config), units: &units });
-    let bytes = Segment { index: 0, video: Some(&[]), audio, next_dts: None }.to_bytes().unwrap();
+    let bytes = Segment { audio, ..pictures(0, &[], None) }.to_bytes().unwrap();
     let reading = read(&bytes).unwrap();
     assert_eq!(faults(&reading), Vec::<String>::new());
     assert!(reading.pcrs.len() >= 20);
@@ -327,12 +337,7 @@ fn a_segment_without_a_unit_of_the_clocks_stream_keeps_the_clock() {
 #[test]
 fn says_what_breaks_a_rule_and_when() {
     let good = vec![picture(6000, 0, true, 50), picture(3000, 3000, false, 50)];
-    let write = |units: &[AccessUnit]| {
-        Segment { index: 0, video: Some(units), audio: None, next_dts: None }
-            .to_bytes()
-            .unwrap_err()
-            .to_string()
-    };
+    let write = |units: &[AccessUnit]| pictures(0, units, None).to_bytes().unwrap_err().to_string();
     let with = |change: &dyn Fn(&mut Vec<AccessUnit>)| {
         let mut units = good.clone();
         change(&mut units);
@@ -342,16 +347,15 @@ fn says_what_breaks_a_rule_and_when() {
     let bare = with(&|units| units[0].data = slice(0x65, 20, 1).into());
     assert!(bare.contains("no parameter sets") && bare.contains("0.067 s"), "{bare}");
     assert!(with(&|units| units[0].key = false).contains("not marked as a key"));
-    assert!(with(&|units| units[1].key = true).contains("holds no IDR"));
+    assert!(with(&|units| units[1].key = true).contains("no parameter sets"));
     assert!(with(&|units| units[1].dts = 0).contains("do not rise"));
     assert!(with(&|units| units[1].pts = 2000).contains("before it is decoded"));
     assert!(
         with(&|units| units[1].data = Bytes::from_static(&[0, 0, 0, 5, 0x41, 1, 2, 3, 4]))
-            .contains("start codes")
+            .contains("start code")
     );
     assert!(with(&|units| units.remove(0).key = false).contains("first picture"));
-    let next =
-        Segment { index: 0, video: Some(&good), audio: None, next_dts: Some(3000) }.to_bytes().unwrap_err();
+    let next = pictures(0, &good, Some(3000)).to_bytes().unwrap_err();
     assert!(next.to_string().contains("next segment"), "{next}");
     assert!(with(&|units| (units[1].dts, units[1].pts) = (1 << 40, 1 << 40)).contains("10 minutes"));
 }
@@ -359,7 +363,7 @@ fn says_what_breaks_a_rule_and_when() {
 #[test]
 fn findings_name_the_byte() {
     let units: Vec<_> = (0..10).map(|at| picture(at * 3000, at * 3000, at == 0, 900)).collect();
-    let good = Segment { index: 0, video: Some(&units), audio: None, next_dts: None }.to_bytes().unwrap();
+    let good = pictures(0, &units, None).to_bytes().unwrap();
     let kinds = |change: &dyn Fn(&mut Vec<u8>)| {
         let mut bytes = good.to_vec();
         change(&mut bytes);

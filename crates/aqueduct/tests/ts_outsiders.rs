@@ -5,9 +5,16 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use aqueduct::index::mp4;
+use aqueduct::index::{Packet, Track};
+use aqueduct::media::Codec;
 use aqueduct::media::aac::{AdtsHeader, AudioSpecificConfig};
-use aqueduct::media::avc::{NalType, nal_units, without_encoder_note};
-use aqueduct::mux::ts::{AccessUnit, AudioFormat, AudioStream, PACKET, Segment, read};
+use aqueduct::media::avc::{DecoderConfiguration, NalType, length_prefixed, nal_units, without_encoder_note};
+use aqueduct::mux::ts::{
+    AccessUnit, AudioFormat, AudioOutline, AudioStream, Continuity, Outline, PACKET, Segment, StreamType,
+    UnitSize, VideoForm, VideoOutline, VideoStream, read,
+};
+use aqueduct::source::MemorySource;
 use aqueduct::time::{MPEG, Rounding, Timebase};
 use bytes::Bytes;
 
@@ -74,7 +81,8 @@ impl Clip {
             let next_dts = if with_video { next } else { next_audio }.map(|unit| unit.dts);
             let format = AudioFormat::Aac(self.config);
             let audio = with_audio.then(|| AudioStream { format, units: &self.audio[first..last] });
-            let segment = Segment { index, video: with_video.then_some(video), audio, next_dts };
+            let video = with_video.then_some(VideoStream::byte_stream(video));
+            let segment = Segment { index, video, audio, next_dts, continuity: Continuity::default() };
             segments.push(segment.to_bytes().unwrap());
         }
         segments
@@ -139,10 +147,14 @@ impl Clip {
     }
 }
 
+const PACKETS: [&str; 6] = ["-v", "error", "-show_packets", "-show_entries", "packet=codec_type", "-of"];
+
 /// Packets of video and audio that ffprobe finds, without a word on stderr.
 fn packet_counts(path: &Path) -> (usize, usize) {
-    let entries = ["-show_packets", "-show_entries", "packet=codec_type", "-of", "csv=p=0"];
-    let printed = silent("ffprobe", &[&["-v", "error"], &entries[..], &[text(path)]].concat());
+    count_packets(&silent("ffprobe", &[&PACKETS[..], &["csv=p=0", text(path)]].concat()))
+}
+
+fn count_packets(printed: &str) -> (usize, usize) {
     let count = |kind| printed.lines().filter(|line| line.starts_with(kind)).count();
     (count("video"), count("audio"))
 }
@@ -251,4 +263,225 @@ fn thirty_frames_a_second_and_many_bits() {
 #[test]
 fn one_frame_a_second() {
     law("1", 8, 22_050, &["-g", "2", "-bf", "0", "-tune", "stillimage", "-b:a", "32k"]);
+}
+
+/// A file whose pictures and sound are packaged without encoding anything.
+struct Copied {
+    folder: tempfile::TempDir,
+    file: PathBuf,
+    form: VideoForm,
+    /// Where the first sample says that each has a delimiter, and parameter sets.
+    delimited: bool,
+    parameter_sets: Vec<u8>,
+    video: Vec<AccessUnit>,
+    format: AudioFormat,
+    audio: Vec<AccessUnit>,
+}
+
+impl Copied {
+    fn open(file: &Path) -> Self {
+        let bytes = Bytes::from(std::fs::read(file).unwrap());
+        let source = MemorySource::new(bytes.clone(), text(file));
+        let index = mp4::read(&source, &mp4::Limits::default()).unwrap();
+        let units = |track: &Track| -> Vec<AccessUnit> {
+            let ticks = |time| TIME_ZERO + track.timebase.rescale(time, MPEG, Rounding::Nearest);
+            let unit = |packet: Packet| {
+                let start = packet.offset.unwrap() as usize;
+                let data = bytes.slice(start..start + packet.bytes as usize);
+                AccessUnit { pts: ticks(packet.pts), dts: ticks(packet.dts), key: packet.key, data }
+            };
+            track.packets.iter().map(unit).collect()
+        };
+        let (track, _) = index.main_video().unwrap();
+        let video = units(track);
+        let record = DecoderConfiguration::parse(&track.configuration).unwrap();
+        let first = length_prefixed(&video[0].data, record.length_size).next().unwrap().unwrap();
+        let kind = NalType::from_header(first[0]);
+        let (track, facts) = index.main_audio().unwrap();
+        let format = match track.codec {
+            Codec::Mp3 => AudioFormat::Mp3 { sample_rate: facts.sample_rate },
+            Codec::Ac3 => AudioFormat::Ac3,
+            Codec::Eac3 => AudioFormat::Eac3,
+            _ => AudioFormat::Aac(AudioSpecificConfig::lc(facts.sample_rate, facts.channels).unwrap()),
+        };
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+            file: file.to_owned(),
+            form: VideoForm::LengthPrefixed(record.length_size),
+            delimited: kind == NalType::AccessUnitDelimiter,
+            parameter_sets: record.to_byte_stream(),
+            audio: units(track).into_iter().map(|unit| AccessUnit { dts: unit.pts, ..unit }).collect(),
+            video,
+            format,
+        }
+    }
+
+    /// The segments of FFmpeg's HLS muxer: how many packets of video and audio each holds, and its bytes.
+    fn by_ffmpeg(&self, seconds: &str) -> Vec<((usize, usize), u64)> {
+        let folder = self.folder.path().join(format!("peer-{seconds}"));
+        std::fs::create_dir(&folder).unwrap();
+        let playlist = folder.join("index.m3u8");
+        let input = ["-v", "error", "-i", text(&self.file), "-map", "0:v:0", "-map", "0:a:0", "-c", "copy"];
+        let muxer = ["-f", "hls", "-hls_time", seconds, "-hls_list_size", "0", text(&playlist)];
+        silent("ffmpeg", &[&input[..], &muxer].concat());
+        let list = std::fs::read_to_string(&playlist).unwrap();
+        let files = list.lines().filter(|line| !line.starts_with('#')).map(|line| folder.join(line));
+        // What FFmpeg writes is not always silent: it puts messages before the parameter sets that they refer to.
+        let counts = |file: &Path| {
+            let output = run("ffprobe", &[&PACKETS[..], &["csv=p=0", text(file)]].concat());
+            count_packets(&String::from_utf8(output.stdout).unwrap())
+        };
+        files.map(|file| (counts(&file), file.metadata().unwrap().len())).collect()
+    }
+
+    /// Segments of these numbers of pictures and audio units, their counters from sizes and times.
+    fn segments(&self, counts: &[(usize, usize)]) -> Vec<Bytes> {
+        let size = |unit: &AccessUnit| {
+            let AccessUnit { pts, dts, key, .. } = *unit;
+            UnitSize { pts, dts, key, bytes: unit.data.len() as u32 }
+        };
+        let (mut picture, mut sound) = (0, 0);
+        let mut continuity = Continuity::default();
+        let mut segments = Vec::new();
+        for ((pictures, sounds), index) in counts.iter().zip(0u32..) {
+            let video = &self.video[picture..picture + pictures];
+            let audio = &self.audio[sound..sound + sounds];
+            (picture, sound) = (picture + pictures, sound + sounds);
+            let next_dts = self.video.get(picture).map(|unit| unit.dts);
+            let sizes: (Vec<_>, Vec<_>) =
+                (video.iter().map(size).collect(), audio.iter().map(size).collect());
+            let parameter_sets = self.parameter_sets.len();
+            let outline = Outline {
+                video: Some(VideoOutline { units: &sizes.0, parameter_sets, delimited: self.delimited }),
+                audio: Some(AudioOutline { format: self.format, units: &sizes.1 }),
+                next_dts,
+            };
+            continuity = continuity.after(outline.packets().unwrap());
+            let video = VideoStream { form: self.form, parameter_sets: &self.parameter_sets, units: video };
+            let audio = AudioStream { format: self.format, units: audio };
+            let segment = Segment { index, video: Some(video), audio: Some(audio), next_dts, continuity };
+            segments.push(segment.to_bytes().unwrap());
+        }
+        assert_eq!((picture, sound), (self.video.len(), self.audio.len()));
+        segments
+    }
+
+    /// What FFmpeg must find silently: the pictures and the frames of the file.
+    fn judge(&self, segments: &[Bytes], elementary: &str) {
+        let reading = read(&segments.concat()).unwrap();
+        assert_eq!(reading.findings, [], "our own reader");
+        for (read, unit) in reading.streams[1].units.iter().zip(&self.audio) {
+            assert_eq!(read.data, unit.data);
+        }
+        let joined = self.folder.path().join("joined.ts");
+        std::fs::write(&joined, segments.concat()).unwrap();
+        assert_eq!(packet_counts(&joined), (self.video.len(), self.audio.len()));
+        let md5 = |file: &Path, arguments: &[&str]| {
+            silent("ffmpeg", &[&["-v", "error", "-i", text(file)], arguments, &["-f", "md5", "-"]].concat())
+        };
+        // Every picture, decoded; every byte of sound, as a file of its own.
+        let pictures = ["-map", "0:v:0", "-fps_mode", "passthrough"];
+        assert_eq!(md5(&joined, &pictures), md5(&self.file, &pictures));
+        let frames = ["-map", "0:a:0", "-c", "copy", "-f", elementary];
+        let frames = |file: &Path| {
+            let out = self.folder.path().join("sound");
+            let arguments = [&["-v", "error", "-y", "-i", text(file)], &frames[..], &[text(&out)]].concat();
+            silent("ffmpeg", &arguments);
+            std::fs::read(out).unwrap()
+        };
+        assert!(!frames(&joined).is_empty());
+        assert_eq!(frames(&joined), frames(&self.file));
+        for (at, segment) in segments.iter().enumerate() {
+            let file = self.folder.path().join(format!("{at}.ts"));
+            std::fs::write(&file, segment).unwrap();
+            silent("ffmpeg", &["-v", "error", "-xerror", "-i", text(&file), "-f", "null", "-"]);
+        }
+    }
+}
+
+/// A clip of five seconds with this sound, key frames a second apart.
+fn make(folder: &Path, sound: &[&str]) -> PathBuf {
+    let file = folder.join("clip.mp4");
+    let inputs =
+        ["testsrc2=size=320x180:rate=25:duration=5", "sine=frequency=440:sample_rate=48000:duration=5"];
+    let mut arguments = vec!["-v", "error", "-f", "lavfi", "-i", inputs[0], "-f", "lavfi", "-i", inputs[1]];
+    arguments.extend_from_slice(&["-c:v", "libx264", "-pix_fmt", "yuv420p", "-g", "25", "-bf", "2"]);
+    arguments.extend_from_slice(sound);
+    arguments.push(text(&file));
+    silent("ffmpeg", &arguments);
+    file
+}
+
+#[test]
+fn every_sound_that_a_transport_stream_holds() {
+    let cases: [(&[&str], StreamType, &str); 6] = [
+        (&["-c:a", "aac", "-b:a", "96k", "-ac", "2"], StreamType::AacAdts, "adts"),
+        (&["-c:a", "libmp3lame", "-b:a", "128k", "-ac", "2"], StreamType::Mpeg1Audio, "data"),
+        (&["-c:a", "libmp3lame", "-b:a", "64k", "-ar", "22050"], StreamType::Mpeg2Audio, "data"),
+        (&["-c:a", "ac3", "-b:a", "192k", "-ac", "2"], StreamType::Ac3, "data"),
+        (&["-c:a", "ac3", "-b:a", "448k", "-ac", "6", "-ar", "44100"], StreamType::Ac3, "data"),
+        (&["-c:a", "eac3", "-b:a", "256k", "-ac", "6"], StreamType::Eac3, "data"),
+    ];
+    for (sound, kind, elementary) in cases {
+        let folder = tempfile::tempdir().unwrap();
+        let clip = Copied::open(&make(folder.path(), sound));
+        let counts: Vec<_> = clip.by_ffmpeg("1").into_iter().map(|(counts, _)| counts).collect();
+        assert!(counts.len() >= 4);
+        let segments = clip.segments(&counts);
+        assert_eq!(read(&segments[0]).unwrap().streams[1].kind, kind);
+        clip.judge(&segments, elementary);
+    }
+}
+
+/// Bytes of packets, tables and headers: no more than FFmpeg's, for the same packets in the same segments.
+#[test]
+fn copying_costs_no_more_than_with_ffmpeg() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let mut clips = Vec::new();
+    for folder in ["testdata", "../shared/media"] {
+        let Ok(entries) = std::fs::read_dir(root.join(folder)) else { continue };
+        clips.extend(
+            entries
+                .map(|entry| entry.unwrap().path())
+                .filter(|path| path.extension() == Some("mp4".as_ref())),
+        );
+    }
+    clips.sort();
+    let mut compared = 0;
+    for file in clips {
+        let index =
+            mp4::read(&MemorySource::new(std::fs::read(&file).unwrap(), "clip"), &mp4::Limits::default())
+                .unwrap();
+        let is = |track: Option<&Track>, codec| track.is_some_and(|track| track.codec == codec);
+        let both = is(index.main_video().map(|(track, _)| track), Codec::H264)
+            && is(index.main_audio().map(|(track, _)| track), Codec::Aac);
+        if !both {
+            continue;
+        }
+        let clip = Copied::open(&file);
+        for seconds in ["2", "6"] {
+            let peer = clip.by_ffmpeg(seconds);
+            let counts: Vec<_> = peer.iter().map(|(counts, _)| *counts).collect();
+            let all = counts.iter().fold((0, 0), |sum, counts| (sum.0 + counts.0, sum.1 + counts.1));
+            if all != (clip.video.len(), clip.audio.len()) {
+                // FFmpeg leaves out what an edit list hides.
+                continue;
+            }
+            let payload: usize = clip.video.iter().chain(&clip.audio).map(|unit| unit.data.len()).sum();
+            let theirs = peer.iter().map(|(_, bytes)| bytes).sum::<u64>();
+            let segments = clip.segments(&counts);
+            let ours = segments.iter().map(|segment| segment.len() as u64).sum::<u64>();
+            eprintln!(
+                "{} {seconds} s: payload {payload}, ours +{} ({:.3} %), FFmpeg's +{} ({:.3} %), {} segments",
+                file.file_name().unwrap().display(),
+                ours - payload as u64,
+                (ours as f64 / payload as f64 - 1.0) * 100.0,
+                theirs - payload as u64,
+                (theirs as f64 / payload as f64 - 1.0) * 100.0,
+                segments.len()
+            );
+            compared += 1;
+        }
+    }
+    assert!(compared > 0);
 }

@@ -172,22 +172,28 @@ impl AudioSpecificConfig {
     }
 
     /// The ADTS header of 7 bytes for a raw data block of `length` bytes (§1.A.2.2). MPEG-4 AAC, no CRC, buffer
-    /// fullness "variable rate". Fails when ADTS cannot say it: other sample rates than the table's, more than
-    /// 8184 bytes, channels described elsewhere.
+    /// fullness "variable rate". Band replication and parametric stereo stay unsaid: the header is that of the core, and
+    /// players find them inside the units (§1.6.5, implicit signalling). Fails when ADTS cannot say it, which MP4 can:
+    /// other sample rates than the table's, more than 8184 bytes, units of 960 samples, channels described elsewhere.
     pub fn adts_header(&self, length: usize) -> Result<[u8; AdtsHeader::SHORT]> {
         let rate = SAMPLE_RATES.iter().position(|rate| *rate == self.sample_rate).ok_or_else(|| {
-            Error::unsupported(format!("ADTS cannot say a sample rate of {} Hz", self.sample_rate))
+            let rate = self.sample_rate;
+            Error::unsupported(format!("ADTS in MPEG-TS cannot say a sample rate of {rate} Hz; fMP4 can"))
         })?;
         if !matches!(self.object_type, AOT_MAIN..=AOT_LTP) || !matches!(self.channel_configuration, 1..=7) {
-            let message = "ADTS cannot say this AAC object type or channel layout";
+            let message = "ADTS in MPEG-TS cannot say this AAC object type or channel layout; fMP4 can";
             return Err(Error::unsupported(message));
         }
         if self.short_frames {
-            return Err(Error::unsupported("ADTS cannot say access units of 960 samples"));
+            return Err(Error::unsupported(
+                "ADTS in MPEG-TS cannot say access units of 960 samples; fMP4 can",
+            ));
         }
         let frame = length.saturating_add(AdtsHeader::SHORT);
         if frame > AdtsHeader::MAX_FRAME {
-            let message = format!("an AAC access unit of {length} bytes is too long for ADTS");
+            let message = format!(
+                "an AAC access unit of {length} bytes is too long for ADTS in MPEG-TS; fMP4 takes it"
+            );
             return Err(Error::new(ErrorKind::Limit, message));
         }
         let (rate, frame, channels) = (rate as u8, frame as u16, self.channel_configuration);
@@ -340,6 +346,30 @@ mod tests {
     fn writes_the_header_that_ffmpeg_writes() {
         let header = AudioSpecificConfig::lc(48_000, 2).unwrap().adts_header(364).unwrap();
         assert_eq!(header, [0xff, 0xf1, 0x4c, 0x80, 0x2e, 0x7f, 0xfc]);
+    }
+
+    #[test]
+    fn he_aac_goes_into_adts_as_its_core() {
+        let header = |config: &[u8]| {
+            AdtsHeader::parse(&AudioSpecificConfig::parse(config).unwrap().adts_header(100).unwrap())
+                .unwrap()
+                .config
+        };
+        let core = |rate, channels| AudioSpecificConfig::lc(rate, channels).unwrap();
+        // HE-AAC v1, 24 kHz doubled: hierarchical (object type 5), at the end of the config, and not said at all.
+        assert_eq!(header(&[0x2b, 0x11, 0x88, 0x00]), core(24_000, 2));
+        assert_eq!(header(&[0x13, 0x10, 0x56, 0xe5, 0x98]), core(24_000, 2));
+        assert_eq!(header(&[0x13, 0x10]), core(24_000, 2));
+        // HE-AAC v2, 22.05 kHz doubled, one channel made two: hierarchical (object type 29), and at the end.
+        assert_eq!(header(&[0xeb, 0x8a, 0x08, 0x00]), core(22_050, 1));
+        assert_eq!(header(&[0x13, 0x88, 0x56, 0xe5, 0xa5, 0x48, 0x80]), core(22_050, 1));
+        // AAC Main and AAC-LTP keep their object type.
+        for object_type in [1, 4] {
+            let config = AudioSpecificConfig { object_type, ..core(48_000, 2) };
+            assert_eq!(header(&config.to_bytes().unwrap()), config);
+        }
+        let short = AudioSpecificConfig { short_frames: true, ..core(48_000, 2) };
+        assert!(short.adts_header(100).unwrap_err().message().contains("fMP4"));
     }
 
     #[test]

@@ -2,7 +2,6 @@
 
 pub mod aac;
 pub mod ac3;
-pub mod av1;
 pub mod avc;
 mod bits;
 mod codec_string;
@@ -11,11 +10,7 @@ mod cursor;
 pub mod dolby;
 mod encoding;
 mod engine;
-pub mod esds;
-pub mod flac;
-pub mod hevc;
 pub mod mp3;
-pub mod opus;
 
 use std::fmt;
 
