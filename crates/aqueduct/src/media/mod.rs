@@ -2,6 +2,7 @@
 
 pub mod aac;
 pub mod ac3;
+pub mod av1;
 pub mod avc;
 mod bits;
 mod codec_string;
@@ -10,7 +11,11 @@ mod cursor;
 pub mod dolby;
 mod encoding;
 mod engine;
+pub mod esds;
+pub mod flac;
+pub mod hevc;
 pub mod mp3;
+pub mod opus;
 
 use std::fmt;
 
