@@ -75,7 +75,7 @@ fn writing(criterion: &mut Criterion) {
     let sizes = vec![vec![3_000_000; plan.segments() as usize]; plan.renditions().len()];
     let measured = Measured::new(&plan, sizes).unwrap();
     criterion.bench_function("media playlist of 2 h", |bencher| {
-        bencher.iter(|| media(black_box(&plan), RenditionId(0)))
+        bencher.iter(|| media(black_box(&plan), RenditionId(0), None))
     });
     criterion.bench_function("multivariant playlist of 2 h, measured", |bencher| {
         bencher.iter(|| multivariant(black_box(&plan), Some(&measured)))

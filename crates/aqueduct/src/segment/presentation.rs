@@ -213,18 +213,18 @@ impl Maker {
             Some(encoded) => self.encoder.make(encoded, plan, segment, renditions, control),
             None => copies.make(inputs, plan, segment, renditions, control),
         }
-        let format = plan.audio.as_ref().map(|audio| audio_format(&audio.encoding)).transpose()?;
-        let write = |(position, rendition): (usize, &Rendition<'_>)| {
-            ts::Segment {
-                index: segment,
-                video: pictures.get(position).map(|units| ts::VideoStream::byte_stream(units)),
-                audio: format.map(|format| ts::AudioStream { format, units: &sound }),
-                next_dts: next_dts(plan, rendition, segment)?,
-                continuity: ts::Continuity::default(),
-            }
-            .to_bytes()
-        };
-        renditions.iter().enumerate().map(write).collect()
+    }
+
+    #[cfg(not(feature = "av"))]
+    fn make(
+        &mut self,
+        plan: &Plan,
+        segment: u32,
+        renditions: &[Rendition<'_>],
+        control: &Control,
+    ) -> Result<Vec<Made>> {
+        let Presentation { inputs, copies, .. } = &self.presentation;
+        copies.make(inputs, plan, segment, renditions, control)
     }
 }
 
