@@ -92,6 +92,11 @@ impl<'a> CopyBuilder<'a> {
             (None, Some(sound)) => (sound.lane.origin(), sound.lane.track.timebase),
             (None, None) => return Err(crate::plan::builder::nothing_to_present(first.index)),
         };
+        for lane in pictures.iter().chain(sounds.iter().map(|sound| &sound.lane)) {
+            let held = self.settings.container.holds(&lane.track.codec);
+            let several = self.inputs.len() > 1;
+            held.map_err(|error| of_input(error.in_track(lane.track.id), lane.input, several))?;
+        }
         let layout = self.layout(&pictures, &sounds)?;
 
         let ends = pictures.iter().chain(sounds.iter().map(|sound| &sound.lane));
@@ -126,8 +131,6 @@ impl<'a> CopyBuilder<'a> {
             copies.push(sound.copied(&at, timebase)?);
         }
         name(&mut copies);
-        self.check_container(&copies)?;
-
         let mut decisions = Decisions {
             format_version: FORMAT_VERSION,
             source: first.index.identity.clone(),
@@ -305,16 +308,6 @@ impl<'a> CopyBuilder<'a> {
             }
         }
         Ok(found)
-    }
-
-    fn check_container(&self, copies: &[CopiedTrack]) -> Result<()> {
-        for copy in copies {
-            self.settings
-                .container
-                .holds(&copy.codec)
-                .map_err(|error| of_input(error.in_track(copy.track), copy.input, self.inputs.len() > 1))?;
-        }
-        Ok(())
     }
 }
 
