@@ -8,7 +8,7 @@ use std::path::Path;
 
 use aqueduct::index::mp4::{Limits, read, sniff};
 use aqueduct::index::{Packet, SourceIndex, TrackKind};
-use aqueduct::media::Codec;
+use aqueduct::media::{Codec, avc};
 use aqueduct::source::Counting;
 use aqueduct::{ErrorKind, MemorySource, Source};
 use mp4_writer::{File, Sample, Sparse, Track, atom, audio_entry, video_entry, words};
@@ -384,4 +384,54 @@ fn configurations_are_kept() {
         let TrackKind::Video(facts) = &index.tracks[0].kind else { panic!("no picture") };
         assert_eq!((facts.width, facts.height, facts.pixel_aspect), (640, 360, (4, 3)));
     }
+}
+
+/// What a configuration lacks is taken from the first key sample, at the cost of one bounded read; where the sample
+/// does not have it either, the track is listed all the same, with a word.
+#[test]
+fn what_a_configuration_lacks_is_in_the_first_key_sample() {
+    let sps = [
+        0x67, 0x64, 0x00, 0x0c, 0xac, 0xd9, 0x41, 0x41, 0x9f, 0x9f, 0x01, 0x6c, 0x80, 0x00, 0x00, 0x03, 0x00,
+        0x80, 0x00, 0x00, 0x18, 0x07, 0x8a, 0x14, 0xcb,
+    ];
+    let pps = [0x68, 0xeb, 0xe3, 0xcb, 0x22, 0xc0];
+    let units: [&[u8]; 3] = [&sps, &pps, &[0x65, 1, 2]];
+    let sample: Vec<u8> =
+        units.iter().flat_map(|nal| [&(nal.len() as u32).to_be_bytes()[..], nal].concat()).collect();
+    let bare = atom(b"avcC", &[&[1, 0x64, 0, 0x0c, 0xff, 0xe0, 0]]);
+    let picture = |bytes: u32, key| Sample { duration: 3000, composition_offset: 0, bytes, key };
+    for fragments in [None, Some(2)] {
+        let mut track = Track::video(vec![picture(1000, false), picture(5 << 20, true), picture(9, false)]);
+        track.entry = video_entry(b"avc3", &[&bare]);
+        let mut source = File { fragments, ..file(track) }.write();
+        let without = Counting::new(source.clone());
+        let index = read(&without, &Limits::default()).unwrap();
+        assert!(index.oddities().iter().any(|oddity| oddity.name == "incomplete-configuration"));
+        let offset = index.tracks[0].packets.get(1).unwrap().offset.unwrap();
+        source.parts.push((offset, sample.clone()));
+        let index = read(&source, &Limits::default()).unwrap();
+        assert!(index.oddities().iter().all(|oddity| oddity.name != "incomplete-configuration"));
+        let record = avc::DecoderConfiguration::parse(&index.tracks[0].configuration).unwrap();
+        assert_eq!((&record.sps, &record.pps), (&vec![sps.to_vec()], &vec![pps.to_vec()]));
+        let TrackKind::Video(facts) = &index.tracks[0].kind else { panic!("no picture") };
+        assert_eq!((facts.width, facts.height), (320, 180));
+        // The identity takes 64 blocks of 64 KiB at most of such a file; the sample a megabyte at most.
+        let identity = Counting::new(source.clone());
+        aqueduct::source::identify(&identity).unwrap();
+        assert!(without.bytes() <= identity.bytes() + (1 << 20) + 3 * 4096, "{}", without.bytes());
+    }
+
+    // AC-3 by its object type alone.
+    let esds = atom(b"esds", &[&[0, 0, 0, 0, 4, 13, 0xa5, 0x15], &[0; 11]]);
+    let mut track =
+        Track::video(vec![Sample { duration: 1536, composition_offset: 0, bytes: 1792, key: true }]);
+    (track.timescale, track.handler, track.entry) = (48_000, *b"soun", audio_entry(b"mp4a", 16, &[&esds]));
+    let mut source = file(track).write();
+    let offset = read(&source, &Limits::default()).unwrap().tracks[0].packets.get(0).unwrap().offset.unwrap();
+    source.parts.push((offset, vec![0x0b, 0x77, 0, 0, 0x1e, 0x40, 0xe1, 0]));
+    let index = read(&source, &Limits::default()).unwrap();
+    let track = &index.tracks[0];
+    assert_eq!((&track.codec, &track.configuration[..]), (&Codec::Ac3, &[0x10, 0x3d, 0xe0][..]));
+    let TrackKind::Audio(facts) = &track.kind else { panic!("no sound") };
+    assert_eq!((facts.sample_rate, facts.channels, facts.layout.as_str()), (48_000, 6, "5.1(side)"));
 }

@@ -8,7 +8,7 @@ use super::demuxer::{Demuxer, timebase};
 use super::facts;
 use crate::error::{Error, ErrorKind, Result};
 use crate::index::{AudioTrack, Oddity, Packet, SourceIndex, Track, TrackKind};
-use crate::media::Codec;
+use crate::media::{Codec, opus};
 use crate::source::{Source, identify};
 use crate::time::Timebase;
 
@@ -204,7 +204,7 @@ impl Sounding {
         }
         match how(&track.codec, timed_in_samples) {
             How::Fixed => 0,
-            How::Toc => packet.data().and_then(opus_samples).unwrap_or(decoded),
+            How::Toc => packet.data().and_then(opus::packet_samples).unwrap_or(decoded),
             How::Duration => duration,
             How::Decode => decoded,
         }
@@ -261,22 +261,6 @@ fn how(codec: &Codec, timed_in_samples: bool) -> How {
     }
 }
 
-/// Samples at 48 kHz of an Opus packet, from its first bytes (RFC 6716 §3.1 and §3.2).
-fn opus_samples(packet: &[u8]) -> Option<u32> {
-    let toc = *packet.first()?;
-    let frame = match toc >> 3 {
-        config @ 0..=11 => [480, 960, 1920, 2880][usize::from(config % 4)],
-        config @ 12..=15 => [480, 960][usize::from(config % 2)],
-        config => [120, 240, 480, 960][usize::from(config % 4)],
-    };
-    let frames = match toc & 3 {
-        0 => 1,
-        1 | 2 => 2,
-        _ => u32::from(packet.get(1)? & 0x3f),
-    };
-    Some(frame * frames)
-}
-
 /// Samples at the start of the track that are not to be heard, from the first packet's side data.
 fn start_skip(packet: &AvPacket) -> u32 {
     let kind = codec::packet::side_data::Type::SkipSamples;
@@ -294,19 +278,4 @@ fn packet_pointer(packet: &AvPacket) -> *const ffi::AVPacket {
 
 pub(super) fn micros(timebase: Timebase, ticks: i64) -> i64 {
     (timebase.seconds(ticks) * 1e6) as i64
-}
-
-#[cfg(test)]
-mod tests {
-    use super::opus_samples;
-
-    #[test]
-    fn opus_packets_say_how_long_they_are() {
-        // CELT fullband 20 ms, one frame; SILK narrowband 60 ms, two frames; three frames of 2.5 ms.
-        assert_eq!(opus_samples(&[31 << 3]), Some(960));
-        assert_eq!(opus_samples(&[(3 << 3) | 1]), Some(5760));
-        assert_eq!(opus_samples(&[(16 << 3) | 3, 3]), Some(360));
-        assert_eq!(opus_samples(&[(16 << 3) | 3]), None);
-        assert_eq!(opus_samples(&[]), None);
-    }
 }

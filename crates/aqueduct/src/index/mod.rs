@@ -57,7 +57,9 @@ pub struct Track {
     /// The four-character code of its sample entry, such as `avc1`; empty where the container has none.
     pub sample_entry: String,
     /// The contents of its configuration box as they are, without the box header: `avcC`, `hvcC`, `av1C`, `vpcC`,
-    /// `esds` (with version and flags), `dOps`, `dfLa`, `dac3`, `dec3`, `alac`. Empty where the reader keeps none.
+    /// `esds` (with version and flags), `dOps`, `dfLa`, `dac3`, `dec3`, `alac`. What stands only in the samples
+    /// (parameter sets of `avc3` and `hev1`, AV1's sequence header, AC-3 in `mp4a`) is put in from the first key
+    /// sample. Empty where the reader keeps none.
     pub configuration: Vec<u8>,
     /// Its packets in decoding order.
     pub packets: Packets,

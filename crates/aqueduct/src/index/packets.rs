@@ -150,6 +150,13 @@ impl Packets {
         }
     }
 
+    /// Says how many samples the packet at `position` decodes to; does nothing where there is no such packet.
+    pub(crate) fn set_samples(&mut self, position: usize, samples: u32) {
+        if let Some(count) = self.samples.get_mut(position) {
+            *count = samples;
+        }
+    }
+
     /// Lets no packet be one where decoding can start.
     pub(crate) fn clear_keys(&mut self) {
         self.flags.iter_mut().for_each(|flags| *flags &= !KEY);

@@ -119,7 +119,8 @@ impl Eac3Configuration {
             let (coding_mode, low_frequencies) = (reader.byte(3)?, reader.flag()?);
             reader.bits(3)?;
             let dependent = reader.bits(4)? > 0;
-            let places = if dependent { reader.bits(9)? } else { reader.bits(1)? & 0 };
+            // Without dependent substreams one reserved bit stands in their place.
+            let places = reader.bits(if dependent { 9 } else { 1 })? * u32::from(dependent);
             if programme == 0 {
                 let places = EXTRA_CHANNELS.iter().enumerate().filter(|(bit, _)| places >> bit & 1 == 1);
                 found.extra_channels = places.map(|(_, count)| count).sum();

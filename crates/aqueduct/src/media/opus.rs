@@ -51,6 +51,23 @@ impl OpusConfiguration {
     }
 }
 
+/// Samples at 48 kHz of an Opus packet, from its first bytes (RFC 6716 §3.1 and §3.2); two are enough.
+/// `None` where the packet is too short to say it.
+pub fn packet_samples(packet: &[u8]) -> Option<u32> {
+    let toc = *packet.first()?;
+    let frame = match toc >> 3 {
+        config @ 0..=11 => [480, 960, 1920, 2880][usize::from(config % 4)],
+        config @ 12..=15 => [480, 960][usize::from(config % 2)],
+        config => [120, 240, 480, 960][usize::from(config % 4)],
+    };
+    let frames = match toc & 3 {
+        0 => 1,
+        1 | 2 => 2,
+        _ => u32::from(packet.get(1)? & 0x3f),
+    };
+    Some(frame * frames)
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -73,10 +90,20 @@ mod tests {
         );
     }
 
+    #[test]
+    fn packets_say_how_long_they_are() {
+        // CELT fullband 20 ms, one frame; SILK narrowband 60 ms, two frames; three frames of 2.5 ms.
+        assert_eq!(packet_samples(&[31 << 3]), Some(960));
+        assert_eq!(packet_samples(&[(3 << 3) | 1]), Some(5760));
+        assert_eq!(packet_samples(&[(16 << 3) | 3, 3]), Some(360));
+        assert_eq!(packet_samples(&[(16 << 3) | 3]), None);
+        assert_eq!(packet_samples(&[]), None);
+    }
+
     proptest! {
         #[test]
         fn any_bytes_are_answered(data in prop::collection::vec(any::<u8>(), 0..30)) {
-            let _ = OpusConfiguration::parse(&data);
+            let _ = (OpusConfiguration::parse(&data), packet_samples(&data));
         }
     }
 }

@@ -1,14 +1,16 @@
 //! Sample entries of sound: `mp4a`, `ac-3`, `ec-3`, `Opus`, `fLaC`, `alac`, uncompressed, and QuickTime's own forms.
 
-use mp4_atom::{Ac3SpecificBox, Ec3SpecificBox};
-
 use super::boxes::Node;
-use super::entry::{Entry, Stream};
+use super::entry::Entry;
 use super::track::{Draft, Sounding, code};
 use crate::error::Result;
 use crate::index::{AudioTrack, TrackKind};
 use crate::media::Codec;
 use crate::media::aac::AudioSpecificConfig;
+use crate::media::dolby::{Ac3Configuration, Eac3Configuration};
+use crate::media::esds::ElementaryStream;
+use crate::media::flac::StreamInfo;
+use crate::media::opus::OpusConfiguration;
 
 /// Bytes of an audio sample entry before its boxes (ISO/IEC 14496-12 §12.2.3).
 const HEAD: usize = 28;
@@ -67,7 +69,9 @@ fn describe(entry: &Entry<'_>, plain: &Plain, facts: &mut AudioTrack, draft: &mu
             draft.sounding = Sounding::Fixed(1024);
             if let Some(esds) = entry.find(b"esds") {
                 keep(draft, esds);
-                elementary(&Stream::read(esds, entry.path)?, facts, draft);
+                let stream = ElementaryStream::parse(esds.body);
+                let stream = stream.map_err(|error| esds.inside(entry.path, &error))?;
+                elementary(&stream, entry, facts, draft);
             }
         }
         b"ac-3" => {
@@ -75,9 +79,7 @@ fn describe(entry: &Entry<'_>, plain: &Plain, facts: &mut AudioTrack, draft: &mu
             draft.sounding = Sounding::Fixed(AC3_SAMPLES);
             if let Some(node) = entry.find(b"dac3") {
                 keep(draft, node);
-                if let Ok(dac3) = node.atom::<Ac3SpecificBox>(entry.path) {
-                    dolby(dac3.fscod, dac3.acmod, dac3.lfeon, facts);
-                }
+                dolby(&Codec::Ac3, node.body, facts);
             }
         }
         b"ec-3" => {
@@ -86,34 +88,30 @@ fn describe(entry: &Entry<'_>, plain: &Plain, facts: &mut AudioTrack, draft: &mu
             draft.sounding = Sounding::Duration;
             if let Some(node) = entry.find(b"dec3") {
                 keep(draft, node);
-                let dec3 = node.atom::<Ec3SpecificBox>(entry.path).ok();
-                if let Some(main) = dec3.as_ref().and_then(|dec3| dec3.substreams.first()) {
-                    dolby(main.fscod, main.acmod, main.lfeon, facts);
-                }
+                dolby(&Codec::Eac3, node.body, facts);
             }
         }
         b"Opus" => {
             draft.track.codec = Codec::Opus;
-            // Opus always decodes at 48 kHz, whatever was recorded (RFC 7845 §5.1).
-            facts.sample_rate = 48_000;
+            // Opus always decodes at 48 kHz, whatever was recorded.
+            facts.sample_rate = OpusConfiguration::SAMPLE_RATE;
             if let Some(node) = entry.find(b"dOps") {
                 keep(draft, node);
-                let mut fields = node.fields(entry.path);
-                fields.u8()?;
-                facts.channels = fields.u8()?;
-                facts.layout = layout(facts.channels);
-                draft.pre_skip = fields.u16()?.into();
+                let opus = OpusConfiguration::parse(node.body);
+                let opus = opus.map_err(|error| node.inside(entry.path, &error))?;
+                facts.channels = opus.channels;
+                facts.layout = xiph_layout(opus.channels, "5.0", "5.1");
+                draft.pre_skip = opus.pre_skip.into();
             }
         }
         b"fLaC" => {
             draft.track.codec = Codec::Flac;
             if let Some(node) = entry.find(b"dfLa") {
                 keep(draft, node);
-                // STREAMINFO comes first: the rate is 20 bits wide, 10 bytes into it (RFC 9639 §8.2).
-                if let Some([a, b, c]) = node.body.get(18..).and_then(|rest| rest.first_chunk()) {
-                    facts.sample_rate = u32::from_be_bytes([0, *a, *b, *c]) >> 4;
-                    facts.channels = (c >> 1 & 7) + 1;
-                    facts.layout = layout(facts.channels);
+                if let Ok(info) = StreamInfo::parse(node.body) {
+                    facts.sample_rate = info.sample_rate;
+                    facts.channels = info.channels;
+                    facts.layout = xiph_layout(info.channels, "5.0(side)", "5.1(side)");
                 }
             }
         }
@@ -144,18 +142,25 @@ fn describe(entry: &Entry<'_>, plain: &Plain, facts: &mut AudioTrack, draft: &mu
 }
 
 /// `mp4a` by its object type (ISO/IEC 14496-1, registered at mp4ra.org).
-fn elementary(stream: &Stream<'_>, facts: &mut AudioTrack, draft: &mut Draft) {
+fn elementary(stream: &ElementaryStream<'_>, entry: &Entry<'_>, facts: &mut AudioTrack, draft: &mut Draft) {
+    // An `esds` says no more of AC-3 than that it is; a box of its own may stand beside, else it is made.
+    let mut beside = |kind: &[u8; 4], codec: &Codec, draft: &mut Draft| {
+        draft.track.configuration = entry.find(kind).map_or_else(Vec::new, |node| node.body.to_vec());
+        dolby(codec, &draft.track.configuration, facts);
+    };
     let other = match stream.object_type {
         0x40 | 0x66..=0x68 => return aac(stream.config, facts, draft),
         0x69 | 0x6b => return mp3(facts, draft),
         0xa5 => {
             draft.track.codec = Codec::Ac3;
             draft.sounding = Sounding::Fixed(AC3_SAMPLES);
+            beside(b"dac3", &Codec::Ac3, draft);
             return;
         }
         0xa6 => {
             draft.track.codec = Codec::Eac3;
             draft.sounding = Sounding::Duration;
+            beside(b"dec3", &Codec::Eac3, draft);
             return;
         }
         0xad => {
@@ -206,12 +211,17 @@ fn mp3(facts: &AudioTrack, draft: &mut Draft) {
     draft.sounding = Sounding::Fixed(if facts.sample_rate < 32_000 { 576 } else { 1152 });
 }
 
-/// Rate, channels and layout of AC-3 and of the main programme of E-AC-3 (ETSI TS 102 366 §4.4.2).
-fn dolby(fscod: u8, acmod: u8, lfe: bool, facts: &mut AudioTrack) {
-    if let Some(rate) = [48_000, 44_100, 32_000].get(usize::from(fscod)) {
-        facts.sample_rate = *rate;
-    }
-    let (main, name, with_lfe) = match acmod {
+/// Rate, channels and layout of AC-3 and of the main programme of E-AC-3, by `dac3` and `dec3`.
+pub(super) fn dolby(codec: &Codec, configuration: &[u8], facts: &mut AudioTrack) {
+    let found = match codec {
+        Codec::Ac3 => Ac3Configuration::parse(configuration)
+            .map(|ac3| (ac3.sample_rate, ac3.coding_mode, ac3.low_frequencies, 0)),
+        _ => Eac3Configuration::parse(configuration)
+            .map(|eac3| (eac3.sample_rate, eac3.coding_mode, eac3.low_frequencies, eac3.extra_channels)),
+    };
+    let Ok((rate, acmod, lfe, extra)) = found else { return };
+    facts.sample_rate = rate;
+    let (main, name, with_lfe): (u8, _, _) = match acmod {
         0 | 2 => (2, "stereo", "2.1"),
         1 => (1, "mono", "1.1"),
         3 => (3, "3.0", "3.1"),
@@ -220,8 +230,12 @@ fn dolby(fscod: u8, acmod: u8, lfe: bool, facts: &mut AudioTrack) {
         6 => (4, "quad(side)", "4.1(side)"),
         _ => (5, "5.0(side)", "5.1(side)"),
     };
-    facts.channels = main + u8::from(lfe);
-    facts.layout = if lfe { with_lfe } else { name }.to_owned();
+    facts.channels = main + u8::from(lfe) + extra;
+    facts.layout = match (extra, lfe) {
+        (0, true) => with_lfe.to_owned(),
+        (0, false) => name.to_owned(),
+        _ => layout(facts.channels),
+    };
 }
 
 /// libav's name and the bytes of a sample of uncompressed or companded sound.
@@ -261,6 +275,17 @@ fn pcm(kind: &[u8; 4], entry: &Entry<'_>, plain: &Plain) -> Option<(String, u32)
         (_, false) => "be",
     };
     Some((format!("pcm_{letter}{bits}{order}"), u32::from(bits) / 8))
+}
+
+/// libav's name of the layout that Opus and FLAC give so many channels; it takes the rear ones for side ones in FLAC.
+fn xiph_layout(channels: u8, five: &str, six: &str) -> String {
+    match channels {
+        4 => "quad".to_owned(),
+        5 => five.to_owned(),
+        6 => six.to_owned(),
+        7 => "6.1".to_owned(),
+        channels => layout(channels),
+    }
 }
 
 /// libav's name of the usual layout of so many channels.

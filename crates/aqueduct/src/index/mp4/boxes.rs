@@ -49,6 +49,12 @@ impl<'a> Node<'a> {
         Fields { rest: self.body, at: self.at, path, kind: self.kind }
     }
 
+    /// An error of a reader that was given the body, and so counts from its first byte.
+    pub(super) fn inside(&self, path: &str, error: &Error) -> Error {
+        let at = self.at.saturating_add(error.place().offset.unwrap_or_default());
+        Error::new(error.kind(), format!("{path}/{}: {}", name(&self.kind), error.message())).at_offset(at)
+    }
+
     /// The body as a small box of fixed fields.
     pub(super) fn atom<T: Atom>(&self, path: &str) -> Result<T> {
         T::decode_body(&mut &*self.body).map_err(|cause| {
@@ -145,10 +151,6 @@ impl<'a> Fields<'a> {
         Ok(array)
     }
 
-    pub(super) fn u8(&mut self) -> Result<u8> {
-        self.array().map(u8::from_be_bytes)
-    }
-
     pub(super) fn u16(&mut self) -> Result<u16> {
         self.array().map(u16::from_be_bytes)
     }
@@ -180,10 +182,6 @@ impl<'a> Fields<'a> {
     pub(super) fn counted(&mut self, width: usize) -> Result<&'a [u8]> {
         let count = self.u32()?;
         self.entries(count, width)
-    }
-
-    pub(super) fn rest(&self) -> &'a [u8] {
-        self.rest
     }
 
     pub(super) fn corrupt(&self, message: impl std::fmt::Display) -> Error {

@@ -11,6 +11,7 @@
 
 mod audio;
 mod boxes;
+mod complete;
 mod edits;
 mod entry;
 mod fragment;
@@ -95,7 +96,7 @@ pub fn read(source: &dyn Source, limits: &Limits) -> Result<SourceIndex> {
     }
     let movie = movie.ok_or_else(|| missing(source, early_fragment))?;
     let mut index = SourceIndex::new(identify(source)?, CONTAINER.to_owned());
-    movie.finish(&mut index)?;
+    movie.finish(source, &mut index)?;
     Ok(index)
 }
 

@@ -4,10 +4,11 @@ use mp4_atom::{Mdhd, Mvhd, Tkhd, Trex};
 
 use super::boxes::{Node, name};
 use super::edits::Edits;
-use super::{Limits, entry, tables};
+use super::{Limits, complete, entry, tables, video};
 use crate::error::{Error, ErrorKind, Result};
 use crate::index::{Oddity, Packet, SourceIndex, Track, TrackKind};
 use crate::media::{Codec, Orientation};
+use crate::source::Source;
 use crate::time::{Rounding, Timebase, gcd};
 
 /// Everything that is gathered before the index is made.
@@ -72,11 +73,11 @@ impl Movie {
         Ok(movie)
     }
 
-    /// Hands all tracks over to `index`.
-    pub(super) fn finish(self, index: &mut SourceIndex) -> Result<()> {
+    /// Hands all tracks over to `index`; `source` is asked for the first sample of tracks that need it.
+    pub(super) fn finish(self, source: &dyn Source, index: &mut SourceIndex) -> Result<()> {
         for draft in self.tracks {
             let number = draft.track.id;
-            let (track, oddities) = draft.finish().map_err(|error| error.in_track(number))?;
+            let (track, oddities) = draft.finish(source).map_err(|error| error.in_track(number))?;
             index.tracks.push(track);
             index.scan_oddities.extend(oddities);
         }
@@ -115,6 +116,8 @@ pub(super) struct Draft {
     pub(super) pcm_frame: Option<u32>,
     /// Samples at the start that the codec's configuration says are not to be heard.
     pub(super) pre_skip: u32,
+    /// What the entry of pictures says beside its configuration.
+    pub(super) picture: video::Says,
     /// Where the next fragment starts if it does not say so, in ticks of the media.
     pub(super) next_time: i64,
     pub(super) has_fragments: bool,
@@ -180,6 +183,7 @@ impl Draft {
             sounding: Sounding::Duration,
             pcm_frame: None,
             pre_skip: 0,
+            picture: video::Says::default(),
             next_time: 0,
             has_fragments: false,
             listed: 0,
@@ -244,11 +248,16 @@ impl Draft {
         Ok(())
     }
 
-    fn finish(mut self) -> Result<(Track, Vec<Oddity>)> {
+    fn finish(mut self, source: &dyn Source) -> Result<(Track, Vec<Oddity>)> {
+        complete::complete(&mut self, source)?;
         if self.edits.more {
             self.note("edit-list", "its edit list shows more than one part of it, or not at its own speed; only where the first part starts is kept");
         }
         let track = &mut self.track;
+        if let TrackKind::Video(facts) = &mut track.kind {
+            let profile = video::facts(&track.codec, &track.configuration, &self.picture, facts);
+            track.profile = profile.unwrap_or_default();
+        }
         let skipped = self.edits.apply(&mut track.packets, &track.kind, self.has_fragments)?;
         match &mut track.kind {
             TrackKind::Audio(facts) => {

@@ -2,13 +2,12 @@
 
 use mp4_atom::{Colr, Pasp};
 
-use super::boxes::Node;
-use super::entry::{Entry, Stream};
+use super::entry::Entry;
 use super::track::Draft;
 use crate::error::Result;
 use crate::index::{TrackKind, VideoTrack};
-use crate::media::avc::{DecoderConfiguration, Sps};
-use crate::media::{Codec, Colour};
+use crate::media::esds::ElementaryStream;
+use crate::media::{Codec, Colour, av1, avc, hevc};
 use crate::time::Timebase;
 
 /// Bytes of a visual sample entry before its boxes (ISO/IEC 14496-12 §12.1.3).
@@ -21,9 +20,9 @@ pub(super) fn read(entry: &mut Entry<'_>, draft: &mut Draft) -> Result<()> {
     fields.bytes(HEAD - 28)?;
     entry.head = HEAD;
 
-    let mut facts = VideoTrack::new(width.into(), height.into());
     let track = &mut draft.track;
     track.codec = codec(entry);
+    track.kind = TrackKind::Video(VideoTrack::new(width.into(), height.into()));
     let configuration = match track.codec {
         Codec::H264 => entry.find(b"avcC"),
         Codec::H265 => entry.find(b"hvcC"),
@@ -33,18 +32,28 @@ pub(super) fn read(entry: &mut Entry<'_>, draft: &mut Draft) -> Result<()> {
     };
     if let Some(configuration) = configuration {
         track.configuration = configuration.body.to_vec();
-        track.profile = match track.codec {
-            Codec::H264 => avc(configuration, &mut facts),
-            Codec::H265 => hevc(configuration.body, &mut facts),
-            Codec::Av1 => av1(configuration.body, &mut facts),
-            Codec::Vp9 => vp9(configuration.body, &mut facts),
-            _ => None,
-        }
-        .unwrap_or_default();
     }
-    container_says(entry, &mut facts);
-    track.kind = TrackKind::Video(facts);
+    draft.picture = Says::read(entry);
     Ok(())
+}
+
+/// Takes the facts of the configuration, which is complete by now, and of the entry. `None` where nothing names the
+/// profile.
+pub(super) fn facts(
+    codec: &Codec,
+    configuration: &[u8],
+    says: &Says,
+    facts: &mut VideoTrack,
+) -> Option<String> {
+    let profile = match codec {
+        Codec::H264 => avc(configuration, facts),
+        Codec::H265 => hevc(configuration, facts),
+        Codec::Av1 => av1(configuration, facts),
+        Codec::Vp9 => vp9(configuration, facts),
+        _ => None,
+    };
+    says.apply(facts);
+    profile
 }
 
 /// Names as libav has them.
@@ -55,7 +64,7 @@ fn codec(entry: &Entry<'_>) -> Codec {
         b"av01" => return Codec::Av1,
         b"vp09" => return Codec::Vp9,
         b"mp4v" => {
-            let stream = entry.find(b"esds").and_then(|esds| Stream::read(esds, entry.path).ok());
+            let stream = entry.find(b"esds").and_then(|esds| ElementaryStream::parse(esds.body).ok());
             match stream.map_or(0, |stream| stream.object_type) {
                 0x21 => return Codec::H264,
                 0x23 => return Codec::H265,
@@ -77,53 +86,68 @@ fn codec(entry: &Entry<'_>) -> Codec {
     Codec::Other(name.to_owned())
 }
 
-/// Pixel aspect, colour and fields: the container's word goes before the bitstream's, as in libav, but for colour,
-/// which is only taken where the bitstream is silent.
-fn container_says(entry: &Entry<'_>, facts: &mut VideoTrack) {
-    let pasp = entry.find(b"pasp").and_then(|node| node.atom::<Pasp>(entry.path).ok());
-    // Reduced like every fraction here.
-    if let Some(aspect) = pasp.and_then(|pasp| Timebase::new(pasp.h_spacing, pasp.v_spacing)) {
-        facts.pixel_aspect = (aspect.num(), aspect.den());
-    }
-    let point = |value: u16| u8::try_from(value).unwrap_or(2);
-    let colour = match entry.find(b"colr").and_then(|node| node.atom::<Colr>(entry.path).ok()) {
-        Some(Colr::Nclx {
-            colour_primaries,
-            transfer_characteristics,
-            matrix_coefficients,
-            full_range_flag,
-        }) => Some((colour_primaries, transfer_characteristics, matrix_coefficients, full_range_flag)),
-        Some(Colr::Nclc { colour_primaries, transfer_characteristics, matrix_coefficients }) => {
-            Some((colour_primaries, transfer_characteristics, matrix_coefficients, facts.colour.full_range))
-        }
-        _ => None,
-    };
-    let silent = Colour { full_range: facts.colour.full_range, ..Colour::UNSPECIFIED };
-    if let (Some((primaries, transfer, matrix, full_range)), true) = (colour, facts.colour == silent) {
-        facts.colour = Colour {
-            primaries: point(primaries),
-            transfer: point(transfer),
-            matrix: point(matrix),
-            full_range,
+/// What the boxes of the entry say beside its configuration.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Says {
+    pixel_aspect: Option<(u32, u32)>,
+    /// Primaries, transfer and matrix, and the range where it is given.
+    colour: Option<([u16; 3], Option<bool>)>,
+    interlaced: bool,
+}
+
+impl Says {
+    fn read(entry: &Entry<'_>) -> Self {
+        let pasp = entry.find(b"pasp").and_then(|node| node.atom::<Pasp>(entry.path).ok());
+        // Reduced like every fraction here.
+        let aspect = pasp.and_then(|pasp| Timebase::new(pasp.h_spacing, pasp.v_spacing));
+        let colour = match entry.find(b"colr").and_then(|node| node.atom::<Colr>(entry.path).ok()) {
+            Some(Colr::Nclx {
+                colour_primaries,
+                transfer_characteristics,
+                matrix_coefficients,
+                full_range_flag,
+            }) => Some((
+                [colour_primaries, transfer_characteristics, matrix_coefficients],
+                Some(full_range_flag),
+            )),
+            Some(Colr::Nclc { colour_primaries, transfer_characteristics, matrix_coefficients }) => {
+                Some(([colour_primaries, transfer_characteristics, matrix_coefficients], None))
+            }
+            _ => None,
         };
+        Self {
+            pixel_aspect: aspect.map(|aspect| (aspect.num(), aspect.den())),
+            colour,
+            // QuickTime's field box: two fields in a picture.
+            interlaced: entry.find(b"fiel").is_some_and(|fields| fields.body.first() == Some(&2)),
+        }
     }
-    // QuickTime's field box: two fields in a picture.
-    if let Some(fields) = entry.find(b"fiel") {
-        facts.interlaced |= fields.body.first() == Some(&2);
+
+    /// The container's word goes before the bitstream's, as in libav, but for colour, which is only taken where the
+    /// bitstream is silent.
+    fn apply(&self, facts: &mut VideoTrack) {
+        if let Some(aspect) = self.pixel_aspect {
+            facts.pixel_aspect = aspect;
+        }
+        let silent = Colour { full_range: facts.colour.full_range, ..Colour::UNSPECIFIED };
+        if let (Some((points, full_range)), true) = (self.colour, facts.colour == silent) {
+            let [primaries, transfer, matrix] = points.map(|point| u8::try_from(point).unwrap_or(2));
+            let full_range = full_range.unwrap_or(facts.colour.full_range);
+            facts.colour = Colour { primaries, transfer, matrix, full_range };
+        }
+        facts.interlaced |= self.interlaced;
     }
 }
 
-fn avc(node: Node<'_>, facts: &mut VideoTrack) -> Option<String> {
-    let record = DecoderConfiguration::parse(node.body).ok()?;
+fn avc(record: &[u8], facts: &mut VideoTrack) -> Option<String> {
+    let record = avc::DecoderConfiguration::parse(record).ok()?;
     let level = format!("level {}.{}", record.level / 10, record.level % 10);
     // Without parameter sets out of band (`avc3`) the record's own three bytes are all there is.
-    let Some(sps) = record.sps.first().and_then(|nal| Sps::parse(nal).ok()) else {
+    let Some(sps) = record.sps.first().and_then(|nal| avc::Sps::parse(nal).ok()) else {
         return avc_profile(record.profile, record.constraints).map(|name| format!("{name}, {level}"));
     };
     (facts.width, facts.height) = (sps.width, sps.height);
-    if let Some((num, den)) = sps.sample_aspect_ratio {
-        facts.pixel_aspect = Timebase::new(num.into(), den.into()).map_or((1, 1), |a| (a.num(), a.den()));
-    }
+    take_aspect(facts, sps.sample_aspect_ratio);
     facts.colour = sps.colour;
     facts.interlaced = !sps.frame_mbs_only;
     format_of(facts, sps.chroma_format, sps.luma_bits, sps.colour.full_range);
@@ -151,12 +175,23 @@ fn avc_profile(profile: u8, constraints: u8) -> Option<&'static str> {
     })
 }
 
-/// ISO/IEC 14496-15 §8.3.3.1.
+fn take_aspect(facts: &mut VideoTrack, aspect: Option<(u16, u16)>) {
+    if let Some(aspect) = aspect.and_then(|(num, den)| Timebase::new(num.into(), den.into())) {
+        facts.pixel_aspect = (aspect.num(), aspect.den());
+    }
+}
+
 fn hevc(record: &[u8], facts: &mut VideoTrack) -> Option<String> {
-    let level = *record.get(12)?;
-    let (chroma, luma) = (record.get(16)? & 3, (record.get(17)? & 7) + 8);
-    format_of(facts, chroma, luma, false);
-    let name = match record.get(1)? & 0x1f {
+    let record = hevc::DecoderConfiguration::parse(record).ok()?;
+    format_of(facts, record.chroma_format(), record.luma_bits(), false);
+    if let Some(sps) = record.units(hevc::NAL_SPS).next().and_then(|nal| hevc::Sps::parse(nal).ok()) {
+        (facts.width, facts.height) = (sps.width, sps.height);
+        take_aspect(facts, sps.sample_aspect_ratio);
+        facts.colour = sps.colour;
+        facts.interlaced = sps.fields;
+        format_of(facts, sps.chroma_format, sps.luma_bits, sps.colour.full_range);
+    }
+    let name = match record.profile() {
         1 => "Main",
         2 => "Main 10",
         3 => "Main Still Picture",
@@ -164,25 +199,23 @@ fn hevc(record: &[u8], facts: &mut VideoTrack) -> Option<String> {
         9 => "Scc",
         _ => return None,
     };
+    let level = record.level();
     Some(format!("{name}, level {}.{}", level / 30, level % 30 / 3))
 }
 
-/// AV1 in ISOBMFF §2.3.
 fn av1(record: &[u8], facts: &mut VideoTrack) -> Option<String> {
-    let (profile, bits) = (record.get(1)? >> 5, *record.get(2)?);
-    let depth = match (bits & 0x40 != 0, bits & 0x20 != 0) {
-        (false, _) => 8,
-        (true, false) => 10,
-        (true, true) => 12,
+    let record = av1::Configuration::parse(record).ok()?;
+    let chroma = match (record.is_monochrome(), record.subsampling()) {
+        (true, _) => 0,
+        (false, (true, true)) => 1,
+        (false, (true, false)) => 2,
+        (false, (false, _)) => 3,
     };
-    let chroma = match (bits & 0x10 != 0, bits & 0x08 != 0, bits & 0x04 != 0) {
-        (true, ..) => 0,
-        (_, true, true) => 1,
-        (_, true, false) => 2,
-        _ => 3,
-    };
-    format_of(facts, chroma, depth, false);
-    Some(["Main", "High", "Professional"].get(usize::from(profile))?.to_string())
+    format_of(facts, chroma, record.bit_depth(), false);
+    if let Some(header) = record.sequence_header() {
+        facts.colour = header.colour;
+    }
+    Some(["Main", "High", "Professional"].get(usize::from(record.profile()))?.to_string())
 }
 
 /// VP Codec ISO Media File Format Binding, `vpcC` version 1.
