@@ -13,16 +13,16 @@ const AIM: i64 = 3_600;
 /// Where no stuffing is, or too few packets, marks are kept within this distance all the same: 90 ms, so that no
 /// rounding of an analyser comes near the limit of 100 ms.
 const LIMIT: i64 = 8_100;
-/// Marks that ride run ahead of the other stream by up to the step to the next unit; longer steps get packets of
+/// Marks that ride run ahead of the other stream by up to the step to the next PES packet; longer steps get packets of
 /// their own, placed in time. It must stay below the clock's lead, and is long enough for [`AUDIO_SPAN`] and a unit.
-const RIDE: i64 = 36_000;
+const RIDE: i64 = 44_100;
 /// A longer step between two units is refused: 10 minutes.
 const MAX_STEP: i64 = 54_000_000;
 /// The continuity counter counts modulo 16.
 const CYCLE: u64 = 16;
-/// An audio PES packet is closed before it covers more than this, in ticks of 90 kHz: 300 ms, for with the clock's lead
-/// bytes must not wait longer than a second in all (ISO/IEC 13818-1 §2.4.2).
-const AUDIO_SPAN: i64 = 27_000;
+/// Units of an audio PES packet start within this span, in ticks of 90 kHz: 350 ms, for with the clock's lead bytes must
+/// not wait longer than a second in all (ISO/IEC 13818-1 §2.4.2).
+const AUDIO_SPAN: i64 = 31_500;
 /// An audio PES packet is closed before it holds more bytes than this, as long as a unit is in it: header and all
 /// fill 16 packets, which the buffer of 3584 bytes for AAC and MP3 (§2.4.2.7) still takes.
 const AUDIO_BYTES: usize = 16 * ROOM - 14;
@@ -135,11 +135,9 @@ pub(super) fn audio(units: impl Iterator<Item = Facts>) -> Result<Vec<Pes>> {
             let message = "an audio unit must have the same decoding and presentation time";
             return Err(locate(Error::corrupt(message), unit.pts));
         }
-        // The unit's end is that of a unit of the same length as the step before it: units are equally long.
-        let end = before.map_or(unit.dts, |before| unit.dts.saturating_add(unit.dts.saturating_sub(before)));
         before = Some(unit.dts);
         let open = stream.last_mut().filter(|pes| {
-            end.saturating_sub(pes.dts) <= AUDIO_SPAN
+            unit.dts.saturating_sub(pes.dts) < AUDIO_SPAN
                 && pes.payload.saturating_add(unit.payload) <= AUDIO_BYTES
         });
         match open {
