@@ -18,14 +18,14 @@ pub enum Event {
     Started {
         /// URL of the destination.
         destination: String,
-        /// Segments of the presentation, over all renditions.
+        /// Segments of the presentation, over all renditions; those in which a rendition has nothing do not count.
         total_segments: u64,
         /// Segments that exist already and are not made again.
         existing_segments: u64,
         /// Bytes of the segments that exist already.
         existing_bytes: u64,
-        /// Frames to encode in this run, each counted once for every rendition; audio access units for a
-        /// presentation without video.
+        /// Frames to make in this run, each counted once for every rendition; audio access units for a rendition
+        /// without video. Segments whose key pictures have to be found again count as well.
         frames: u64,
     },
     /// The run entered a phase.
@@ -35,9 +35,9 @@ pub enum Event {
     },
     /// How far the run is; at most about ten a second, and one at the end of [`Phase::Segments`].
     Progress {
-        /// Frames encoded in this run, counted like `total_frames`.
+        /// Frames made in this run, counted like `total_frames`.
         frames: u64,
-        /// Frames to encode in this run.
+        /// Frames to make in this run.
         total_frames: u64,
         /// Segments stored in this run.
         segments: u64,

@@ -35,7 +35,7 @@ fn is_playlist_name(name: &str) -> bool {
 }
 
 fn is_media_name(name: &str) -> bool {
-    if name == "init.mp4" {
+    if matches!(name, "init.mp4" | "media.ts" | "media.mp4") {
         return true;
     }
     let Some((number, extension)) = name.split_once('.') else { return false };
@@ -57,6 +57,8 @@ mod tests {
             "video/720p/index.m3u8",
             "video/720p/iframes.m3u8",
             "video/hevc-1080p/init.mp4",
+            "video/720p/media.ts",
+            "audio/en/media.mp4",
             "video/720p/00000.ts",
             "audio/main/123456.m4s",
             "text/en/00001.vtt",
@@ -76,6 +78,8 @@ mod tests {
             "videos/720p/00000.ts",
             "video/720p/00000.mp4",
             "plan.json.bak",
+            "media.mp4",
+            "video/720p/media.m4s",
             "a/plan.json",
             "video/720p/plan.json",
         ] {

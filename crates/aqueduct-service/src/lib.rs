@@ -2,14 +2,13 @@
 //!
 //! A [`Destination`] is a folder or a prefix in a bucket. [`Publish`] makes what is missing there, in parallel
 //! on all cores, and stores it in an order in which nobody ever sees a playlist that names a missing segment:
-//! plan, segments, media playlists, multivariant playlist. There is no progress file: what exists at its key
+//! plan, init sections, segments, media playlists, multivariant playlist. There is no progress file: what exists at its key
 //! is done, so a run that was stopped is finished by running it again.
 //!
 //! What it is not: it decides no byte. Bytes come from [`aqueduct`], whose segments are a pure function of
 //! source and plan; who makes one, where and when, changes nothing.
 //!
 //! ```no_run
-//! # #[cfg(feature = "av")]
 //! # async fn example(presentation: aqueduct::Presentation) -> Result<(), aqueduct_service::Error> {
 //! use std::sync::Arc;
 //! use aqueduct_service::{CancellationToken, Destination, Publish, StoreOptions};

@@ -33,13 +33,13 @@ pub struct Report {
 #[derive(Debug, Clone, Serialize)]
 #[non_exhaustive]
 pub struct RenditionReport {
-    /// Its name, such as `720p`.
+    /// Its name, such as `720p`, or of a sound `main` or `en`.
     pub name: String,
     /// Width in pixels; absent for sound alone.
     pub width: Option<u32>,
     /// Height in pixels; absent for sound alone.
     pub height: Option<u32>,
-    /// Number of its segments.
+    /// Number of its segments; those in which it has nothing (EXT-X-GAP) do not count.
     pub segments: u64,
     /// How many of them this run made.
     pub made: u64,
@@ -58,12 +58,14 @@ impl Report {
     /// `made` are the segments made in this run, by rendition.
     pub(crate) fn new(url: String, plan: &Plan, measured: &Measured, made: &[u64], took: Duration) -> Self {
         let of = |(rendition, &made): (&Rendition<'_>, &u64)| {
+            let gaps = (0..plan.segments()).filter(|&segment| plan.is_gap(rendition, segment)).count() as u64;
+            let picture = rendition.picture();
             let (rates, planned) = (measured.rates(plan, rendition.id), plan.planned_rates(rendition.id));
             RenditionReport {
                 name: rendition.name.to_owned(),
-                width: rendition.rung.map(|rung| rung.encoding.width),
-                height: rendition.rung.map(|rung| rung.encoding.height),
-                segments: u64::from(plan.segments()),
+                width: picture.map(|picture| picture.width),
+                height: picture.map(|picture| picture.height),
+                segments: u64::from(plan.segments()) - gaps,
                 made,
                 bytes: measured.bytes(rendition.id),
                 average_bit_rate: rates.map_or(0, |rates| rates.average),

@@ -1,10 +1,11 @@
-//! What publishing needs of an engine. A seam, so that every rule of publishing is tested without libav.
+//! What publishing needs of an engine. A seam, so that every rule of publishing is tested without a source.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use aqueduct::plan::RenditionId;
-use aqueduct::{Made, Plan};
+use aqueduct::plan::{KeyFrame, RenditionId};
+use aqueduct::{Control, Maker, Plan, Presentation};
+use bytes::Bytes;
 
 use crate::error::Result;
 
@@ -13,15 +14,18 @@ pub(crate) trait Engine: Send + Sync + 'static {
     /// The plan.
     fn plan(&self) -> &Arc<Plan>;
 
+    /// The init section of a rendition, where its segments need one.
+    fn init(&self, rendition: RenditionId) -> aqueduct::Result<Option<Bytes>>;
+
     /// Gets ready for a run. Not called when nothing is missing.
     fn start(&self, threads: &Threads) -> Result<Arc<dyn Columns>>;
 }
 
 /// The threads of a run.
 pub(crate) struct Threads {
-    /// How many encode.
+    /// How many work.
     pub(crate) jobs: NonZeroUsize,
-    /// The pool that they are, where the caller has one.
+    /// Those that encode, where the caller has a pool of them.
     #[cfg(feature = "av")]
     pub(crate) pool: Option<Arc<rayon::ThreadPool>>,
 }
@@ -44,70 +48,104 @@ pub(crate) trait MakeColumn {
     fn column(&mut self, segment: u32, renditions: &[RenditionId]) -> aqueduct::Result<Vec<Made>>;
 }
 
+/// A segment that was made.
+pub(crate) struct Made {
+    /// Its bytes, one piece after the other.
+    pub(crate) pieces: Vec<Bytes>,
+    /// What playlists say of it.
+    pub(crate) told: Told,
+}
+
+/// What playlists say of a segment.
+#[derive(Debug)]
+pub(crate) struct Told {
+    pub(crate) bytes: u64,
+    pub(crate) key_frames: Vec<KeyFrame>,
+}
+
+impl Made {
+    pub(crate) fn new(pieces: Vec<Bytes>, key_frames: Vec<KeyFrame>) -> Self {
+        let bytes = pieces.iter().map(|piece| piece.len() as u64).sum();
+        Self { pieces, told: Told { bytes, key_frames } }
+    }
+}
+
+impl Engine for Presentation {
+    fn plan(&self) -> &Arc<Plan> {
+        Self::plan(self)
+    }
+
+    fn init(&self, rendition: RenditionId) -> aqueduct::Result<Option<Bytes>> {
+        Self::init(self, rendition)
+    }
+
+    fn start(&self, threads: &Threads) -> Result<Arc<dyn Columns>> {
+        #[cfg(not(feature = "av"))]
+        let _ = threads;
+        Ok(Arc::new(Running {
+            presentation: self.clone(),
+            // What is copied is made on the thread that asks for it.
+            #[cfg(feature = "av")]
+            pool: Self::plan(self).engine.is_some().then(|| threads.pool()).transpose()?,
+            control: Control::new(),
+        }))
+    }
+}
+
 #[cfg(feature = "av")]
-pub(crate) use encoding::Encoding;
+impl Threads {
+    /// The caller's pool, or one for this run.
+    fn pool(&self) -> Result<Arc<rayon::ThreadPool>> {
+        use crate::error::{Error, ErrorKind};
 
-#[cfg(feature = "av")]
-mod encoding {
-    use aqueduct::{Control, Maker, Presentation};
-
-    use super::*;
-    use crate::error::{Error, ErrorKind};
-
-    /// The real one: decodes, scales and encodes.
-    pub(crate) struct Encoding(pub(crate) Presentation);
-
-    impl Engine for Encoding {
-        fn plan(&self) -> &Arc<Plan> {
-            self.0.plan()
+        if let Some(pool) = &self.pool {
+            return Ok(Arc::clone(pool));
         }
+        let jobs = self.jobs;
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(jobs.get())
+            .thread_name(|number| format!("encode-{number}"))
+            .build();
+        pool.map(Arc::new)
+            .map_err(|error| Error::new(ErrorKind::Internal, format!("cannot start {jobs} threads: {error}")))
+    }
+}
 
-        fn start(&self, threads: &Threads) -> Result<Arc<dyn Columns>> {
-            let jobs = threads.jobs;
-            let pool = match &threads.pool {
-                Some(pool) => Arc::clone(pool),
-                None => rayon::ThreadPoolBuilder::new()
-                    .num_threads(jobs.get())
-                    .thread_name(|number| format!("encode-{number}"))
-                    .build()
-                    .map(Arc::new)
-                    .map_err(|error| {
-                        Error::new(ErrorKind::Internal, format!("cannot start {jobs} threads: {error}"))
-                    })?,
-            };
-            Ok(Arc::new(Running { presentation: self.0.clone(), pool, control: Control::new() }))
-        }
+struct Running {
+    presentation: Presentation,
+    #[cfg(feature = "av")]
+    pool: Option<Arc<rayon::ThreadPool>>,
+    control: Control,
+}
+
+impl Columns for Running {
+    fn maker(&self) -> Box<dyn MakeColumn + '_> {
+        let maker = self.presentation.maker();
+        #[cfg(feature = "av")]
+        let maker = match &self.pool {
+            Some(pool) => maker.on_pool(Arc::clone(pool)),
+            None => maker,
+        };
+        Box::new(Driven { maker, control: &self.control })
     }
 
-    struct Running {
-        presentation: Presentation,
-        pool: Arc<rayon::ThreadPool>,
-        control: Control,
+    fn cancel(&self) {
+        self.control.cancel();
     }
 
-    impl Columns for Running {
-        fn maker(&self) -> Box<dyn MakeColumn + '_> {
-            let maker = self.presentation.maker().on_pool(Arc::clone(&self.pool));
-            Box::new(Driven { maker, control: &self.control })
-        }
-
-        fn cancel(&self) {
-            self.control.cancel();
-        }
-
-        fn frames(&self) -> u64 {
-            self.control.frames()
-        }
+    fn frames(&self) -> u64 {
+        self.control.frames()
     }
+}
 
-    struct Driven<'a> {
-        maker: Maker,
-        control: &'a Control,
-    }
+struct Driven<'a> {
+    maker: Maker,
+    control: &'a Control,
+}
 
-    impl MakeColumn for Driven<'_> {
-        fn column(&mut self, segment: u32, renditions: &[RenditionId]) -> aqueduct::Result<Vec<Made>> {
-            self.maker.column(segment, renditions, self.control)
-        }
+impl MakeColumn for Driven<'_> {
+    fn column(&mut self, segment: u32, renditions: &[RenditionId]) -> aqueduct::Result<Vec<Made>> {
+        let made = self.maker.column(segment, renditions, self.control)?;
+        Ok(made.into_iter().map(|made| Made::new(made.pieces, made.key_frames)).collect())
     }
 }

@@ -1,9 +1,10 @@
 //! What the destination holds before a run: nothing, this presentation, or something else.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use aqueduct::Plan;
-use aqueduct::plan::{Decisions, MULTIVARIANT_KEY, PLAN_KEY};
+use aqueduct::plan::{Decisions, Files, MULTIVARIANT_KEY, Object, PLAN_KEY};
 
 use super::store::Store;
 use crate::error::{Error, ErrorKind, Result};
@@ -40,6 +41,65 @@ pub(crate) async fn look(store: &Store, plan: &Plan) -> Result<(Found, Sizes)> {
         },
     };
     Ok((found, sizes))
+}
+
+/// The sizes of all segments of each rendition, 0 for gaps, where every object of the plan is there. Where all segments of
+/// a rendition are one file its playlist tells, if it fits the file.
+pub(crate) async fn known_sizes(
+    store: &Store,
+    plan: &Plan,
+    sizes: &Sizes,
+    inits: &[u64],
+) -> Result<Option<Vec<Vec<u64>>>> {
+    let size = |object| plan.key(object).and_then(|key| sizes.get(&key).copied()).unwrap_or(0);
+    if !plan.keys().all(|key| sizes.get(&key).is_some_and(|&bytes| bytes > 0)) {
+        return Ok(None);
+    }
+    let mut known = Vec::with_capacity(inits.len());
+    for (rendition, &init) in plan.renditions().iter().zip(inits) {
+        if plan.files == Files::Segments {
+            let sizes = |segment| size(Object::Segment(rendition.id, segment));
+            known.push((0..plan.segments()).map(sizes).collect());
+            continue;
+        }
+        let Some(key) = plan.playlist_key(rendition.id) else { return Ok(None) };
+        let text = store.read(&key).await?.flatten().unwrap_or_default();
+        let whole = size(Object::Media(rendition.id));
+        let is_gap = |segment| plan.is_gap(rendition, segment);
+        match in_one_file(&text, plan.segments(), is_gap, init..whole) {
+            Some(sizes) => known.push(sizes),
+            None => return Ok(None),
+        }
+    }
+    Ok(Some(known))
+}
+
+/// The sizes of segments by the byte ranges (EXT-X-BYTERANGE, RFC 8216bis §4.4.4.2) of a playlist as we write it, which
+/// follow one another and fill `place`; `None` where they do not.
+fn in_one_file(
+    playlist: &[u8],
+    segments: u32,
+    is_gap: impl Fn(u32) -> bool,
+    place: Range<u64>,
+) -> Option<Vec<u64>> {
+    let mut at = place.start;
+    let lines = std::str::from_utf8(playlist).ok()?.lines();
+    let mut ranges = lines.filter_map(|line| line.strip_prefix("#EXT-X-BYTERANGE:"));
+    let mut sizes = Vec::new();
+    for segment in 0..segments {
+        let (length, start) = ranges.next()?.split_once('@')?;
+        if is_gap(segment) {
+            sizes.push(0);
+            continue;
+        }
+        let length: u64 = length.parse().ok()?;
+        if start.parse() != Ok(at) || length == 0 {
+            return None;
+        }
+        at = at.checked_add(length)?;
+        sizes.push(length);
+    }
+    (at == place.end && ranges.next().is_none()).then_some(sizes)
 }
 
 /// Reads the plan once more and fails unless it is ours: another run may have put its own there meanwhile.
@@ -151,6 +211,9 @@ fn differences(there: &Decisions, here: &Decisions) -> String {
 
 fn settings(there: &Decisions, here: &Decisions) -> Vec<String> {
     let mut found = Vec::new();
+    if there.more_inputs != here.more_inputs {
+        found.push("other inputs after the first".to_owned());
+    }
     let names = |plan: &Decisions| {
         plan.renditions().iter().map(|rendition| rendition.name.to_owned()).collect::<Vec<_>>().join(" ")
     };
@@ -162,6 +225,12 @@ fn settings(there: &Decisions, here: &Decisions) -> Vec<String> {
     let audio = |plan: &Decisions| plan.audio.as_ref().map(|audio| audio.encoding.clone());
     if there.container != here.container {
         found.push(format!("container {:?} / {:?}", there.container, here.container));
+    }
+    if there.files != here.files {
+        found.push(format!("files {:?} / {:?}", there.files, here.files));
+    }
+    if there.audio_layout != here.audio_layout {
+        found.push(format!("audio {:?} / {:?}", there.audio_layout, here.audio_layout));
     }
     if there.cuts != here.cuts {
         found.push(format!("segments of {} / {}", seconds(there), seconds(here)));

@@ -1,7 +1,7 @@
 //! Publishing: what is missing is made and stored, in an order that is safe to watch.
 //!
-//! Plan, segments, media playlists, multivariant playlist: nobody ever sees a playlist that names a missing
-//! segment. What exists at its key is done, so there is no progress file, and a run can be stopped at any
+//! Plan, init sections, segments, media playlists, multivariant playlist: nobody ever sees a playlist that names a
+//! missing segment. What exists at its key is done, so there is no progress file, and a run can be stopped at any
 //! instant. Puts are plain: the same key always holds the same bytes, whoever stores it.
 
 mod engine;
@@ -13,6 +13,7 @@ mod segments;
 mod store;
 #[cfg(test)]
 mod tests;
+mod work;
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -37,12 +38,10 @@ const FOUR: NonZeroUsize = NonZeroUsize::MIN.saturating_add(3);
 
 impl Publish {
     /// Publishes `presentation` to `destination`, on all cores, without overwriting.
-    #[cfg(feature = "av")]
     pub fn new(presentation: aqueduct::Presentation, destination: Destination) -> Self {
-        Self::with_engine(Arc::new(engine::Encoding(presentation)), destination)
+        Self::with_engine(Arc::new(presentation), destination)
     }
 
-    #[cfg(any(test, feature = "av"))]
     fn with_engine(engine: Arc<dyn Engine>, destination: Destination) -> Self {
         let jobs = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
         let threads = Threads {
@@ -53,9 +52,9 @@ impl Publish {
         Self { engine, destination, threads, overwrite: false }
     }
 
-    /// Number of encoding threads. Default: the number of cores. More cost memory (about 0.2 GB each for a
-    /// five-rung ladder at `veryfast`) and gain nothing; above four for each core they are not started. Changes no
-    /// byte.
+    /// Number of threads that encode or copy. Default: the number of cores. More cost memory (about 0.2 GB each for
+    /// encoding a five-rung ladder at `veryfast`, a segment of all renditions each for copying) and gain nothing; above
+    /// four for each core they are not started. Changes no byte.
     #[must_use]
     pub fn jobs(mut self, jobs: NonZeroUsize) -> Self {
         let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
@@ -73,7 +72,7 @@ impl Publish {
     }
 
     /// Encodes on this pool, which may be shared with other runs, instead of one of its own. Default: a pool of
-    /// [`Publish::jobs`] threads, for this run alone.
+    /// [`Publish::jobs`] threads, for this run alone. Of no use where all is copied.
     #[cfg(feature = "av")]
     #[must_use]
     pub fn pool(mut self, pool: Arc<rayon::ThreadPool>) -> Self {

@@ -1,4 +1,4 @@
-//! The playlists, last: media playlists first, the multivariant playlist when all else is there.
+//! The playlists, last: media and I-frame playlists first, the multivariant playlist when all else is there.
 
 use aqueduct::Plan;
 use aqueduct::plan::{MULTIVARIANT_KEY, RenditionId};
@@ -24,6 +24,11 @@ pub(super) async fn store_all(
             .playlist_key(rendition)
             .ok_or_else(|| Error::new(ErrorKind::Internal, "the plan has a rendition without a playlist"))?;
         store_one(store, sizes, &key, playlist::media(plan, rendition, Some(measured))?, observer).await?;
+        if let (Some(key), Some(text)) =
+            (plan.iframes_key(rendition), playlist::iframes(plan, rendition, measured)?)
+        {
+            store_one(store, sizes, &key, text, observer).await?;
+        }
     }
     existing::confirm(store, plan, "while this run was under way; its multivariant playlist was not written")
         .await?;

@@ -5,17 +5,17 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use aqueduct::Plan;
-use aqueduct::plan::{MULTIVARIANT_KEY, PLAN_KEY, RenditionId};
-use aqueduct::playlist::Measured;
+use aqueduct::plan::{Files, MULTIVARIANT_KEY, Object, PLAN_KEY};
 use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 
 use super::Publish;
+use super::engine::Engine;
 use super::existing::{self, Found, Sizes};
 use super::playlists;
-use super::schedule::Column;
 use super::segments::Job;
 use super::store::Store;
+use super::work::Work;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, Observer, Phase};
 use crate::report::Report;
@@ -24,6 +24,9 @@ pub(super) async fn run(publish: Publish, observer: Observer, cancel: Cancellati
     let started = Instant::now();
     let Publish { engine, destination, threads, overwrite } = publish;
     let plan = Arc::clone(engine.plan());
+    if plan.files == Files::Single {
+        return Err(Error::new(ErrorKind::Internal, "one file for each rendition cannot be stored yet"));
+    }
     let phase = |phase| observer(Event::Phase { phase });
 
     phase(Phase::Opening);
@@ -44,36 +47,76 @@ pub(super) async fn run(publish: Publish, observer: Observer, cancel: Cancellati
         found => return Err(existing::conflict(&found, store.url(), "")),
     };
 
-    let mut work = Work::new(&plan, &sizes);
+    let inits = inits(&*engine)?;
+    let known = unless(&cancel, existing::known_sizes(&store, &plan, &sizes, &lengths(&inits))).await?;
+    // A presentation that is complete has the playlists that belong to it.
+    let is_complete = known.is_some() && !plan.copies.is_empty();
+    let mut work = Work::new(&plan, &sizes, lengths(&inits), known);
     observer(Event::Started {
         destination: store.url().to_owned(),
         total_segments: work.total,
         existing_segments: work.total - work.missing,
-        existing_bytes: work.bytes.iter().flatten().sum(),
+        existing_bytes: work.existing_bytes,
         frames: work.frames,
     });
     if !work.columns.is_empty() {
         phase(Phase::Segments);
+        unless(&cancel, store_inits(&store, &plan, &sizes, inits, &observer)).await?;
         let job = Job {
             store: &store,
             engine: &*engine,
             threads: &threads,
             columns: std::mem::take(&mut work.columns),
+            segments: work.missing,
             frames: work.frames,
             observer: &observer,
             cancel: &cancel,
         };
-        for stored in job.run().await? {
-            work.store(stored.rendition, stored.segment, stored.bytes);
-        }
+        job.run(&mut work).await?;
     }
 
-    phase(Phase::Playlists);
-    let measured = Measured::new(&plan, work.bytes)?;
-    unless(&cancel, playlists::store_all(&store, &plan, &sizes, &measured, &observer)).await?;
+    let measured = work.measured(&plan)?;
+    if !is_complete {
+        phase(Phase::Playlists);
+        unless(&cancel, playlists::store_all(&store, &plan, &sizes, &measured, &observer)).await?;
+    }
     let report = Report::new(store.url_of(MULTIVARIANT_KEY), &plan, &measured, &work.made, started.elapsed());
     observer(Event::Finished(report.clone()));
     Ok(report)
+}
+
+/// The init section of each rendition, where its segments need one.
+fn inits(engine: &dyn Engine) -> Result<Vec<Option<Bytes>>> {
+    let plan = engine.plan();
+    let renditions = plan.renditions();
+    let needed = renditions.iter().map(|rendition| match plan.init_file() {
+        Some(_) => engine.init(rendition.id),
+        None => Ok(None),
+    });
+    Ok(needed.collect::<aqueduct::Result<_>>()?)
+}
+
+fn lengths(inits: &[Option<Bytes>]) -> Vec<u64> {
+    inits.iter().map(|init| init.as_ref().map_or(0, |init| init.len() as u64)).collect()
+}
+
+/// Stores the init sections that are objects of their own and are missing.
+async fn store_inits(
+    store: &Store,
+    plan: &Plan,
+    sizes: &Sizes,
+    inits: Vec<Option<Bytes>>,
+    observer: &Observer,
+) -> Result<()> {
+    for (rendition, init) in plan.renditions().iter().zip(inits) {
+        let (Some(key), Some(init)) = (plan.key(Object::Init(rendition.id)), init) else { continue };
+        let bytes = init.len() as u64;
+        if sizes.get(&key) != Some(&bytes) {
+            store.put(&key, vec![init]).await?;
+            observer(Event::Stored { key, bytes });
+        }
+    }
+    Ok(())
 }
 
 /// Puts the plan where none is, and makes sure that it is this run's: another may have begun at the same time.
@@ -94,73 +137,5 @@ async fn unless<T>(cancel: &CancellationToken, work: impl Future<Output = Result
             Err(Error::new(ErrorKind::Cancelled, "stopped; run the same command again to go on from there"))
         }
         result = work => result,
-    }
-}
-
-/// What there is and what is missing, segment by segment.
-struct Work {
-    /// Bytes of every segment of every rendition; 0 for what is not there.
-    bytes: Vec<Vec<u64>>,
-    /// Segments made in this run, by rendition.
-    made: Vec<u64>,
-    /// What is to be made.
-    columns: Vec<Column>,
-    /// Segments in all, and those that are missing.
-    total: u64,
-    missing: u64,
-    /// Frames of the missing segments.
-    frames: u64,
-}
-
-impl Work {
-    fn new(plan: &Plan, sizes: &Sizes) -> Self {
-        let ids: Vec<RenditionId> = plan.renditions().iter().map(|rendition| rendition.id).collect();
-        let bytes_at = |rendition, segment| {
-            plan.segment_key(rendition, segment).and_then(|key| sizes.get(&key).copied()).unwrap_or(0)
-        };
-        let bytes: Vec<Vec<u64>> = ids
-            .iter()
-            .map(|&id| (0..plan.segments()).map(|segment| bytes_at(id, segment)).collect())
-            .collect();
-        let mut work = Self {
-            made: vec![0; ids.len()],
-            total: ids.len() as u64 * u64::from(plan.segments()),
-            bytes,
-            columns: Vec::new(),
-            missing: 0,
-            frames: 0,
-        };
-        for segment in 0..plan.segments() {
-            // An object without a byte is no segment: some stores leave one when a put breaks off.
-            let is_missing =
-                |column: &&Vec<u64>| column.get(segment as usize).is_some_and(|&bytes| bytes == 0);
-            let renditions: Vec<_> = ids
-                .iter()
-                .zip(&work.bytes)
-                .filter(|(_, column)| is_missing(column))
-                .map(|(&id, _)| id)
-                .collect();
-            if !renditions.is_empty() {
-                let frames = match plan.video {
-                    Some(_) => plan.frames(segment),
-                    None => plan.audio_units(segment),
-                };
-                work.missing += renditions.len() as u64;
-                work.frames += (frames.end - frames.start) * renditions.len() as u64;
-                work.columns.push(Column { segment, renditions });
-            }
-        }
-        work
-    }
-
-    fn store(&mut self, rendition: RenditionId, segment: u32, bytes: u64) {
-        let position = rendition.0 as usize;
-        if let Some(place) = self.bytes.get_mut(position).and_then(|column| column.get_mut(segment as usize))
-        {
-            *place = bytes;
-        }
-        if let Some(made) = self.made.get_mut(position) {
-            *made += 1;
-        }
     }
 }

@@ -6,20 +6,31 @@ use std::sync::{Mutex, PoisonError};
 
 use aqueduct::plan::RenditionId;
 
-/// The renditions that are missing at one index.
+/// What is to be made at one index.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Column {
     pub(crate) segment: u32,
+    /// What is missing, and will be stored.
     pub(crate) renditions: Vec<RenditionId>,
+    /// What is there, and is made again for what playlists say of it.
+    pub(crate) again: Vec<RenditionId>,
 }
 
-/// How many columns are under way at once when `jobs` threads encode.
+impl Column {
+    /// All that is made.
+    pub(crate) fn all(&self) -> impl Iterator<Item = RenditionId> + '_ {
+        self.renditions.iter().chain(&self.again).copied()
+    }
+}
+
+/// How many columns are under way at once when `jobs` threads work.
 ///
-/// One column cannot fill many threads: its largest rung is about half of its work and encoders are
-/// single-threaded, so one column feeds two. Each costs 0.4 GB of encoder state (five rungs, veryfast), so no more
-/// than that are opened: 1, 1, 2, 2, 3, 3, 4, 4 for 1 to 8 jobs. Sound alone is made on one thread for each column.
-pub(crate) fn columns_in_flight(jobs: NonZeroUsize, has_pictures: bool) -> usize {
-    if has_pictures { jobs.get().div_ceil(2) } else { jobs.get() }
+/// Where pictures are encoded, one column cannot fill many threads: its largest rung is about half of its work and
+/// encoders are single-threaded, so one column feeds two. Each costs 0.4 GB of encoder state (five rungs, veryfast), so
+/// no more than that are opened: 1, 1, 2, 2, 3, 3, 4, 4 for 1 to 8 jobs. Sound alone, and whatever is copied, is made on
+/// one thread for each column.
+pub(crate) fn columns_in_flight(jobs: NonZeroUsize, encodes_pictures: bool) -> usize {
+    if encodes_pictures { jobs.get().div_ceil(2) } else { jobs.get() }
 }
 
 /// All columns of a run, dealt out in runs. A thread that has finished its own takes the later half of the
@@ -65,7 +76,9 @@ mod tests {
     use super::*;
 
     fn columns(count: u32) -> Vec<Column> {
-        (0..count).map(|segment| Column { segment, renditions: vec![RenditionId(0)] }).collect()
+        (0..count)
+            .map(|segment| Column { segment, renditions: vec![RenditionId(0)], again: Vec::new() })
+            .collect()
     }
 
     proptest! {

@@ -3,16 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use aqueduct::Made;
 use aqueduct::plan::RenditionId;
 use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::engine::{Columns, Engine, Threads};
+use super::engine::{Columns, Engine, Made, Threads, Told};
 use super::schedule::{Column, Schedule, columns_in_flight};
 use super::store::Store;
+use super::work::Work;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, Observer};
 
@@ -32,6 +32,8 @@ pub(super) struct Job<'a> {
     pub(super) engine: &'a dyn Engine,
     pub(super) threads: &'a Threads,
     pub(super) columns: Vec<Column>,
+    /// Segments that are stored.
+    pub(super) segments: u64,
     /// Frames of `columns`, each counted once for every rendition.
     pub(super) frames: u64,
     pub(super) observer: &'a Observer,
@@ -43,29 +45,31 @@ struct Ready {
     rendition: RenditionId,
     segment: u32,
     made: Made,
+    /// Whether it is to be stored: not where it is there, and only what playlists say of it was wanted.
+    is_missing: bool,
 }
 
 /// A segment that is stored.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Stored {
-    pub(super) rendition: RenditionId,
-    pub(super) segment: u32,
-    pub(super) bytes: u64,
+struct Stored {
+    key: String,
+    rendition: RenditionId,
+    segment: u32,
+    told: Told,
 }
 
 impl Job<'_> {
     /// Makes and stores all columns. However it ends, no thread and no put of it goes on for long.
-    pub(super) async fn run(self) -> Result<Vec<Stored>> {
-        let has_pictures = self.engine.plan().video.is_some();
-        let threads = columns_in_flight(self.threads.jobs, has_pictures).min(self.columns.len());
+    pub(super) async fn run(self, work: &mut Work) -> Result<()> {
+        let encodes_pictures = self.engine.plan().video.is_some();
+        let threads = columns_in_flight(self.threads.jobs, encodes_pictures).min(self.columns.len());
         let columns = self.engine.start(self.threads)?;
         let _stop = StopOnDrop(Some(Arc::clone(&columns)));
         let (to_store, made) = mpsc::channel(WAITING);
         let mut state = State {
             job: &self,
             columns: &columns,
-            total: self.columns.iter().map(|column| column.renditions.len() as u64).sum(),
-            stored: Vec::new(),
+            work,
+            stored: 0,
             bytes: 0,
             puts: JoinSet::new(),
             last: None,
@@ -90,7 +94,7 @@ impl Job<'_> {
         }
         all_ended(&mut makers).await?;
         state.progress();
-        Ok(state.stored)
+        Ok(())
     }
 }
 
@@ -98,11 +102,12 @@ impl Job<'_> {
 struct State<'a> {
     job: &'a Job<'a>,
     columns: &'a Arc<dyn Columns>,
-    total: u64,
-    stored: Vec<Stored>,
+    work: &'a mut Work,
+    /// Segments stored, and their bytes.
+    stored: u64,
     bytes: u64,
-    puts: JoinSet<Result<(String, Stored)>>,
-    last: Option<(u64, usize)>,
+    puts: JoinSet<Result<Stored>>,
+    last: Option<(u64, u64)>,
 }
 
 impl State<'_> {
@@ -118,6 +123,9 @@ impl State<'_> {
                 () = self.job.cancel.cancelled() => return Err(self.cancelled()),
                 Some(put) = self.puts.join_next() => self.record(put.map_err(lost).flatten()?),
                 next = made.recv(), if more && self.puts.len() < PUTS => match next {
+                    Some(Ready { rendition, segment, made, is_missing: false }) => {
+                        self.work.record(rendition, segment, made.told, false);
+                    }
                     Some(next) => self.put(next),
                     None => more = false,
                 },
@@ -134,16 +142,17 @@ impl State<'_> {
             let key = key.ok_or_else(|| {
                 Error::new(ErrorKind::Internal, "a segment was made that is not in the plan")
             })?;
-            let bytes = ready.made.len();
             store.put(&key, ready.made.pieces).await?;
-            Ok((key, Stored { rendition: ready.rendition, segment: ready.segment, bytes }))
+            Ok(Stored { key, rendition: ready.rendition, segment: ready.segment, told: ready.made.told })
         });
     }
 
-    fn record(&mut self, (key, stored): (String, Stored)) {
-        self.bytes += stored.bytes;
-        self.stored.push(stored);
-        (self.job.observer)(Event::Stored { key, bytes: stored.bytes });
+    fn record(&mut self, Stored { key, rendition, segment, told }: Stored) {
+        let bytes = told.bytes;
+        self.bytes += bytes;
+        self.stored += 1;
+        self.work.record(rendition, segment, told, true);
+        (self.job.observer)(Event::Stored { key, bytes });
     }
 
     /// Lets puts end that have started, then drops the others: a store never shows a dropped put.
@@ -160,7 +169,7 @@ impl State<'_> {
     }
 
     fn progress(&mut self) {
-        let now = (self.columns.frames(), self.stored.len());
+        let now = (self.columns.frames(), self.stored);
         if self.last == Some(now) {
             return;
         }
@@ -168,8 +177,8 @@ impl State<'_> {
         (self.job.observer)(Event::Progress {
             frames: now.0.min(self.job.frames),
             total_frames: self.job.frames,
-            segments: now.1 as u64,
-            total_segments: self.total,
+            segments: now.1,
+            total_segments: self.job.segments,
             bytes: self.bytes,
         });
     }
@@ -177,8 +186,8 @@ impl State<'_> {
     fn cancelled(&self) -> Error {
         let message = format!(
             "stopped: {} of {} missing segments are stored at {}; run the same command again to go on from there",
-            self.stored.len(),
-            self.total,
+            self.stored,
+            self.job.segments,
             self.job.store.url()
         );
         Error::new(ErrorKind::Cancelled, message)
@@ -194,13 +203,15 @@ fn make(
 ) -> Result<()> {
     let mut unless_done = StopOnDrop(Some(Arc::clone(columns)));
     let mut maker = columns.maker();
-    while let Some(Column { segment, renditions }) = schedule.next(thread) {
-        let made = maker.column(segment, &renditions)?;
-        if made.len() != renditions.len() || made.iter().any(Made::is_empty) {
+    while let Some(column) = schedule.next(thread) {
+        let (segment, all): (_, Vec<_>) = (column.segment, column.all().collect());
+        let made = maker.column(segment, &all)?;
+        if made.len() != all.len() || made.iter().any(|made| made.told.bytes == 0) {
             return Err(Error::new(ErrorKind::Internal, format!("segment {segment} was not made whole")));
         }
-        for (rendition, made) in renditions.into_iter().zip(made) {
-            if to_store.blocking_send(Ready { rendition, segment, made }).is_err() {
+        for (position, (rendition, made)) in all.into_iter().zip(made).enumerate() {
+            let is_missing = position < column.renditions.len();
+            if to_store.blocking_send(Ready { rendition, segment, made, is_missing }).is_err() {
                 return Ok(());
             }
         }

@@ -1,6 +1,7 @@
 //! Publishing is tested without libav: bytes come from a deterministic maker, stores are real ones that can be
 //! told to fail.
 
+mod copied;
 mod laws;
 #[cfg(feature = "aws")]
 mod servers;
@@ -24,7 +25,7 @@ use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 use serde_json::json;
 
-use super::engine::{Columns, Engine, MakeColumn, Threads};
+use super::engine::{Columns, Engine, Made, MakeColumn, Threads};
 use super::*;
 use crate::event::Event;
 
@@ -78,8 +79,15 @@ fn plan(segments: u64) -> Arc<Plan> {
 
 /// What a segment's bytes are: a pure function, as the law wants it.
 fn bytes_of(plan: &Plan, rendition: RenditionId, segment: u32) -> Bytes {
-    let text = format!("{} {} {} {segment};", plan.source, plan.engine.x264, rendition.0);
+    let x264 = plan.engine.as_ref().map_or("", |engine| &engine.x264);
+    let text = format!("{} {} {} {segment};", plan.source, x264, rendition.0);
     Bytes::from(text.repeat(5 + (segment as usize * 7 + rendition.0 as usize) % 13))
+}
+
+/// A segment of these bytes, in two pieces.
+fn made_of(bytes: Bytes) -> Made {
+    let half = bytes.len() / 2;
+    Made::new(vec![bytes.slice(..half), bytes.slice(half..)], Vec::new())
 }
 
 /// Every object of a complete presentation.
@@ -91,7 +99,7 @@ fn complete(plan: &Plan) -> BTreeMap<String, Bytes> {
     let bytes = |object| match object {
         Object::Plan => plan.to_json().unwrap().into(),
         Object::Segment(id, segment) => bytes_of(plan, id, segment),
-        Object::Playlist(id) => playlist::media(plan, id).into(),
+        Object::Playlist(id) => playlist::media(plan, id, None).unwrap().into(),
         Object::Multivariant => playlist::multivariant(plan, Some(&measured)).into(),
         _ => panic!("an object that this test does not know"),
     };
@@ -154,6 +162,10 @@ impl Engine for Maker {
         &self.plan
     }
 
+    fn init(&self, _: RenditionId) -> aqueduct::Result<Option<Bytes>> {
+        Ok(None)
+    }
+
     fn start(&self, _: &Threads) -> Result<Arc<dyn Columns>> {
         self.starts.fetch_add(1, Ordering::Relaxed);
         Ok(Arc::new(Running {
@@ -183,7 +195,7 @@ impl Columns for Running {
 }
 
 impl MakeColumn for &Running {
-    fn column(&mut self, segment: u32, renditions: &[RenditionId]) -> aqueduct::Result<Vec<Bytes>> {
+    fn column(&mut self, segment: u32, renditions: &[RenditionId]) -> aqueduct::Result<Vec<Made>> {
         for _ in 0..10 {
             std::thread::sleep(self.takes / 10);
             if self.cancelled.load(Ordering::Relaxed) {
@@ -196,7 +208,7 @@ impl MakeColumn for &Running {
         }
         self.made.lock().unwrap().extend(renditions.iter().map(|&id| (segment, id)));
         self.frames.fetch_add(SEGMENT * RATE * renditions.len() as u64, Ordering::Relaxed);
-        Ok(renditions.iter().map(|&id| bytes_of(&self.plan, id, segment)).collect())
+        Ok(renditions.iter().map(|&id| made_of(bytes_of(&self.plan, id, segment))).collect())
     }
 }
 
