@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use aqueduct::media::Codec;
-use aqueduct::media::avc::{DecoderConfiguration, length_prefixed, nal_units};
+use aqueduct::media::avc::{DecoderConfiguration, LengthSize, from_length_prefixed, nal_units};
 use aqueduct::mux::{fmp4, ts};
 use aqueduct::plan::{AudioLayout, Container, CopyInput, CopySettings, Length, Rendition, Role};
 use aqueduct::{Plan, Presentation, Result, Source, SourceIndex};
@@ -97,7 +97,7 @@ pub(crate) fn wanted(
             let payload = match track.codec {
                 Codec::H264 => {
                     let size = DecoderConfiguration::parse(&track.configuration).unwrap().length_size;
-                    pictures(length_prefixed(&data, size).map(Result::unwrap))
+                    byte_stream(&data, size)
                 }
                 _ => vec![data],
             };
@@ -116,9 +116,19 @@ fn rounded(ticks: i64, timebase: aqueduct::time::Timebase) -> i64 {
     timebase.rescale(ticks, micros, aqueduct::time::Rounding::Nearest)
 }
 
-/// NAL units but delimiters and parameter sets, which a transport stream has in other places.
+/// The units of a sample as a reader of byte streams tells them apart: one of the shared clips has a start code inside a
+/// unit, against the rules.
+fn byte_stream(sample: &[u8], size: LengthSize) -> Vec<Vec<u8>> {
+    let stream = from_length_prefixed(sample, size).unwrap();
+    pictures(nal_units(&stream).map(|nal| nal.bytes))
+}
+
+/// NAL units but delimiters and parameter sets, which a transport stream has in other places; without zeros at their end,
+/// which a byte stream cannot tell from those between units (ISO/IEC 14496-10 Annex B).
 fn pictures<'a>(nals: impl Iterator<Item = &'a [u8]>) -> Vec<Vec<u8>> {
-    nals.filter(|nal| !matches!(nal[0] & 0x1f, 7..=9)).map(<[u8]>::to_vec).collect()
+    let trimmed =
+        |nal: &'a [u8]| nal[..nal.len() - nal.iter().rev().take_while(|byte| **byte == 0).count()].to_vec();
+    nals.filter(|nal| !matches!(nal[0] & 0x1f, 7..=9)).map(trimmed).collect()
 }
 
 /// What the joined segments of a rendition hold: pictures, then sound; a track that is not in it is empty.
@@ -180,9 +190,7 @@ fn read_fmp4(init: &[u8], segments: &[bytes::Bytes], rendition: &Rendition<'_>) 
             let units = reading.samples(track.id).map(|sample| {
                 let data = &segment[sample.bytes.start as usize..sample.bytes.end as usize];
                 let payload = match copy.codec {
-                    Codec::H264 => pictures(
-                        length_prefixed(data, aqueduct::media::avc::LengthSize::Four).map(Result::unwrap),
-                    ),
+                    Codec::H264 => byte_stream(data, LengthSize::Four),
                     _ => vec![data.to_vec()],
                 };
                 let micros = |ticks: i64| rounded(ticks - zero, timebase);
@@ -203,7 +211,9 @@ fn read_fmp4(init: &[u8], segments: &[bytes::Bytes], rendition: &Rendition<'_>) 
 pub(crate) fn assert_same(name: &str, found: &[Unit], wanted: &[Unit]) {
     assert_eq!(found.len(), wanted.len(), "{name}: every unit once");
     for (number, (found, wanted)) in found.iter().zip(wanted).enumerate() {
-        assert_eq!(found.payload, wanted.payload, "{name}: bytes of unit {number}");
+        let sizes = |unit: &Unit| unit.payload.iter().map(Vec::len).collect::<Vec<_>>();
+        assert_eq!(sizes(found), sizes(wanted), "{name}: NAL units of unit {number}");
+        assert!(found.payload == wanted.payload, "{name}: bytes of unit {number}");
         assert_eq!(found.key, wanted.key, "{name}: key flag of unit {number}");
         assert!(
             found.pts.abs_diff(wanted.pts) <= 12,

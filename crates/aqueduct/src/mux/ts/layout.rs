@@ -7,6 +7,7 @@ use super::CLOCK_LEAD;
 use super::packet::{FLAGS, FLAGS_AND_PCR, ROOM};
 use super::pes::{MAX_STUFFING, PesHeader};
 use crate::error::{Error, ErrorKind, Result};
+use crate::time::{MPEG, Rounding, Timebase};
 
 /// Clock marks are aimed at this distance, in ticks of 90 kHz: 40 ms. They ride where stuffing would stand.
 const AIM: i64 = 3_600;
@@ -26,6 +27,9 @@ const AUDIO_SPAN: i64 = 31_500;
 /// An audio PES packet is closed before it holds more bytes than this, as long as a unit is in it: header and all
 /// fill 16 packets, which the buffer of 3584 bytes for AAC and MP3 (§2.4.2.7) still takes.
 const AUDIO_BYTES: usize = 16 * ROOM - 14;
+/// Audio units that stand nearer than this to where the one before ended follow it: 1 ms, the rounding of containers that
+/// count in milliseconds.
+const AUDIO_JITTER: u64 = 90;
 
 /// What of an access unit decides how it is cut.
 #[derive(Debug, Clone, Copy)]
@@ -125,19 +129,32 @@ pub(super) fn add_picture(stream: &mut Vec<Pes>, unit: Facts) -> Result<()> {
     Ok(())
 }
 
-/// PES packets of whole audio units.
-pub(super) fn audio(units: impl Iterator<Item = Facts>) -> Result<Vec<Pes>> {
+/// PES packets of whole audio units. Only units that follow one another without a gap share one: it says the time of its
+/// first unit, and a reader counts on from there. `unit` is the length of a unit in seconds; where it is not known, the
+/// first step counts.
+pub(super) fn audio(units: impl Iterator<Item = Facts>, unit: Option<Timebase>) -> Result<Vec<Pes>> {
     let mut stream: Vec<Pes> = Vec::new();
     let mut before = None;
+    let mut length = unit;
     for (position, unit) in units.enumerate() {
         check_times(before, &unit)?;
         if unit.pts != unit.dts {
             let message = "an audio unit must have the same decoding and presentation time";
             return Err(locate(Error::corrupt(message), unit.pts));
         }
+        if let (None, Some(before)) = (length, before) {
+            let step = u32::try_from(unit.dts.saturating_sub(before)).unwrap_or(u32::MAX);
+            length = Timebase::new(step, 90_000);
+        }
         before = Some(unit.dts);
         let open = stream.last_mut().filter(|pes| {
-            unit.dts.saturating_sub(pes.dts) < AUDIO_SPAN
+            let units = pes.pieces.len() as i64;
+            let joins = length.is_some_and(|length| {
+                let due = length.rescale(units, MPEG, Rounding::Nearest).saturating_add(pes.dts);
+                unit.dts.abs_diff(due) <= AUDIO_JITTER
+            });
+            joins
+                && unit.dts.saturating_sub(pes.dts) < AUDIO_SPAN
                 && pes.payload.saturating_add(unit.payload) <= AUDIO_BYTES
         });
         match open {

@@ -108,6 +108,6 @@ impl AudioOutline<'_> {
             let payload = (unit.bytes as usize).saturating_add(header);
             Facts { pts: unit.pts, dts: unit.dts, key: true, payload }
         };
-        layout::audio(self.units.iter().map(facts))
+        layout::audio(self.units.iter().map(facts), self.format.unit())
     }
 }

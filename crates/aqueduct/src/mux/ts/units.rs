@@ -8,6 +8,7 @@ use crate::error::{Error, Result};
 use crate::media::aac::AdtsHeader;
 use crate::media::avc::{Nal, NalType, UnitFacts, facts, length_prefixed, nal_units};
 use crate::media::{ac3, mp3};
+use crate::time::Timebase;
 
 /// An access unit delimiter with its start code: any slice types may follow (ISO/IEC 14496-10 §7.4.2.4).
 pub(super) const DELIMITER: [u8; 6] = [0, 0, 0, 1, 9, 0xf0];
@@ -74,7 +75,10 @@ impl<'a> Packets<'a> {
             key: true,
             payload: piece.len(),
         };
-        Ok(Self { pes: layout::audio(stream.units.iter().zip(&pieces).map(facts))?, pieces })
+        Ok(Self {
+            pes: layout::audio(stream.units.iter().zip(&pieces).map(facts), stream.format.unit())?,
+            pieces,
+        })
     }
 
     fn add_picture(&mut self, stream: &VideoStream<'a>, unit: &'a AccessUnit) -> Result<()> {
@@ -214,6 +218,17 @@ impl AudioFormat {
         match self {
             Self::Aac(_) => AdtsHeader::SHORT,
             Self::Mp3 { .. } | Self::Ac3 | Self::Eac3 => 0,
+        }
+    }
+
+    /// The length of a unit in seconds, where the format alone says it.
+    pub(super) fn unit(&self) -> Option<Timebase> {
+        match self {
+            Self::Aac(config) => Timebase::new(config.unit_samples(), config.sample_rate),
+            // ISO/IEC 13818-3 §2.4.2.1: half as many samples at the low rates.
+            Self::Mp3 { sample_rate } if *sample_rate < 32_000 => Timebase::new(576, *sample_rate),
+            Self::Mp3 { sample_rate } => Timebase::new(1152, *sample_rate),
+            Self::Ac3 | Self::Eac3 => None,
         }
     }
 
