@@ -6,6 +6,7 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use aqueduct::Settings;
+use aqueduct::plan::{AudioLayout, Container, Length, Limits};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
@@ -15,18 +16,17 @@ use crate::exit::{Exit, Failure};
 /// More than any honest job file; a film given by mistake is refused before it fills the memory.
 const LARGEST: u64 = 1 << 20;
 
-/// What a job file says. What it does not say is absent, or the default among the settings.
+/// What a job file says. What it does not say is absent, or the default.
 #[derive(Debug, Default)]
-pub(crate) struct Config {
+pub(crate) struct Config<T> {
     pub(crate) run: RunConfig,
-    pub(crate) settings: Settings,
+    pub(crate) what: T,
 }
 
-/// The part of a job file that decides no byte.
+/// The part of a job file that decides no byte; the same for every command.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
 pub(crate) struct RunConfig {
-    pub(crate) input: Option<PathBuf>,
     pub(crate) destination: Option<String>,
     #[serde(deserialize_with = "jobs")]
     pub(crate) jobs: Option<NonZeroUsize>,
@@ -36,10 +36,54 @@ pub(crate) struct RunConfig {
     pub(crate) s3_allow_http: bool,
 }
 
-const RUN_KEYS: [&str; 7] =
-    ["input", "destination", "jobs", "overwrite", "s3-endpoint", "s3-region", "s3-allow-http"];
+const RUN_KEYS: [&str; 6] = ["destination", "jobs", "overwrite", "s3-endpoint", "s3-region", "s3-allow-http"];
 
-impl Config {
+/// The part of a job file that says what to make, for one command.
+pub(crate) trait What: Default {
+    /// The command whose help lists the names.
+    const COMMAND: &'static str;
+
+    fn from_map(map: Map<String, Value>) -> serde_json::Result<Self>;
+}
+
+/// What `publish` makes.
+#[derive(Debug, Default)]
+pub(crate) struct PublishConfig {
+    pub(crate) input: Option<PathBuf>,
+    pub(crate) settings: Settings,
+}
+
+impl What for PublishConfig {
+    const COMMAND: &'static str = "publish";
+
+    fn from_map(mut map: Map<String, Value>) -> serde_json::Result<Self> {
+        let input = map.remove("input").map(serde_json::from_value).transpose()?;
+        Ok(Self { input, settings: serde_json::from_value(Value::Object(map))? })
+    }
+}
+
+/// What `package` makes.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct PackageConfig {
+    pub(crate) inputs: Vec<PathBuf>,
+    pub(crate) audio: Vec<PathBuf>,
+    pub(crate) container: Option<Container>,
+    pub(crate) segment: Option<Length>,
+    pub(crate) single_file: bool,
+    pub(crate) audio_layout: Option<AudioLayout>,
+    pub(crate) limits: Limits,
+}
+
+impl What for PackageConfig {
+    const COMMAND: &'static str = "package";
+
+    fn from_map(map: Map<String, Value>) -> serde_json::Result<Self> {
+        serde_json::from_value(Value::Object(map))
+    }
+}
+
+impl<T: What> Config<T> {
     /// Reads a job file: JSON where the name ends in `.json`, else TOML.
     pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
         let unreadable = |cause: std::io::Error| {
@@ -58,9 +102,10 @@ impl Config {
         let json = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
         let read = if json { Self::from_json(&text) } else { Self::from_toml(&text) };
         read.map_err(|cause| {
-            Failure::usage(format!("the job file {} is wrong", path.display()))
-                .because(cause)
-                .hint("it takes the names of the flags without `--`: see `aqueduct publish --help`")
+            Failure::usage(format!("the job file {} is wrong", path.display())).because(cause).hint(format!(
+                "it takes the names of the flags without `--`: see `aqueduct {} --help`",
+                T::COMMAND
+            ))
         })
     }
 
@@ -77,8 +122,8 @@ impl Config {
     fn from_map(mut table: Map<String, Value>) -> Result<Self, String> {
         let run: Map<String, Value> = RUN_KEYS.iter().filter_map(|key| table.remove_entry(*key)).collect();
         let run = serde_json::from_value(Value::Object(run)).map_err(|error| error.to_string())?;
-        let settings = serde_json::from_value(Value::Object(table)).map_err(|error| error.to_string())?;
-        Ok(Self { run, settings })
+        let what = T::from_map(table).map_err(|error| error.to_string())?;
+        Ok(Self { run, what })
     }
 }
 
@@ -99,39 +144,64 @@ fn one_line(text: &str) -> String {
 mod tests {
     use super::*;
 
+    type Publish = Config<PublishConfig>;
+    type Package = Config<PackageConfig>;
+
     #[test]
     fn toml_and_json_say_the_same() {
-        let toml = Config::from_toml(
+        let toml = Publish::from_toml(
             "input = 'a.mp4'\ndestination = 'out'\njobs = 2\nladder = '720p,360p'\nsegment = '4s'\ncrf = 21.5\n",
         );
-        let json = Config::from_json(
+        let json = Publish::from_json(
             r#"{"input": "a.mp4", "destination": "out", "jobs": 2, "ladder": "720p,360p", "segment": "4s", "crf": 21.5}"#,
         );
         let (toml, json) = (toml.unwrap(), json.unwrap());
-        assert_eq!(toml.settings, json.settings);
-        assert_eq!(toml.settings.ladder, "720p,360p".parse().unwrap());
-        assert_eq!(toml.run.input, json.run.input);
-        assert_eq!(toml.run.jobs, NonZeroUsize::new(2));
+        assert_eq!(toml.what.settings, json.what.settings);
+        assert_eq!(toml.what.settings.ladder, "720p,360p".parse().unwrap());
+        assert_eq!((&toml.what.input, toml.run.jobs), (&json.what.input, NonZeroUsize::new(2)));
+    }
+
+    #[test]
+    fn packaging_has_names_of_its_own() {
+        let text = "inputs = ['a.mp4', 'b.mp4']\naudio = ['c.m4a:de']\ndestination = 'out'\ncontainer = 'fmp4'\n\
+                    single-file = true\naudio-layout = 'separate'\nsegment = 4\noverwrite = true\n\
+                    [limits]\nduration = '48h'\n";
+        assert!(Package::from_toml(text).unwrap_err().contains("48h"), "the grammar is that of the flags");
+        let Config { run, what } = Package::from_toml(&text.replace("48h", "90000s")).unwrap();
+        assert_eq!(what.inputs, ["a.mp4", "b.mp4"].map(PathBuf::from));
+        assert_eq!(what.audio, [PathBuf::from("c.m4a:de")]);
+        assert_eq!((what.container, what.single_file), (Some(Container::Fmp4), true));
+        assert_eq!(what.audio_layout, Some(AudioLayout::Separate));
+        assert_eq!(what.segment, Some("4s".parse().unwrap()));
+        assert_eq!(what.limits.duration.millis(), 90_000_000);
+        assert_eq!((run.destination.as_deref(), run.overwrite), (Some("out"), true));
+    }
+
+    #[track_caller]
+    fn refused<T: What + std::fmt::Debug>(text: &str, says: &str) {
+        let error = Config::<T>::from_toml(text).unwrap_err();
+        assert!(error.contains(says) && !error.contains('\n'), "{text}: {error}");
     }
 
     #[test]
     fn unknown_names_and_wrong_values_are_named() {
-        for (text, says) in [
-            ("ladr = '720p'", "ladr"),
-            ("segment = '6x'", "6x"),
-            ("jobs = 0", "give 1 to 1024"),
-            ("input = 1", "expected"),
-            ("input = ", "line 1"),
-        ] {
-            let error = Config::from_toml(text).unwrap_err();
-            assert!(error.contains(says) && !error.contains('\n'), "{text}: {error}");
-        }
+        refused::<PublishConfig>("ladr = '720p'", "ladr");
+        refused::<PublishConfig>("segment = '6x'", "6x");
+        refused::<PublishConfig>("jobs = 0", "give 1 to 1024");
+        refused::<PublishConfig>("input = 1", "expected");
+        refused::<PublishConfig>("input = ", "line 1");
+        refused::<PublishConfig>("container = 'ts'", "container");
+        refused::<PackageConfig>("input = 'a.mp4'", "`inputs`");
+        refused::<PackageConfig>("container = 'mkv'", "expected `ts` or `fmp4`");
+        refused::<PackageConfig>("audio-layout = 'loud'", "`separate`");
+        refused::<PackageConfig>("crf = 20", "crf");
+        refused::<PackageConfig>("segment = '6x'", "6x");
+        refused::<PackageConfig>("jobs = 0", "give 1 to 1024");
     }
 
     #[test]
     fn every_run_key_is_known() {
-        let known = RUN_KEYS.map(|key| (key, "x"));
-        for (key, _) in known {
+        for key in RUN_KEYS {
             let error =
                 serde_json::from_value::<RunConfig>(serde_json::json!({ key: [] })).unwrap_err().to_string();
             assert!(!error.contains("unknown field"), "{key}: {error}");

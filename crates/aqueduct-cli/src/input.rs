@@ -1,48 +1,69 @@
-//! The input: opened and indexed.
+//! Inputs: opened and indexed.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use aqueduct::index::mp4;
 use aqueduct::{FileSource, Source, SourceIndex};
 
-use crate::exit::Failure;
-use crate::output::Console;
+use crate::exit::{Exit, Failure};
+use crate::output::quoted;
 
 /// An opened input and what is known of it.
 pub(crate) struct Input {
+    pub(crate) path: PathBuf,
     pub(crate) source: Arc<dyn Source>,
-    pub(crate) index: SourceIndex,
+    pub(crate) index: Arc<SourceIndex>,
 }
 
-/// Opens `path` and reads it once.
+impl Input {
+    /// Its name for people.
+    pub(crate) fn name(&self) -> String {
+        self.path.display().to_string()
+    }
+}
+
+/// Opens whatever this build can read, and reads its index.
 pub(crate) fn open(path: &Path) -> Result<Input, Failure> {
-    let source: Arc<dyn Source> = Arc::new(FileSource::open(path)?);
-    let index = index(&source)?;
-    Ok(Input { source, index })
+    let source = file(path)?;
+    let index = Arc::new(aqueduct::probe(&source)?);
+    Ok(Input { path: path.to_owned(), source, index })
 }
 
-#[cfg(feature = "av")]
-fn index(source: &Arc<dyn Source>) -> Result<SourceIndex, Failure> {
-    Ok(aqueduct::probe(source)?)
+/// Opens what can be copied: MP4 or MOV, whose sample tables say where every access unit lies.
+pub(crate) fn open_mp4(path: &Path) -> Result<Input, Failure> {
+    let source = file(path)?;
+    if !source.is_empty() && !mp4::sniff(&*source)? {
+        return Err(not_mp4(path));
+    }
+    let index = mp4::read(&*source, &mp4::Limits::default()).map_err(|error| {
+        let mut failure = Failure::from(error);
+        let name = path.display().to_string();
+        // With several inputs it matters in which one a byte is wrong.
+        if !failure.message.contains(&name) {
+            failure.message = format!("{name}: {}", failure.message);
+        }
+        failure
+    })?;
+    Ok(Input { path: path.to_owned(), source, index: Arc::new(index) })
 }
 
-#[cfg(not(feature = "av"))]
-fn index(_: &Arc<dyn Source>) -> Result<SourceIndex, Failure> {
-    Err(without_av())
+pub(crate) fn file(path: &Path) -> Result<Arc<dyn Source>, Failure> {
+    Ok(Arc::new(FileSource::open(path)?))
 }
 
-/// What a build without libav answers.
+fn not_mp4(path: &Path) -> Failure {
+    let name = path.display().to_string();
+    let message = format!("{name} is neither MP4 nor MOV, and `package` reads nothing else");
+    let stem = path.file_stem().map_or_else(|| name.clone(), |stem| stem.display().to_string());
+    let (from, to) = (quoted(&name), quoted(&format!("{stem}.mp4")));
+    Failure::new(Exit::Data, "unsupported", message).hint(format!(
+        "`publish` encodes whatever FFmpeg reads; if only the container is wrong, change that: ffmpeg -i {from} -c copy {to}"
+    ))
+}
+
+/// What a build without libav answers to those who want to encode.
 #[cfg(not(feature = "av"))]
 pub(crate) fn without_av() -> Failure {
-    Failure::new(
-        crate::exit::Exit::Unavailable,
-        "build",
-        "this build of aqueduct has no libav and can read no video",
-    )
-    .hint("build it with FFmpeg's libraries and the feature `av`, which is on by default")
-}
-
-/// Tells what is odd about the source; none of it stops the work.
-pub(crate) fn warn(index: &SourceIndex, console: &Console) -> Result<(), Failure> {
-    index.oddities().iter().try_for_each(|oddity| console.warning(oddity))
+    Failure::new(Exit::Unavailable, "build", "this build of aqueduct has no libav and can encode nothing")
 }

@@ -1,25 +1,40 @@
 //! What will be done: what was typed and what the job file says, resolved. Nothing here touches the world but to
 //! read the job file.
 
+use std::ffi::OsString;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use aqueduct::Settings;
+use aqueduct::plan::{CopySettings, Files};
 use aqueduct_service::StoreOptions;
 
-use crate::args::{PlanArgs, ProbeArgs, PublishArgs, SettingsArgs, StoreArgs};
-use crate::config::{Config, RunConfig};
+use crate::args::{
+    CommonArgs, CopyArgs, PackageArgs, PlanArgs, ProbeArgs, PublishArgs, RunArgs, SettingsArgs,
+};
+use crate::config::{Config, PackageConfig, PublishConfig, RunConfig, What};
 use crate::exit::Failure;
+use crate::output::quoted;
 
-/// Publish `input` at `destination`.
+/// Encode, and store.
 #[derive(Debug)]
 pub(crate) struct PublishJob {
-    pub(crate) input: PathBuf,
-    pub(crate) destination: String,
-    pub(crate) settings: Settings,
-    pub(crate) jobs: NonZeroUsize,
-    pub(crate) overwrite: bool,
-    pub(crate) store: StoreOptions,
+    pub(crate) encode: EncodeJob,
+    pub(crate) target: Target,
+}
+
+/// Copy, and store.
+#[derive(Debug)]
+pub(crate) struct PackageJob {
+    pub(crate) copy: CopyJob,
+    pub(crate) target: Target,
+}
+
+/// Tell what would be made.
+#[derive(Debug)]
+pub(crate) enum PlanJob {
+    Encode(EncodeJob),
+    Copy(CopyJob),
 }
 
 /// Tell what `input` is.
@@ -28,75 +43,172 @@ pub(crate) struct ProbeJob {
     pub(crate) input: PathBuf,
 }
 
-/// Tell what would be made of `input`.
-#[derive(Debug)]
-pub(crate) struct PlanJob {
+/// Make a ladder of `input`.
+#[derive(Debug, Clone)]
+pub(crate) struct EncodeJob {
     pub(crate) input: PathBuf,
     pub(crate) settings: Settings,
 }
 
+/// Cut `inputs` into segments as they are.
+#[derive(Debug, Clone)]
+pub(crate) struct CopyJob {
+    pub(crate) inputs: Vec<PathBuf>,
+    /// Files for sound, each with its language behind a colon if it has one.
+    pub(crate) audio: Vec<PathBuf>,
+    pub(crate) settings: CopySettings,
+}
+
+/// Where to store, and how to run.
+#[derive(Debug)]
+pub(crate) struct Target {
+    pub(crate) destination: String,
+    pub(crate) store: StoreOptions,
+    pub(crate) jobs: NonZeroUsize,
+    pub(crate) overwrite: bool,
+}
+
 pub(crate) fn publish(args: PublishArgs) -> Result<PublishJob, Failure> {
-    let Config { run, settings } = config(args.settings.config.as_deref())?;
-    let input = needed(args.input.or(run.input.clone()), "INPUT", "publish")?;
+    let Config { run, what } = config::<PublishConfig>(args.common.config.as_deref())?;
+    let input = needed(args.input.or(what.input), "INPUT", "publish")?;
     let destination = needed(args.destination.or(run.destination.clone()), "DEST", "publish")?;
-    Ok(PublishJob {
-        input,
-        destination,
-        settings: resolve(settings, args.settings),
-        jobs: args.jobs.or(run.jobs).unwrap_or_else(cores),
-        overwrite: args.overwrite || run.overwrite,
-        store: store(args.store, run),
-    })
+    let settings = encoded(what.settings, args.settings, &args.common);
+    Ok(PublishJob { encode: EncodeJob { input, settings }, target: target(destination, args.run, run) })
+}
+
+pub(crate) fn package(args: PackageArgs) -> Result<PackageJob, Failure> {
+    let Config { run, mut what } = config::<PackageConfig>(args.common.config.as_deref())?;
+    let words = Words::of(args.words, !what.inputs.is_empty(), run.destination.is_some())?;
+    if !words.inputs.is_empty() {
+        what.inputs = words.inputs;
+    }
+    let copy = copied(what, args.copy, &args.common);
+    if copy.inputs.is_empty() {
+        return Err(missing("INPUT", "package"));
+    }
+    let destination =
+        words.destination.or(run.destination.clone()).ok_or_else(|| match &copy.inputs[..] {
+            [input] if args.common.config.is_none() => {
+                let input = quoted(&input.display().to_string());
+                let hint = format!("say where to, after the input: aqueduct package {input} DEST");
+                Failure::usage("DEST is missing").hint(hint)
+            }
+            _ => missing("DEST", "package"),
+        })?;
+    Ok(PackageJob { copy, target: target(destination, args.run, run) })
 }
 
 pub(crate) fn probe(args: ProbeArgs) -> ProbeJob {
     ProbeJob { input: args.input }
 }
 
-/// Takes the same job file as `publish` and leaves aside where it would go.
+/// Takes the same job file as `publish`, or with `--copy` as `package`, and leaves aside where it would go.
 pub(crate) fn plan(args: PlanArgs) -> Result<PlanJob, Failure> {
-    let Config { run, settings } = config(args.settings.config.as_deref())?;
-    let input = needed(args.input.or(run.input), "INPUT", "plan")?;
-    Ok(PlanJob { input, settings: resolve(settings, args.settings) })
+    if args.copy {
+        if let Some(flag) = args.settings.given() {
+            let message = format!("{flag} is for encoding, and --copy encodes nothing");
+            return Err(Failure::usage(message).hint("leave out one of them"));
+        }
+        let mut what = config::<PackageConfig>(args.common.config.as_deref())?.what;
+        if !args.inputs.is_empty() {
+            what.inputs = args.inputs;
+        }
+        let copy = copied(what, args.copying, &args.common);
+        return if copy.inputs.is_empty() { Err(missing("INPUT", "plan")) } else { Ok(PlanJob::Copy(copy)) };
+    }
+    if let Some(flag) = args.copying.given() {
+        let message = format!("{flag} is for `package`");
+        return Err(Failure::usage(message).hint("give --copy as well, to see what `package` would make"));
+    }
+    let what = config::<PublishConfig>(args.common.config.as_deref())?.what;
+    let mut inputs = args.inputs.into_iter();
+    let input = needed(inputs.next().or(what.input), "INPUT", "plan")?;
+    if let Some(second) = inputs.next() {
+        let message = format!("{} is one input too many: `publish` takes one", second.display());
+        return Err(
+            Failure::usage(message).hint("give --copy to see what `package` would make of several inputs")
+        );
+    }
+    Ok(PlanJob::Encode(EncodeJob { input, settings: encoded(what.settings, args.settings, &args.common) }))
 }
 
-fn config(path: Option<&Path>) -> Result<Config, Failure> {
-    path.map_or_else(|| Ok(Config::default()), Config::read)
+/// What stands without a flag before its name on the command line of `package`.
+#[derive(Debug, Default)]
+struct Words {
+    inputs: Vec<PathBuf>,
+    destination: Option<String>,
+}
+
+impl Words {
+    /// With two words or more the last one is the destination. A single one is what the job file lacks, or the input.
+    fn of(mut words: Vec<OsString>, has_inputs: bool, has_destination: bool) -> Result<Self, Failure> {
+        let is_last_destination = words.len() > 1 || (has_inputs && !has_destination);
+        let destination = words.pop_if(|_| is_last_destination).map(|word| {
+            let wrong = |word: OsString| Failure::usage(format!("DEST {} is not UTF-8", word.display()));
+            word.into_string().map_err(wrong)
+        });
+        let inputs = words.into_iter().map(PathBuf::from).collect();
+        Ok(Self { inputs, destination: destination.transpose()? })
+    }
+}
+
+fn config<T: What>(path: Option<&Path>) -> Result<Config<T>, Failure> {
+    let none = || Ok(Config { run: RunConfig::default(), what: T::default() });
+    path.map_or_else(none, Config::read)
 }
 
 fn needed<T>(value: Option<T>, name: &str, command: &str) -> Result<T, Failure> {
-    value.ok_or_else(|| {
-        Failure::usage(format!("{name} is missing"))
-            .hint(format!("give it on the command line or in a job file: see `aqueduct {command} --help`"))
-    })
+    value.ok_or_else(|| missing(name, command))
 }
 
-fn resolve(mut settings: Settings, flags: SettingsArgs) -> Settings {
-    fn set<T>(field: &mut T, flag: Option<impl Into<T>>) {
-        if let Some(value) = flag {
-            *field = value.into();
-        }
+fn missing(name: &str, command: &str) -> Failure {
+    Failure::usage(format!("{name} is missing"))
+        .hint(format!("give it on the command line or in a job file: see `aqueduct {command} --help`"))
+}
+
+fn set<T>(field: &mut T, flag: Option<impl Into<T>>) {
+    if let Some(value) = flag {
+        *field = value.into();
     }
+}
+
+fn encoded(mut settings: Settings, flags: SettingsArgs, common: &CommonArgs) -> Settings {
     set(&mut settings.ladder, flags.ladder);
     set(&mut settings.preset, flags.preset);
     set(&mut settings.crf, flags.crf);
-    set(&mut settings.segment, flags.segment);
+    set(&mut settings.segment, common.segment);
     set(&mut settings.gop, flags.gop);
     set(&mut settings.audio_bitrate, flags.audio_bitrate);
     settings
 }
 
+fn copied(config: PackageConfig, flags: CopyArgs, common: &CommonArgs) -> CopyJob {
+    let mut settings = CopySettings::default();
+    set(&mut settings.container, flags.container.or(config.container));
+    set(&mut settings.segment, common.segment.or(config.segment));
+    set(&mut settings.audio_layout, flags.audio_layout.or(config.audio_layout));
+    set(&mut settings.files, (flags.single_file || config.single_file).then_some(Files::Single));
+    settings.limits = config.limits;
+    let audio = if flags.audio.is_empty() { config.audio } else { flags.audio };
+    CopyJob { inputs: config.inputs, audio, settings }
+}
+
 /// A flag wins over the job file, that over a variable.
-fn store(flags: StoreArgs, config: RunConfig) -> StoreOptions {
-    let mut options = StoreOptions::from_env();
-    if let Some(endpoint) = flags.s3_endpoint.or(config.s3_endpoint) {
-        options.s3_endpoint = Some(endpoint);
+fn target(destination: String, flags: RunArgs, config: RunConfig) -> Target {
+    let mut store = StoreOptions::from_env();
+    if let Some(endpoint) = flags.store.s3_endpoint.or(config.s3_endpoint) {
+        store.s3_endpoint = Some(endpoint);
     }
-    if let Some(region) = flags.s3_region.or(config.s3_region) {
-        options.s3_region = Some(region);
+    if let Some(region) = flags.store.s3_region.or(config.s3_region) {
+        store.s3_region = Some(region);
     }
-    options.s3_allow_http |= flags.s3_allow_http || config.s3_allow_http;
-    options
+    store.s3_allow_http |= flags.store.s3_allow_http || config.s3_allow_http;
+    Target {
+        destination,
+        store,
+        jobs: flags.jobs.or(config.jobs).unwrap_or_else(cores),
+        overwrite: flags.overwrite || config.overwrite,
+    }
 }
 
 fn cores() -> NonZeroUsize {
@@ -105,6 +217,8 @@ fn cores() -> NonZeroUsize {
 
 #[cfg(test)]
 mod tests {
+    use aqueduct::plan::{AudioLayout, Container};
+
     use super::*;
 
     #[test]
@@ -113,10 +227,55 @@ mod tests {
         settings.ladder = "720p".parse().unwrap();
         settings.crf = "30".parse().unwrap();
         let flags = SettingsArgs { crf: Some("21".parse().unwrap()), ..SettingsArgs::default() };
-        let resolved = resolve(settings, flags);
+        let resolved = encoded(settings, flags, &CommonArgs::default());
         assert_eq!(resolved.crf.to_string(), "21");
         assert_eq!(resolved.ladder, "720p".parse().unwrap());
         assert_eq!(resolved.preset, Settings::default().preset);
+    }
+
+    #[test]
+    fn so_they_do_for_packaging() {
+        let config = || PackageConfig {
+            container: Some(Container::Fmp4),
+            segment: Some("4s".parse().unwrap()),
+            audio: vec!["a.m4a".into()],
+            ..PackageConfig::default()
+        };
+        let common = CommonArgs { segment: Some("2s".parse().unwrap()), ..CommonArgs::default() };
+        let flags = CopyArgs {
+            audio_layout: Some(AudioLayout::Muxed),
+            audio: vec!["b.m4a:de".into()],
+            single_file: true,
+            ..CopyArgs::default()
+        };
+        let job = copied(config(), flags, &common);
+        assert_eq!(job.settings.container, Container::Fmp4);
+        assert_eq!(job.settings.segment, common.segment);
+        assert_eq!(job.settings.audio_layout, Some(AudioLayout::Muxed));
+        assert_eq!(job.settings.files, Files::Single);
+        assert_eq!(job.audio, [PathBuf::from("b.m4a:de")]);
+        let job = copied(config(), CopyArgs::default(), &CommonArgs::default());
+        assert_eq!((job.settings.files, job.audio), (Files::Segments, vec![PathBuf::from("a.m4a")]));
+        assert_eq!(job.settings.segment, config().segment);
+    }
+
+    #[test]
+    fn the_last_of_several_words_is_the_destination() {
+        let split = |words: &[&str], has_inputs, has_destination| {
+            let words = words.iter().map(OsString::from).collect();
+            let Words { inputs, destination } = Words::of(words, has_inputs, has_destination).unwrap();
+            let inputs: Vec<String> = inputs.iter().map(|input| input.display().to_string()).collect();
+            (inputs.join(" "), destination.unwrap_or_default())
+        };
+        let expect = |inputs: &str, destination: &str| (inputs.to_owned(), destination.to_owned());
+        assert_eq!(split(&[], true, true), expect("", ""));
+        assert_eq!(split(&["a"], false, false), expect("a", ""));
+        assert_eq!(split(&["a"], false, true), expect("a", ""));
+        assert_eq!(split(&["a"], true, true), expect("a", ""));
+        assert_eq!(split(&["a"], true, false), expect("", "a"));
+        for (has_inputs, has_destination) in [(false, false), (false, true), (true, false), (true, true)] {
+            assert_eq!(split(&["a", "b", "c"], has_inputs, has_destination), expect("a b", "c"));
+        }
     }
 
     #[test]

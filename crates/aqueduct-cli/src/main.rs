@@ -1,10 +1,10 @@
 //! The `aqueduct` command: turns video into HLS.
 //!
-//! What was typed ([`args`]) becomes what will be done ([`job`]); only that touches the world ([`publish`],
-//! [`probe`], [`plan`]). What people and machines read comes from [`output`], how it ends from [`exit`].
+//! What was typed ([`args`]) becomes what will be done ([`job`]); only that touches the world. [`publish`] and
+//! [`package`] prepare inputs and a plan, [`run`] makes and stores it; [`probe`] and [`plan`] only tell. What people
+//! and machines read comes from [`output`], how it ends from [`exit`].
 
 #![forbid(unsafe_code)]
-#![cfg_attr(not(feature = "av"), allow(dead_code, reason = "a build without libav only says what it lacks"))]
 
 mod args;
 mod config;
@@ -13,9 +13,12 @@ mod input;
 mod job;
 mod log;
 mod output;
+mod package;
 mod plan;
+mod prepared;
 mod probe;
 mod publish;
+mod run;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -47,6 +50,7 @@ fn main() -> ExitCode {
 fn run(args: Args, console: &Console) -> Result<(), Failure> {
     match args.command {
         Command::Publish(publish) => publish::run(&job::publish(publish)?, console),
+        Command::Package(package) => package::run(&job::package(package)?, console),
         Command::Probe(probe) => probe::run(&job::probe(probe), console),
         Command::Plan(plan) => plan::run(&job::plan(plan)?, console),
         Command::ExitCodes => console.text(&exit::table()),

@@ -5,6 +5,7 @@ use std::path::Path;
 use aqueduct::SourceIndex;
 use aqueduct::index::{AudioTrack, Oddity, Track, TrackKind, VideoTrack};
 use aqueduct::media::Colour;
+use aqueduct::plan::Container;
 use serde::Serialize;
 
 use crate::exit::Failure;
@@ -50,6 +51,8 @@ struct TrackFacts {
     duration: f64,
     /// In bit/s.
     bit_rate: u64,
+    /// The containers into which `package` can copy it; none where it cannot, and for what is neither picture nor sound.
+    containers: Vec<Container>,
     #[serde(flatten)]
     kind: KindFacts,
 }
@@ -147,6 +150,7 @@ impl Facts {
             ("key frames every", Align::Left),
             ("length", Align::Right),
             ("bit rate", Align::Right),
+            ("package", Align::Left),
         ]);
         let mut any = false;
         for track in &self.tracks {
@@ -161,6 +165,7 @@ impl Facts {
                 video.key_frames.for_people(),
                 seconds(track.duration),
                 bit_rate(track.bit_rate),
+                track.package(),
             ]);
         }
         push_table(text, any, &table);
@@ -176,6 +181,7 @@ impl Facts {
             ("start", Align::Right),
             ("length", Align::Right),
             ("bit rate", Align::Right),
+            ("package", Align::Left),
         ]);
         let mut any = false;
         for track in &self.tracks {
@@ -190,6 +196,7 @@ impl Facts {
                 format!("{:.3} s", track.start),
                 seconds(track.duration),
                 bit_rate(track.bit_rate),
+                track.package(),
             ]);
         }
         push_table(text, any, &table);
@@ -231,6 +238,7 @@ impl TrackFacts {
             start,
             duration,
             bit_rate: bits_per_second(track.packets.total_bytes(), duration),
+            containers: containers(track),
             kind,
         }
     }
@@ -238,6 +246,12 @@ impl TrackFacts {
     /// The number, with a star at the tracks that are presented.
     fn number(&self) -> String {
         format!("{}{}", self.id, if self.presented { "*" } else { " " })
+    }
+
+    /// What `package` could copy it into.
+    fn package(&self) -> String {
+        let names: Vec<&str> = self.containers.iter().map(|container| name_of(*container)).collect();
+        if names.is_empty() { "-".to_owned() } else { names.join(" ") }
     }
 
     fn coding(&self) -> String {
@@ -314,6 +328,28 @@ impl KeyFrames {
             1 => "one only".to_owned(),
             _ => format!("{:.2} / {:.2} / {:.2} s", self.min, self.average, self.max),
         }
+    }
+}
+
+/// The containers that can hold a track as it is. Only sample tables of MP4 say where each access unit lies, and with them
+/// comes the name of the sample entry.
+fn containers(track: &Track) -> Vec<Container> {
+    let is_media = matches!(track.kind, TrackKind::Video(_) | TrackKind::Audio(_));
+    if !is_media || track.sample_entry.is_empty() {
+        return Vec::new();
+    }
+    [Container::Ts, Container::Fmp4]
+        .into_iter()
+        .filter(|container| container.holds(&track.codec).is_ok())
+        .collect()
+}
+
+/// As it is written on the command line.
+fn name_of(container: Container) -> &'static str {
+    match container {
+        Container::Ts => "ts",
+        Container::Fmp4 => "fmp4",
+        _ => "other",
     }
 }
 

@@ -1,4 +1,4 @@
-//! Numbers for people.
+//! Numbers and words for people.
 
 /// A size: `0 B`, `999 B`, `1.2 kB`, `34.5 MB`.
 pub(crate) fn bytes(count: u64) -> String {
@@ -52,6 +52,16 @@ pub(crate) fn count(count: u64) -> String {
     text
 }
 
+/// A word of a command line, quoted for a shell where it must be.
+pub(crate) fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "-_./:=,@%+".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
 /// Three digits and a unit; the unit below shows whole numbers only.
 fn scaled(value: f64, units: &[&str]) -> String {
     let mut value = value;
@@ -68,6 +78,14 @@ fn scaled(value: f64, units: &[&str]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn words_are_quoted_for_a_shell() {
+        assert_eq!(
+            ["a.mp4", "my film.mp4", "it's", ""].map(quoted),
+            ["a.mp4", "'my film.mp4'", r"'it'\''s'", "''"]
+        );
+    }
 
     #[test]
     fn numbers_are_short() {

@@ -7,15 +7,15 @@ mod table;
 
 use std::io::{self, IsTerminal, Write};
 
-use aqueduct::index::Oddity;
 use indicatif::MultiProgress;
 use serde::Serialize;
 
-pub(crate) use human::{bit_rate, bytes, count, duration, rate, seconds};
-pub(crate) use progress::Progress;
+pub(crate) use human::{bit_rate, bytes, count, duration, quoted, rate, seconds};
+pub(crate) use progress::{Progress, Unit};
 pub(crate) use table::{Align, Table};
 
 use crate::exit::Failure;
+use crate::prepared::Warning;
 
 /// Where output goes, and in which form. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -54,12 +54,12 @@ impl Console {
         self.stdout(&json::line(value)?)
     }
 
-    /// Something that a careful person wants to know about the input.
-    pub(crate) fn warning(&self, oddity: &Oddity) -> Result<(), Failure> {
+    /// Something that a careful person wants to know about an input.
+    pub(crate) fn warning(&self, warning: &Warning) -> Result<(), Failure> {
         if self.json {
-            self.value(&json::Tagged { event: "warning", fields: oddity })
+            self.value(&json::Tagged { event: "warning", fields: warning })
         } else {
-            self.note("warning", &oddity.to_string());
+            self.note("warning", &warning.to_string());
             Ok(())
         }
     }

@@ -14,12 +14,30 @@ pub(crate) struct Progress {
     state: Mutex<State>,
 }
 
+/// What progress is counted in, over all renditions of a presentation of `micros` microseconds.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Unit {
+    /// Frames to encode: `frames` in each of `renditions` renditions.
+    Frames { micros: u64, frames: u64, renditions: usize },
+    /// Segments to copy, `segments` in all renditions together: what they cost is their bytes.
+    Segments { micros: u64, segments: u64 },
+}
+
+impl Unit {
+    /// Seconds of the presentation for each.
+    fn seconds(self) -> f64 {
+        let (micros, count) = match self {
+            Self::Frames { micros, frames, renditions } => (micros, frames.max(1) * renditions.max(1) as u64),
+            Self::Segments { micros, segments } => (micros, segments.max(1)),
+        };
+        micros as f64 / 1e6 / count as f64
+    }
+}
+
 /// What is known of the run so far.
 struct State {
     started: Instant,
-    /// Seconds of the presentation for each counted frame, over all renditions.
-    seconds_per_frame: f64,
-    renditions: f64,
+    unit: Unit,
 }
 
 impl Progress {
@@ -37,17 +55,17 @@ impl Progress {
         }
         Self {
             bar,
-            state: Mutex::new(State { started: Instant::now(), seconds_per_frame: 0.0, renditions: 1.0 }),
+            state: Mutex::new(State {
+                started: Instant::now(),
+                unit: Unit::Segments { micros: 0, segments: 1 },
+            }),
         }
     }
 
-    /// Tells how to turn counted frames into frames of the source and into seconds: a presentation of `micros`
-    /// microseconds has `frames` frames in each of `renditions` renditions.
-    pub(crate) fn measure(&self, micros: u64, frames: u64, renditions: usize) {
-        let renditions = renditions.max(1) as f64;
+    /// Tells what is counted.
+    pub(crate) fn measure(&self, unit: Unit) {
         if let Ok(mut state) = self.state.lock() {
-            state.renditions = renditions;
-            state.seconds_per_frame = micros as f64 / 1e6 / (frames.max(1) as f64 * renditions);
+            state.unit = unit;
         }
     }
 
@@ -63,12 +81,12 @@ impl Progress {
             Event::Phase { phase } => self.phase(match phase {
                 Phase::Opening => "opening",
                 Phase::Deleting => "deleting",
-                Phase::Segments => "encoding",
+                Phase::Segments => self.work(),
                 Phase::Playlists => "playlists",
                 _ => "working",
             }),
             Event::Progress { frames, total_frames, segments, total_segments, bytes } => {
-                self.advance(*frames, *total_frames, *segments, *total_segments, *bytes);
+                self.advance((*frames, *total_frames), (*segments, *total_segments), *bytes);
             }
             _ => {}
         }
@@ -79,24 +97,38 @@ impl Progress {
         self.bar.finish_and_clear();
     }
 
-    fn advance(&self, frames: u64, total_frames: u64, segments: u64, total_segments: u64, size: u64) {
+    fn work(&self) -> &'static str {
+        let unit = self.state.lock().map(|state| state.unit);
+        if matches!(unit, Ok(Unit::Segments { .. })) { "copying" } else { "encoding" }
+    }
+
+    fn advance(&self, frames: (u64, u64), segments: (u64, u64), size: u64) {
         let Ok(mut state) = self.state.lock() else { return };
+        let (done, total) = match state.unit {
+            Unit::Frames { .. } => frames,
+            Unit::Segments { .. } => segments,
+        };
         if self.bar.length().is_none() {
             // The first sign of work: what came before does not count in the rate.
             state.started = Instant::now();
-            self.bar.set_length(total_frames);
+            self.bar.set_length(total);
             self.bar.set_style(style("{prefix:10} {bar:28} {percent:>3}%  {msg}"));
         }
         let elapsed = state.started.elapsed().as_secs_f64();
-        let mut parts = vec![format!("{segments}/{total_segments} segments"), bytes(size)];
-        if elapsed > 0.5 && frames > 0 {
-            let per_second = frames as f64 / elapsed;
-            parts.push(format!("{:.0} frames/s", per_second / state.renditions));
-            parts.push(format!("{:.2}x", per_second * state.seconds_per_frame));
-            let left = total_frames.saturating_sub(frames) as f64 / per_second;
+        let mut parts = vec![format!("{}/{} segments", segments.0, segments.1), bytes(size)];
+        if elapsed > 0.5 && done > 0 {
+            let per_second = done as f64 / elapsed;
+            parts.push(match state.unit {
+                Unit::Frames { renditions, .. } => {
+                    format!("{:.0} frames/s", per_second / renditions.max(1) as f64)
+                }
+                Unit::Segments { .. } => format!("{}/s", bytes((size as f64 / elapsed) as u64)),
+            });
+            parts.push(format!("{:.2}x", per_second * state.unit.seconds()));
+            let left = total.saturating_sub(done) as f64 / per_second;
             parts.push(format!("ETA {}", seconds(left.ceil() as u64)));
         }
-        self.bar.set_position(frames.min(total_frames));
+        self.bar.set_position(done.min(total));
         self.bar.set_message(parts.join("  "));
     }
 }
@@ -119,10 +151,10 @@ mod tests {
         }
     }
 
-    #[test]
-    fn events_fill_the_bar() {
+    /// The bar and its message after half of the work.
+    fn half(unit: Unit) -> (u64, Option<u64>, String) {
         let progress = Progress::start(&Console::new(false, true), "reading");
-        progress.measure(8_000_000, 200, 2);
+        progress.measure(unit);
         progress.event(&Event::Phase { phase: Phase::Segments });
         progress.event(&Event::Progress {
             frames: 100,
@@ -131,8 +163,17 @@ mod tests {
             total_segments: 4,
             bytes: 1000,
         });
-        assert_eq!((progress.bar.position(), progress.bar.length()), (100, Some(400)));
-        assert!(progress.bar.message().starts_with("1/4 segments  1.0 kB"));
+        let shown = (progress.bar.position(), progress.bar.length(), progress.bar.message());
         progress.finish();
+        shown
+    }
+
+    #[test]
+    fn events_fill_the_bar() {
+        let (at, of, message) = half(Unit::Frames { micros: 8_000_000, frames: 200, renditions: 2 });
+        assert_eq!((at, of), (100, Some(400)));
+        assert!(message.starts_with("1/4 segments  1.0 kB"));
+        let (at, of, _) = half(Unit::Segments { micros: 8_000_000, segments: 4 });
+        assert_eq!((at, of), (1, Some(4)), "what is copied has no frames to wait for");
     }
 }

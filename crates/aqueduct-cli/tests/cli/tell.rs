@@ -99,7 +99,7 @@ fn plan_follows_flags_and_job_file() {
     assert_eq!(plan["target_duration"], 2);
     assert_eq!(plan["renditions"][0]["gop"], 1.0);
     assert_eq!(plan["renditions"][0]["crf"], 20.0, "a flag wins");
-    assert_eq!(plan["plan"]["format_version"], 1);
+    assert_eq!(plan["plan"]["format_version"], aqueduct::plan::FORMAT_VERSION);
     let segments = plan["segments"].as_u64().unwrap();
     // Plan, multivariant playlist, one media playlist.
     assert_eq!(plan["objects"].as_u64().unwrap(), segments + 3);

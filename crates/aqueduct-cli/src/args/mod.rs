@@ -1,5 +1,8 @@
 //! What was typed.
 
+mod examples;
+mod package;
+
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
@@ -7,15 +10,16 @@ use aqueduct::media::{Crf, Preset};
 use aqueduct::plan::{BitRate, Ladder, Length};
 use clap::{ArgAction, Parser, Subcommand};
 
-const SEE_CODES: &str = "Exit codes: `aqueduct exit-codes` lists them.";
+use examples::SEE_CODES;
+pub(crate) use package::{CopyArgs, PackageArgs};
 
 /// Turns video into HLS
 ///
-/// A video goes in; a ladder of H.264 renditions with AAC sound comes out as MPEG-TS segments and playlists, in a
-/// folder or in an object store. What exists already is never made again: run the same command once more to
-/// finish what was stopped.
+/// A video goes in; HLS segments and playlists come out, in a folder or in an object store. `publish` encodes a
+/// ladder of H.264 renditions with AAC sound; `package` copies what is fit to be played already. What exists is
+/// never made again: run the same command once more to finish what was stopped.
 #[derive(Debug, Parser)]
-#[command(name = "aqueduct", version, max_term_width = 110, after_long_help = ROOT_EXAMPLES, after_help = SEE_CODES)]
+#[command(name = "aqueduct", version, max_term_width = 110, after_long_help = examples::ROOT, after_help = SEE_CODES)]
 pub(crate) struct Args {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -23,71 +27,28 @@ pub(crate) struct Args {
     pub(crate) output: OutputArgs,
 }
 
-const ROOT_EXAMPLES: &str = "\
-Examples:
-  aqueduct publish film.mp4 out/                 a ladder for everyone, in a folder
-  aqueduct publish film.mp4 s3://bucket/film     the same in a bucket
-  aqueduct probe film.mp4                        what the file is, and what is odd about it
-  aqueduct plan film.mp4 --ladder 720p,360p      what would be made, without making it
-
-Exit codes: `aqueduct exit-codes` lists them.";
-
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Make an HLS presentation of a video and store it
-    #[command(after_long_help = PUBLISH_EXAMPLES, after_help = SEE_CODES)]
+    #[command(after_long_help = examples::PUBLISH, after_help = SEE_CODES)]
     Publish(PublishArgs),
+    /// Cut videos into HLS segments as they are, without encoding, and store them
+    #[command(
+        after_long_help = examples::PACKAGE,
+        after_help = SEE_CODES,
+        override_usage = "aqueduct package [OPTIONS] <INPUT>... <DEST>"
+    )]
+    Package(PackageArgs),
     /// Tell what a file is: tracks, rates, key frames, oddities
-    #[command(after_long_help = PROBE_EXAMPLES, after_help = SEE_CODES)]
+    #[command(after_long_help = examples::PROBE, after_help = SEE_CODES)]
     Probe(ProbeArgs),
-    /// Tell what publish would make: rungs, segments, objects, bytes
-    #[command(after_long_help = PLAN_EXAMPLES, after_help = SEE_CODES)]
+    /// Tell what publish or package would make: rungs, segments, objects, bytes
+    #[command(after_long_help = examples::PLAN, after_help = SEE_CODES)]
     Plan(PlanArgs),
     /// List the exit codes and what they mean
-    #[command(after_long_help = EXIT_CODES_EXAMPLES)]
+    #[command(after_long_help = examples::EXIT_CODES)]
     ExitCodes,
 }
-
-const PUBLISH_EXAMPLES: &str = "\
-Examples:
-  aqueduct publish film.mp4 out/
-  aqueduct publish film.mkv out/ --ladder 720p,360p --preset medium
-  aqueduct publish film.mp4 out/ --ladder 1080p:5M:crf21,540p:1500k --segment 4s
-  AWS_ACCESS_KEY_ID=… AWS_SECRET_ACCESS_KEY=… aqueduct publish film.mp4 s3://bucket/film --s3-region eu-central-1
-  aqueduct publish film.mp4 s3://bucket/film --s3-endpoint http://localhost:8333 --s3-allow-http
-  aqueduct publish --config job.toml --json
-
-Run the same command again to go on where it was stopped. Ctrl-C stops at once and leaves no half object; a second
-Ctrl-C does not wait for that.
-
-A job file holds the same names and the same values as the flags, and `input` and `destination`:
-  input = \"film.mp4\"
-  destination = \"s3://bucket/film\"
-  ladder = \"720p:2500k,360p\"
-  segment = \"6s\"
-
-With --json every line on stdout is one event; the last one is `finished` (the report) or `error`.
-
-Exit codes: `aqueduct exit-codes` lists them.";
-
-const PROBE_EXAMPLES: &str = "\
-Examples:
-  aqueduct probe film.mp4
-  aqueduct probe film.mp4 --json | jq '.tracks[] | {codec, frame_rate}'
-
-Exit codes: `aqueduct exit-codes` lists them.";
-
-const PLAN_EXAMPLES: &str = "\
-Examples:
-  aqueduct plan film.mp4
-  aqueduct plan film.mp4 --ladder 720p:2500k,360p --segment 4s
-  aqueduct plan film.mp4 --json | jq .plan > plan.json
-
-Exit codes: `aqueduct exit-codes` lists them.";
-
-const EXIT_CODES_EXAMPLES: &str = "\
-Examples:
-  aqueduct exit-codes";
 
 /// How to tell what happens.
 #[derive(Debug, clap::Args)]
@@ -111,20 +72,12 @@ pub(crate) struct PublishArgs {
     /// Where to: a folder, file:///folder or s3://bucket/prefix
     #[arg(value_name = "DEST")]
     pub(crate) destination: Option<String>,
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Presentation")]
     pub(crate) settings: SettingsArgs,
-    /// Threads to encode with [default: one for each core]
-    ///
-    /// Changes how long it takes and how much memory, never a byte of the result.
-    #[arg(long, value_name = "N", value_parser = jobs, allow_hyphen_values = true, help_heading = "Run")]
-    pub(crate) jobs: Option<NonZeroUsize>,
-    /// Delete another presentation at DEST first
-    ///
-    /// Without it, DEST must be empty or hold the same presentation, finished or not.
-    #[arg(long, help_heading = "Run")]
-    pub(crate) overwrite: bool,
+    #[command(flatten, next_help_heading = "Presentation")]
+    pub(crate) common: CommonArgs,
     #[command(flatten)]
-    pub(crate) store: StoreArgs,
+    pub(crate) run: RunArgs,
 }
 
 /// More threads than any machine has cores; each takes memory and a place in the kernel's tables.
@@ -146,15 +99,22 @@ pub(crate) struct ProbeArgs {
 /// What to plan for.
 #[derive(Debug, clap::Args)]
 pub(crate) struct PlanArgs {
-    /// The video: any file that FFmpeg can read
-    pub(crate) input: Option<PathBuf>,
-    #[command(flatten)]
+    /// The video: any file that FFmpeg can read; with --copy, one or more MP4 or MOV
+    #[arg(value_name = "INPUT")]
+    pub(crate) inputs: Vec<PathBuf>,
+    /// Tell what `package` would make instead of what `publish` would
+    #[arg(long)]
+    pub(crate) copy: bool,
+    #[command(flatten, next_help_heading = "Presentation")]
+    pub(crate) common: CommonArgs,
+    #[command(flatten, next_help_heading = "Presentation that is encoded")]
     pub(crate) settings: SettingsArgs,
+    #[command(flatten, next_help_heading = "Presentation that is copied, with --copy")]
+    pub(crate) copying: CopyArgs,
 }
 
-/// What decides the presentation; each wins over the job file.
+/// What decides a presentation that is encoded; each wins over the job file.
 #[derive(Debug, Default, clap::Args)]
-#[command(next_help_heading = "Presentation")]
 pub(crate) struct SettingsArgs {
     /// Renditions: `auto`, or a list such as 720p,360p or 720p:2500k:crf21,360p [default: auto]
     ///
@@ -168,20 +128,56 @@ pub(crate) struct SettingsArgs {
     /// Quality of rungs that name none themselves, 1 to 51, lower is better [default: 23]
     #[arg(long, allow_hyphen_values = true)]
     pub(crate) crf: Option<Crf>,
-    /// Target length of a segment, such as 6s, 2.5s or 2500ms [default: 6s]
-    #[arg(long, value_name = "LENGTH", allow_hyphen_values = true)]
-    pub(crate) segment: Option<Length>,
     /// Target distance of key frames [default: 2s]
     #[arg(long, value_name = "LENGTH", allow_hyphen_values = true)]
     pub(crate) gop: Option<Length>,
     /// AAC bit rate over both channels, such as 96k [default: 128k]
     #[arg(long, value_name = "RATE", allow_hyphen_values = true)]
     pub(crate) audio_bitrate: Option<BitRate>,
+}
+
+impl SettingsArgs {
+    /// A flag that was given, by its name.
+    pub(crate) fn given(&self) -> Option<&'static str> {
+        let flags = [
+            ("--ladder", self.ladder.is_some()),
+            ("--preset", self.preset.is_some()),
+            ("--crf", self.crf.is_some()),
+            ("--gop", self.gop.is_some()),
+            ("--audio-bitrate", self.audio_bitrate.is_some()),
+        ];
+        flags.into_iter().find(|(_, given)| *given).map(|(name, _)| name)
+    }
+}
+
+/// What every command that plans takes.
+#[derive(Debug, Default, clap::Args)]
+pub(crate) struct CommonArgs {
+    /// Target length of a segment, such as 6s, 2.5s or 2500ms [default: 6s]
+    #[arg(long, value_name = "LENGTH", allow_hyphen_values = true)]
+    pub(crate) segment: Option<Length>,
     /// Read a job file: TOML, or JSON where its name ends in .json
     ///
     /// It holds the same names and values as the flags; a flag wins. Paths in it count from the current folder.
     #[arg(long, value_name = "FILE", help_heading = "Run")]
     pub(crate) config: Option<PathBuf>,
+}
+
+/// How to run, and how to reach the store.
+#[derive(Debug, Default, clap::Args)]
+pub(crate) struct RunArgs {
+    /// Threads to work with [default: one for each core]
+    ///
+    /// Changes how long it takes and how much memory, never a byte of the result.
+    #[arg(long, value_name = "N", value_parser = jobs, allow_hyphen_values = true, help_heading = "Run")]
+    pub(crate) jobs: Option<NonZeroUsize>,
+    /// Delete another presentation at DEST first
+    ///
+    /// Without it, DEST must be empty or hold the same presentation, finished or not.
+    #[arg(long, help_heading = "Run")]
+    pub(crate) overwrite: bool,
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
 }
 
 /// How to reach an S3-compatible store. Credentials come from the usual AWS_* variables only.

@@ -1,0 +1,40 @@
+//! `aqueduct package`: cut what is there into segments, and store it. No libav is involved.
+
+mod inputs;
+mod warnings;
+
+use std::path::Path;
+
+use aqueduct::Plan;
+use aqueduct::plan::CopyInput;
+
+use crate::exit::Failure;
+use crate::job::{CopyJob, PackageJob};
+use crate::output::Console;
+use crate::prepared::Prepared;
+
+pub(crate) fn run(job: &PackageJob, console: &Console) -> Result<(), Failure> {
+    let destination = &job.target.destination;
+    if Path::new(destination).is_file() {
+        let message = format!("DEST {destination} is a file; give a folder or a bucket");
+        return Err(
+            Failure::usage(message).hint("the last word says where to; was it forgotten after the inputs?")
+        );
+    }
+    let copy = job.copy.clone();
+    crate::run::run(&job.target, console, move || prepare(&copy))
+}
+
+/// Opens the inputs and decides everything.
+pub(crate) fn prepare(job: &CopyJob) -> Result<Prepared, Failure> {
+    let (inputs, roles) = inputs::open(job)?;
+    let copying =
+        inputs.iter().zip(&roles).map(|(input, role)| CopyInput { index: &input.index, role: role.clone() });
+    let plan = Plan::copying(copying.collect()).settings(job.settings.clone()).build().map_err(|error| {
+        let mut failure = Failure::from(error);
+        failure.message = inputs::named(&failure.message, &inputs);
+        failure
+    })?;
+    let warnings = warnings::find(&inputs, &roles, &plan, job.settings.segment);
+    Ok(Prepared { inputs, plan, warnings })
+}

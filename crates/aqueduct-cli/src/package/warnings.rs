@@ -1,0 +1,162 @@
+//! What is odd about inputs that are copied: what copying keeps is no oddity, and what it cannot mend is one.
+
+use aqueduct::Plan;
+use aqueduct::index::{Oddity, SourceIndex, TrackKind};
+use aqueduct::media::Codec;
+use aqueduct::plan::{AudioLayout, Container, CopiedTrack, Length, Role, Settings};
+use aqueduct::time::{Rounding, Timebase};
+
+use super::inputs::is_main;
+use crate::input::Input;
+use crate::output::duration;
+use crate::prepared::Warning;
+
+/// Sound this much longer or shorter than the pictures is worth a word.
+const NOTABLE_MICROS: u64 = 80_000;
+
+/// What a careful person wants to know, input by input, then about the whole.
+pub(super) fn find(inputs: &[Input], roles: &[Role], plan: &Plan, segment: Option<Length>) -> Vec<Warning> {
+    let mut found = Vec::new();
+    for ((number, input), role) in (0..).zip(inputs).zip(roles) {
+        let copies: Vec<&CopiedTrack> = plan.copies.iter().filter(|copy| copy.input == number).collect();
+        let name = (inputs.len() > 1).then(|| input.name());
+        let kept = input.index.oddities().into_iter().filter_map(|oddity| {
+            let message = of_oddity(&oddity, &input.index, &copies, role, plan)?;
+            Some(Oddity { message, ..oddity })
+        });
+        let own = copies.iter().flat_map(|copy| of_track(copy, &input.index, plan.container));
+        let aside = copies.iter().filter(|_| !is_main(role)).filter_map(|copy| of_end(copy, inputs, plan));
+        found.extend(kept.chain(own).chain(aside).map(|oddity| Warning { input: name.clone(), oddity }));
+    }
+    found
+        .extend(of_plan(plan, segment.unwrap_or(Settings::default().segment)).into_iter().map(Warning::from));
+    found
+}
+
+/// What an oddity means where nothing is encoded; `None` where copying keeps all as it is.
+fn of_oddity(
+    oddity: &Oddity,
+    index: &SourceIndex,
+    copies: &[&CopiedTrack],
+    role: &Role,
+    plan: &Plan,
+) -> Option<String> {
+    let is_used = |id: u32| copies.iter().any(|copy| copy.track == id);
+    // Before the semicolon stands what it is, behind it what encoding does about it.
+    let fact = oddity.message.split(';').next().unwrap_or_default();
+    let message = match (oddity.name.as_str(), oddity.track) {
+        ("no-video" | "no-audio", _) => {
+            let is_absent = plan.copies.iter().all(|copy| copy.is_video() == (oddity.name == "no-audio"));
+            return (is_absent && is_main(role)).then(|| oddity.message.clone());
+        }
+        ("several-audio-tracks", Some(id)) if is_used(id) => {
+            let tracks = index.tracks.iter().filter(|track| matches!(track.kind, TrackKind::Audio(_)));
+            let used = copies.iter().filter(|copy| !copy.is_video()).count();
+            let hint = match plan.audio_layout {
+                AudioLayout::Muxed => "; --audio-layout separate takes them all",
+                _ => "",
+            };
+            return (tracks.count() > used).then(|| format!("{}{hint}", oddity.message));
+        }
+        ("unused-track", _) if is_main(role) => return Some(oddity.message.clone()),
+        (_, Some(id)) if !is_used(id) => return None,
+        ("rotated", Some(id)) => {
+            let TrackKind::Video(facts) = &index.track(id)?.kind else { return None };
+            let way = match (facts.orientation.mirrored, facts.orientation.quarter_turns) {
+                (true, 0) => "mirrored".to_owned(),
+                (mirrored, turns) => {
+                    let mirrored = if mirrored { " and mirrored" } else { "" };
+                    format!("turned by {} degrees{mirrored}", u32::from(turns) * 90)
+                }
+            };
+            format!(
+                "the picture is to be shown {way}, which HLS cannot say: a copy is shown as it is stored; `publish` turns it"
+            )
+        }
+        ("interlaced", _) => format!("{fact} and stay so, so motion shows combs in most players"),
+        ("hdr" | "wide-gamut", _) => {
+            format!("{fact} and stay so; where a screen cannot show that, they look pale")
+        }
+        ("high-bit-depth", Some(id)) => {
+            let track = index.track(id).filter(|track| track.codec == Codec::H264)?;
+            let TrackKind::Video(facts) = &track.kind else { return None };
+            format!("few players show H.264 of {} bits; `publish` makes it 8", facts.bit_depth)
+        }
+        ("starts-without-key-frame", _) => {
+            "it starts with a picture that needs an earlier one; the copy starts at the first key frame"
+                .to_owned()
+        }
+        ("late-audio", _) => format!("{fact}, and does so in the copy; `publish` puts silence before it"),
+        ("long-audio", _) => format!("{fact}; no pictures are made for that time"),
+        ("early-audio" | "short-audio" | "several-video-tracks" | "corrupt-packets", _) => {
+            oddity.message.clone()
+        }
+        // The rest is mended by encoding, and kept by copying.
+        _ => return None,
+    };
+    Some(message)
+}
+
+/// What players may stumble over in a track that encoding would have made plain.
+fn of_track(copy: &CopiedTrack, index: &SourceIndex, container: Container) -> Vec<Oddity> {
+    let note =
+        |name: &str, message: String| Oddity { name: name.to_owned(), track: Some(copy.track), message };
+    let mut found = Vec::new();
+    if let Some(TrackKind::Video(facts)) = index.track(copy.track).map(|track| &track.kind)
+        && copy.codec == Codec::H264
+        && ["422", "444"].iter().any(|sampling| facts.pixel_format.contains(sampling))
+    {
+        let message = format!("few players show H.264 of {}; `publish` makes it 4:2:0", facts.pixel_format);
+        found.push(note("chroma", message));
+    }
+    if copy.codec == Codec::Eac3 && container == Container::Ts {
+        let message = "E-AC-3 in MPEG-TS is heard in few players; --container fmp4 is for it".to_owned();
+        found.push(note("eac3-in-ts", message));
+    }
+    found
+}
+
+/// Sound of a file of its own that is not as long as the pictures.
+fn of_end(copy: &CopiedTrack, inputs: &[Input], plan: &Plan) -> Option<Oddity> {
+    let pictures = plan.copies.iter().find(|copy| copy.is_video())?;
+    let late = end_micros(copy, inputs)?.saturating_sub(end_micros(pictures, inputs)?);
+    let (name, way) = if late < 0 { ("short-audio", "before") } else { ("long-audio", "after") };
+    let message = format!("the sound ends {} {way} the pictures", duration(late.unsigned_abs()));
+    (late.unsigned_abs() > NOTABLE_MICROS).then(|| Oddity {
+        name: name.to_owned(),
+        track: Some(copy.track),
+        message,
+    })
+}
+
+/// When the last packet of a track ends, in microseconds from time zero.
+fn end_micros(copy: &CopiedTrack, inputs: &[Input]) -> Option<i64> {
+    let track = inputs.get(copy.input as usize)?.index.track(copy.track)?;
+    let ends = track.packets.iter().map(|packet| packet.pts.saturating_add(packet.duration.into()));
+    let ticks = ends.max()?.saturating_sub(copy.origin.ticks);
+    Some(track.timebase.rescale(ticks, Timebase::new(1, 1_000_000)?, Rounding::Nearest))
+}
+
+fn of_plan(plan: &Plan, segment: Length) -> Vec<Oddity> {
+    let note = |name: &str, message: String| Oddity { name: name.to_owned(), track: None, message };
+    let mut found = Vec::new();
+    if !plan.independent {
+        found.push(note(
+            "open-gop",
+            "segments begin with open GOPs: the first pictures after a seek or a switch may be damaged; `publish` closes them"
+                .to_owned(),
+        ));
+    }
+    let longest = (0..plan.segments()).map(|number| plan.segment_micros(number)).max().unwrap_or(0);
+    let target = segment.millis().saturating_mul(1000);
+    if longest > target.saturating_mul(3) / 2 && plan.copies.iter().any(CopiedTrack::is_video) {
+        found.push(note(
+            "long-segments",
+            format!(
+                "segments begin at key frames, and those are far apart: the longest segment is {}, not {segment}",
+                duration(longest)
+            ),
+        ));
+    }
+    found
+}

@@ -1,0 +1,29 @@
+//! `aqueduct publish`: encode a ladder, and store it.
+
+use crate::exit::Failure;
+use crate::job::{EncodeJob, PublishJob};
+use crate::output::Console;
+use crate::prepared::Prepared;
+
+pub(crate) fn run(job: &PublishJob, console: &Console) -> Result<(), Failure> {
+    let encode = job.encode.clone();
+    crate::run::run(&job.target, console, move || prepare(&encode))
+}
+
+/// Opens the input and decides everything.
+#[cfg(feature = "av")]
+pub(crate) fn prepare(job: &EncodeJob) -> Result<Prepared, Failure> {
+    let input = crate::input::open(&job.input)?;
+    let builder = aqueduct::Plan::builder(&input.index, aqueduct::engine()?);
+    let plan = builder.settings(job.settings.clone()).build()?;
+    let warnings = input.index.oddities().into_iter().map(Into::into).collect();
+    Ok(Prepared { inputs: vec![input], plan, warnings })
+}
+
+/// A build without libav looks whether there is an input, and says what it lacks.
+#[cfg(not(feature = "av"))]
+pub(crate) fn prepare(job: &EncodeJob) -> Result<Prepared, Failure> {
+    crate::input::file(&job.input)?;
+    let hint = "`package` and `plan --copy` copy MP4 without it; to encode, build aqueduct with FFmpeg's libraries and the feature `av`, which is on by default";
+    Err(crate::input::without_av().hint(hint))
+}

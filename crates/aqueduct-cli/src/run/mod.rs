@@ -1,0 +1,134 @@
+//! One run: prepare, announce, make what is missing, report; stopped by a signal at any time.
+
+mod report;
+mod signals;
+mod watch;
+
+use std::pin::pin;
+use std::sync::Arc;
+
+use aqueduct::{Plan, Presentation};
+use aqueduct_service::{CancellationToken, Destination, Observer, Publish};
+use serde::Serialize;
+
+use crate::exit::{Exit, Failure};
+use crate::job::Target;
+use crate::output::{Console, Progress, Unit};
+use crate::plan::Outline;
+use crate::prepared::Prepared;
+use crate::probe::Facts;
+
+use signals::Signals;
+use watch::Watch;
+
+/// Makes what `prepare` decides, and stores it at `target`.
+pub(crate) fn run(
+    target: &Target,
+    console: &Console,
+    prepare: impl FnOnce() -> Result<Prepared, Failure> + Send + 'static,
+) -> Result<(), Failure> {
+    // Before an input is read: a wrong destination should be told at once.
+    let destination = Destination::parse(&target.destination, &target.store)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::io("start threads", &error))?;
+    let result = runtime.block_on(publish(target, destination, console, prepare));
+    // A scan that was interrupted may still be reading; nobody waits for it.
+    runtime.shutdown_background();
+    result
+}
+
+async fn publish(
+    target: &Target,
+    destination: Destination,
+    console: &Console,
+    prepare: impl FnOnce() -> Result<Prepared, Failure> + Send + 'static,
+) -> Result<(), Failure> {
+    let mut signals = Signals::new().map_err(|error| Failure::io("listen to signals", &error))?;
+    let progress = Progress::start(console, "reading");
+    let presentation = {
+        let prepared = tokio::select! {
+            prepared = tokio::task::spawn_blocking(prepare) => prepared
+                .map_err(|error| Failure::new(Exit::Software, "internal", error.to_string()))
+                .flatten()
+                .inspect_err(|_| progress.finish())?,
+            () = signals.next() => {
+                progress.finish();
+                return Err(Failure::new(Exit::Interrupted, "cancelled", "stopped before anything was stored"));
+            }
+        };
+        announce(&prepared, console)?;
+        progress.measure(unit(&prepared.plan));
+        let inputs = prepared.inputs.into_iter().map(|input| (input.source, input.index));
+        Presentation::of_inputs(inputs.collect(), Arc::new(prepared.plan))?
+    };
+    tracing::info!("plan {}", presentation.plan().digest()?);
+
+    let watch = Arc::new(Watch::new(console, progress));
+    let token = CancellationToken::new();
+    let observer: Observer = {
+        let watch = Arc::clone(&watch);
+        Arc::new(move |event| watch.event(&event))
+    };
+    let publish = Publish::new(presentation, destination).jobs(target.jobs).overwrite(target.overwrite);
+    let mut run = pin!(publish.run(observer, token.clone()));
+    let mut stopping = false;
+    let result = loop {
+        tokio::select! {
+            biased;
+            result = &mut run => break result,
+            () = signals.next() => {
+                if stopping {
+                    watch.stop();
+                    // The second signal: whoever sent it does not want to wait for the store.
+                    std::process::exit(u8::from(Exit::Interrupted).into());
+                }
+                stopping = true;
+                watch.phase("stopping");
+                token.cancel();
+            }
+        }
+    };
+    watch.stop();
+    match result {
+        Ok(report) => {
+            watch.lost()?;
+            if console.is_json() { Ok(()) } else { console.text(&report::for_people(&report)) }
+        }
+        Err(error) => Err(watch.explain(error.into(), target.overwrite)),
+    }
+}
+
+/// What is odd, and for machines what was found and decided.
+fn announce(prepared: &Prepared, console: &Console) -> Result<(), Failure> {
+    #[derive(Serialize)]
+    #[serde(tag = "event", rename_all = "kebab-case")]
+    enum Announced {
+        Probed {
+            input: String,
+            #[serde(flatten)]
+            facts: Facts,
+        },
+        Planned(Outline),
+    }
+    if console.is_json() {
+        for input in &prepared.inputs {
+            console.value(&Announced::Probed { input: input.name(), facts: Facts::of(&input.index) })?;
+        }
+    }
+    prepared.warn(console)?;
+    if console.is_json() {
+        console.value(&Announced::Planned(Outline::of(&prepared.plan)?))?;
+    }
+    Ok(())
+}
+
+/// What progress is counted in.
+fn unit(plan: &Plan) -> Unit {
+    let renditions = plan.renditions().len();
+    let (micros, segments) = (plan.total_micros(), plan.segments());
+    match (&plan.video, &plan.audio) {
+        (Some(video), _) => Unit::Frames { micros, frames: video.frames, renditions },
+        (None, Some(audio)) => Unit::Frames { micros, frames: audio.units, renditions },
+        (None, None) => Unit::Segments { micros, segments: u64::from(segments) * renditions as u64 },
+    }
+}

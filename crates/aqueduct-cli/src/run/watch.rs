@@ -1,0 +1,105 @@
+//! Watches a run: shows it, and remembers what is needed to explain its end.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use aqueduct_service::{Event, Phase};
+
+use crate::exit::{Exit, Failure};
+use crate::output::{Console, Progress, count, quoted};
+
+/// Who watches.
+pub(super) struct Watch {
+    console: Console,
+    progress: Progress,
+    seen: Mutex<Seen>,
+}
+
+#[derive(Default)]
+struct Seen {
+    /// Whether segments were being made: from then on the destination holds this plan.
+    making: bool,
+    existing: u64,
+    total: u64,
+    stored: u64,
+    /// Why an event could not be written.
+    lost: Option<Failure>,
+}
+
+impl Watch {
+    pub(super) fn new(console: &Console, progress: Progress) -> Self {
+        Self { console: console.clone(), progress, seen: Mutex::default() }
+    }
+
+    pub(super) fn event(&self, event: &Event) {
+        let mut seen = self.seen();
+        match event {
+            Event::Started { total_segments, existing_segments, .. } => {
+                (seen.total, seen.existing) = (*total_segments, *existing_segments);
+                if *existing_segments > 0 {
+                    let text = format!(
+                        "{} of {} segments exist already and stay",
+                        count(*existing_segments),
+                        count(*total_segments)
+                    );
+                    self.console.note("note", &text);
+                }
+            }
+            Event::Phase { phase: Phase::Segments } => seen.making = true,
+            Event::Progress { segments, .. } => seen.stored = *segments,
+            _ => {}
+        }
+        self.progress.event(event);
+        if self.console.is_json()
+            && seen.lost.is_none()
+            && let Err(failure) = self.console.value(event)
+        {
+            seen.lost = Some(failure);
+        }
+    }
+
+    pub(super) fn phase(&self, phase: &'static str) {
+        self.progress.phase(phase);
+    }
+
+    /// The run has ended: nothing is drawn any more.
+    pub(super) fn stop(&self) {
+        self.progress.finish();
+    }
+
+    /// Fails where an event could not be written.
+    pub(super) fn lost(&self) -> Result<(), Failure> {
+        self.seen().lost.take().map_or(Ok(()), Err)
+    }
+
+    /// Adds how far the run came and how to go on.
+    pub(super) fn explain(&self, mut failure: Failure, overwrites: bool) -> Failure {
+        let seen = self.seen();
+        let again = matches!(failure.exit, Exit::Interrupted | Exit::Io | Exit::Unavailable);
+        if failure.exit == Exit::Interrupted {
+            let done = seen.existing + seen.stored;
+            failure.message = if seen.total == 0 {
+                "stopped before anything was made".to_owned()
+            } else {
+                format!("stopped: {} of {} segments are stored and stay", count(done), count(seen.total))
+            };
+        }
+        // Before segments are made, another presentation may still be there, and only --overwrite gets past it.
+        if again && overwrites && seen.making {
+            failure.hint = Some(format!("to go on, run it without --overwrite: {}", command_line(true)));
+        } else if failure.exit == Exit::Interrupted {
+            failure.hint = Some(format!("to go on, run the same command again: {}", command_line(false)));
+        }
+        failure
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The command as it was typed, quoted for a shell.
+fn command_line(without_overwrite: bool) -> String {
+    let words = std::env::args_os().map(|word| word.to_string_lossy().into_owned());
+    let words = words.filter(|word| !(without_overwrite && word == "--overwrite"));
+    words.map(|word| quoted(&word)).collect::<Vec<_>>().join(" ")
+}
