@@ -47,6 +47,7 @@ pub(crate) struct ProbeJob {
 #[derive(Debug, Clone)]
 pub(crate) struct EncodeJob {
     pub(crate) input: PathBuf,
+    #[cfg_attr(not(feature = "av"), allow(dead_code, reason = "a build without libav encodes nothing"))]
     pub(crate) settings: Settings,
 }
 

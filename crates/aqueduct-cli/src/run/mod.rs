@@ -124,11 +124,13 @@ fn announce(prepared: &Prepared, console: &Console) -> Result<(), Failure> {
 
 /// What progress is counted in.
 fn unit(plan: &Plan) -> Unit {
-    let renditions = plan.renditions().len();
-    let (micros, segments) = (plan.total_micros(), plan.segments());
+    let (micros, renditions) = (plan.total_micros(), plan.renditions());
     match (&plan.video, &plan.audio) {
-        (Some(video), _) => Unit::Frames { micros, frames: video.frames, renditions },
-        (None, Some(audio)) => Unit::Frames { micros, frames: audio.units, renditions },
-        (None, None) => Unit::Segments { micros, segments: u64::from(segments) * renditions as u64 },
+        (Some(video), _) => Unit::Frames { micros, frames: video.frames, renditions: renditions.len() },
+        (None, Some(audio)) => Unit::Frames { micros, frames: audio.units, renditions: renditions.len() },
+        (None, None) => {
+            let there = |rendition| (0..plan.segments()).filter(|&at| !plan.is_gap(rendition, at)).count();
+            Unit::Segments { micros, segments: renditions.iter().map(there).sum::<usize>() as u64 }
+        }
     }
 }

@@ -30,6 +30,8 @@ const AUDIO_BYTES: usize = 16 * ROOM - 14;
 /// Audio units that stand nearer than this to where the one before ended follow it: 1 ms, the rounding of containers that
 /// count in milliseconds.
 const AUDIO_JITTER: u64 = 90;
+/// Samples per second of AC-3, whose syncframes have 1536 (ETSI TS 102 366 §4.4.1.3).
+const SYNCFRAMES: [u32; 3] = [48_000, 44_100, 32_000];
 
 /// What of an access unit decides how it is cut.
 #[derive(Debug, Clone, Copy)]
@@ -131,7 +133,7 @@ pub(super) fn add_picture(stream: &mut Vec<Pes>, unit: Facts) -> Result<()> {
 
 /// PES packets of whole audio units. Only units that follow one another without a gap share one: it says the time of its
 /// first unit, and a reader counts on from there. `unit` is the length of a unit in seconds; where it is not known, the
-/// first step counts.
+/// first step that is one of a syncframe counts.
 pub(super) fn audio(units: impl Iterator<Item = Facts>, unit: Option<Timebase>) -> Result<Vec<Pes>> {
     let mut stream: Vec<Pes> = Vec::new();
     let mut before = None;
@@ -143,8 +145,10 @@ pub(super) fn audio(units: impl Iterator<Item = Facts>, unit: Option<Timebase>) 
             return Err(locate(Error::corrupt(message), unit.pts));
         }
         if let (None, Some(before)) = (length, before) {
-            let step = u32::try_from(unit.dts.saturating_sub(before)).unwrap_or(u32::MAX);
-            length = Timebase::new(step, 90_000);
+            let step = unit.dts.saturating_sub(before);
+            let is_step =
+                |length: &Timebase| length.rescale(1, MPEG, Rounding::Nearest).abs_diff(step) <= AUDIO_JITTER;
+            length = SYNCFRAMES.iter().filter_map(|rate| Timebase::new(1536, *rate)).find(is_step);
         }
         before = Some(unit.dts);
         let open = stream.last_mut().filter(|pes| {
@@ -227,7 +231,9 @@ fn clock(stream: &mut [Pes], next_dts: Option<i64>, others: Option<(i64, i64)>) 
         return Ok(marks);
     };
     if next_dts.is_some_and(|next| next <= last) {
-        return Err(Error::internal("the next segment begins before the last unit of this one is decoded"));
+        return Err(Error::corrupt(
+            "decoding times do not rise: the next segment begins before the last unit of this one is decoded",
+        ));
     }
     let end = next_dts.or(last_other).unwrap_or(last).max(last);
     // Ticks since the last mark; a segment starts with one.

@@ -1,5 +1,6 @@
 //! Copying into MPEG-TS.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::pool::Pool;
@@ -18,6 +19,9 @@ use crate::mux::ts::{
 use crate::plan::{Decisions, KeyFrame, TIME_ZERO};
 use crate::segment::presentation::Made;
 use crate::time::{MPEG, Rounding};
+
+/// More packets than this never have one decoding time.
+const CROWD: usize = 32;
 
 /// How a track goes into a transport stream.
 pub(super) enum Form {
@@ -72,7 +76,7 @@ pub(super) fn segment(
         }
     }
     let whole = ts::Segment {
-        index: segment,
+        index: ordinal(plan, segment, parts),
         video: video.as_ref().map(|(_, length_size, parameter_sets, units)| VideoStream {
             form: VideoForm::LengthPrefixed(*length_size),
             parameter_sets,
@@ -97,6 +101,13 @@ pub(super) fn segment(
         None => Vec::new(),
     };
     Ok(Made::whole(out.into(), key_frames))
+}
+
+/// How many segments of these parts come before this one: gaps have no tables, whose counter goes on with each segment.
+fn ordinal(plan: &Decisions, segment: u32, parts: &[Part<'_>]) -> u32 {
+    let is_there = |segment: &u32| parts.iter().any(|part| !part.copy.is_gap(*segment));
+    let before = (0..segment.min(plan.segments())).filter(is_there).count();
+    u32::try_from(before).unwrap_or(u32::MAX)
 }
 
 /// The counters with which each segment of these parts starts, from sizes and times alone: so segments join, although
@@ -132,7 +143,9 @@ fn next_dts(plan: &Decisions, segment: u32, parts: &[Part<'_>]) -> Option<i64> {
     let part = parts.first().filter(|_| segment + 1 < plan.segments())?;
     // A stream that has ended has no next unit.
     let last = part.copy.packets.last().map_or(0, |&last| last as usize);
-    (part.copy.packets_of(segment).end < last).then(|| mpeg(part, part.next_dts(segment)))
+    let next = part.copy.packets_of(segment).end;
+    let found = sizes_of(part, next..last.min(next + 1));
+    found.first().map(|unit| unit.dts)
 }
 
 /// The access units of a part on the 90 kHz timeline.
@@ -147,16 +160,25 @@ fn units(part: &Part<'_>, segment: u32, read: &[Read]) -> Result<Vec<AccessUnit>
 
 /// Sizes and times of the access units of a part.
 fn sizes(part: &Part<'_>, segment: u32) -> Vec<UnitSize> {
+    sizes_of(part, part.copy.packets_of(segment))
+}
+
+/// Sizes and times of a run of packets. A source may count finer than 90 kHz, or have packets of no length; decoding times
+/// rise all the same, over any cut: the packets just before the run have their say.
+fn sizes_of(part: &Part<'_>, run: Range<usize>) -> Vec<UnitSize> {
+    let first = part.copy.packets.first().map_or(0, |&first| first as usize);
+    let from = run.start.saturating_sub(CROWD).max(first).min(run.start);
     let mut before = i64::MIN;
     let is_video = part.copy.is_video();
-    let size = |packet: Packet| {
-        // A source may count finer than 90 kHz, or have packets of no length: decoding times still rise.
+    let size = |position: usize| {
+        let packet = part.track.packets.get(position)?;
         let dts = mpeg(part, packet.dts).max(before.saturating_add(1));
         before = dts;
         let pts = if is_video { mpeg(part, packet.pts).max(dts) } else { dts };
-        UnitSize { pts, dts, key: packet.key || !is_video, bytes: packet.bytes }
+        let key = packet.key || !is_video;
+        (position >= run.start).then_some(UnitSize { pts, dts, key, bytes: packet.bytes })
     };
-    part.units(segment).map(size).collect()
+    (from..run.end).filter_map(size).collect()
 }
 
 /// An instant of the source on the presentation's MPEG-2 timeline, not wrapped.

@@ -1,0 +1,332 @@
+//! Packaging of any sample tables: whatever a file says of its packets, its segments hold each of them once and in order,
+//! and ten thousand damaged files get an answer at bounded cost.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may")]
+
+mod copying;
+mod mp4_writer;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::Duration;
+
+use aqueduct::plan::{AudioLayout, Container, CopyInput, CopySettings, Length, Role};
+use aqueduct::source::Counting;
+use aqueduct::{Error, ErrorKind, MemorySource, Plan, Presentation, Source};
+use copying::{SHAPES, assert_near, read_back_odd, settings, wanted};
+use mp4_writer::{File, Sample, Sparse, Track, atom, audio_entry, video_entry};
+use proptest::prelude::*;
+
+/// Parameter sets of a small film, as `avcC` has them.
+fn avcc() -> Vec<u8> {
+    let bytes = std::fs::read(copying::testdata("plain-25.mp4")).unwrap();
+    let source = MemorySource::new(bytes, "plain");
+    let index = aqueduct::index::mp4::read(&source, &Default::default()).unwrap();
+    index.tracks[0].configuration.clone()
+}
+
+/// A sound entry of AC-3 at 48 kHz: its units may have any length of time, for nothing is decoded.
+fn ac3_entry() -> Vec<u8> {
+    audio_entry(b"ac-3", 16, &[&atom(b"dac3", &[&[0x10, 0x3d, 0xe0]])])
+}
+
+/// A file with contents: pictures that are one NAL unit each, sounds that are one syncframe each.
+struct Filled {
+    file: Sparse,
+    /// Offset to length and first bytes.
+    units: BTreeMap<u64, (u32, Vec<u8>)>,
+}
+
+impl Filled {
+    fn new(file: Sparse) -> Self {
+        let index = aqueduct::index::mp4::read(&file, &Default::default()).unwrap();
+        let mut units = BTreeMap::new();
+        for track in &index.tracks {
+            for packet in track.packets.iter() {
+                let head = match track.codec {
+                    aqueduct::media::Codec::H264 => {
+                        let mut head = (packet.bytes - 4).to_be_bytes().to_vec();
+                        // A slice of an IDR picture, or of another that is referred to.
+                        head.push(if packet.key { 0x65 } else { 0x41 });
+                        head
+                    }
+                    _ => ac3_frame(),
+                };
+                units.insert(packet.offset.unwrap(), (packet.bytes, head));
+            }
+        }
+        Self { file, units }
+    }
+}
+
+/// The start of an AC-3 syncframe of 48 kHz and 32 kb/s, 128 bytes (ETSI TS 102 366 §4.3 and §4.4.1).
+fn ac3_frame() -> Vec<u8> {
+    vec![0x0b, 0x77, 0, 0, 0x00, 0x40, 0x2f, 0x84]
+}
+
+impl Source for Filled {
+    fn len(&self) -> u64 {
+        self.file.len
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> aqueduct::Result<usize> {
+        let count = self.file.read_at(offset, buffer)?;
+        let end = offset + count as u64;
+        let before = self.units.range(..offset).next_back().map(|(at, _)| *at).unwrap_or(offset);
+        for (&start, (bytes, head)) in self.units.range(before.min(offset)..end) {
+            for at in start.max(offset)..(start + u64::from(*bytes)).min(end) {
+                let position = (at - start) as usize;
+                // No zero, so that no start code comes about.
+                buffer[(at - offset) as usize] =
+                    head.get(position).copied().unwrap_or(0xa5 ^ (start as u8 | 1) & 0x7f);
+            }
+        }
+        Ok(count)
+    }
+
+    fn name(&self) -> &str {
+        "tables.mp4"
+    }
+}
+
+fn pictures() -> impl Strategy<Value = Vec<Sample>> {
+    let duration = prop_oneof![
+        8 => Just(3000u32),
+        4 => 1u32..20_000,
+        1 => Just(0),
+        1 => 100_000u32..40_000_000,
+    ];
+    let offset = prop_oneof![4 => Just(0i32), 4 => -9000i32..9000, 1 => -400_000i32..400_000];
+    let sample = (duration, offset, 6u32..400, prop::bool::weighted(0.2));
+    prop::collection::vec(sample, 1..60).prop_map(|samples| {
+        let mut samples: Vec<Sample> = samples
+            .into_iter()
+            .map(|(duration, composition_offset, bytes, key)| Sample {
+                duration,
+                composition_offset,
+                bytes,
+                key,
+            })
+            .collect();
+        samples[0].key = true;
+        samples
+    })
+}
+
+fn sounds() -> impl Strategy<Value = Vec<Sample>> {
+    let duration = prop_oneof![9 => Just(1536u32), 1 => 1u32..200_000, 1 => 10_000_000u32..90_000_000];
+    prop::collection::vec(duration, 1..80).prop_map(|durations| {
+        let sample = |duration| Sample { duration, composition_offset: 0, bytes: 128, key: true };
+        durations.into_iter().map(sample).collect()
+    })
+}
+
+#[derive(Debug, Clone)]
+struct Tables {
+    video: Option<Vec<Sample>>,
+    audio: Option<Vec<Sample>>,
+    edit: Option<(u32, u32, u32)>,
+    gap: u64,
+    fragments: Option<usize>,
+    segment: u64,
+    moov_last: bool,
+}
+
+fn tables() -> impl Strategy<Value = Tables> {
+    (
+        prop::option::weighted(0.9, pictures()),
+        prop::option::weighted(0.8, sounds()),
+        prop::option::weighted(0.2, (0u32..3000, 0u32..50_000, 0u32..5000)),
+        prop_oneof![3 => Just(0u64), 1 => Just(1u64 << 33)],
+        prop::option::weighted(0.3, 1usize..9),
+        500u64..10_000,
+        any::<bool>(),
+    )
+        .prop_filter("something to present", |(video, audio, ..)| video.is_some() || audio.is_some())
+        .prop_map(|(video, audio, edit, gap, fragments, segment, moov_last)| Tables {
+            video,
+            audio,
+            edit,
+            gap,
+            fragments,
+            segment,
+            moov_last,
+        })
+}
+
+impl Tables {
+    fn source(&self) -> Filled {
+        let mut tracks = Vec::new();
+        if let Some(samples) = &self.video {
+            let mut track = Track::video(samples.clone());
+            track.entry = video_entry(b"avc1", &[&atom(b"avcC", &[&avcc()])]);
+            track.edit = self.edit;
+            tracks.push(track);
+        }
+        if let Some(samples) = &self.audio {
+            let mut track = Track::video(samples.clone());
+            track.timescale = 48_000;
+            track.handler = *b"soun";
+            track.entry = ac3_entry();
+            tracks.push(track);
+        }
+        let (gap, moov_last, fragments) = (self.gap, self.moov_last, self.fragments);
+        let gap = if fragments.is_some() { 0 } else { gap };
+        Filled::new(File { tracks, gap, moov_last, fragments }.write())
+    }
+
+    fn settings(&self, container: Container, layout: AudioLayout) -> CopySettings {
+        let mut settings = settings(container, layout, self.segment);
+        // Long enough for the clock of 33 bits to wrap.
+        settings.limits.duration = Length::from_millis(20 * 24 * 3_600_000);
+        settings
+    }
+}
+
+/// What a file may be refused for: it says something that no player could follow.
+fn is_fair(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::Unsupported | ErrorKind::Limit | ErrorKind::Corrupt)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_tables_tile(tables in tables()) {
+        let source: Arc<dyn Source> = Arc::new(tables.source());
+        let index = Arc::new(aqueduct::index::mp4::read(&*source, &Default::default()).unwrap());
+        for (container, layout) in SHAPES {
+            let input = CopyInput { index: &index, role: Role::Main };
+            let plan = match Plan::copying(vec![input]).settings(tables.settings(container, layout)).build() {
+                Ok(plan) => Arc::new(plan),
+                Err(error) => {
+                    prop_assert!(is_fair(&error), "{error}");
+                    continue;
+                }
+            };
+            prop_assert_eq!(Plan::from_json(&plan.to_json().unwrap()).unwrap(), (*plan).clone());
+            let presentation = Presentation::new(Arc::clone(&source), Arc::clone(&index), Arc::clone(&plan)).unwrap();
+            for rendition in plan.renditions() {
+                let micros: u64 = (0..plan.segments()).map(|n| plan.rendition_micros(&rendition, n)).sum();
+                prop_assert!(micros <= plan.total_micros() + 2_000_000_000);
+                for segment in 0..plan.segments() {
+                    prop_assert!((plan.rendition_micros(&rendition, segment) + 500_000) / 1_000_000 <= plan.target_duration.into());
+                }
+                let made = |n| presentation.segment(rendition.id, n).map(drop);
+                if let Some(error) = (0..plan.segments()).find_map(|n| made(n).err()) {
+                    prop_assert!(is_fair(&error) && error.place().segment.is_some(), "{error}");
+                    continue;
+                }
+                let found = read_back_odd(&presentation, &rendition);
+                let copies = [rendition.copied_video, rendition.copied_audio];
+                for (copy, found) in copies.into_iter().zip(&found) {
+                    let wanted = copy.map(|copy| wanted(&*source, &index, copy)).unwrap_or_default();
+                    // Packets of no length are decoded a tick apart, and sounds within a few milliseconds follow one another.
+                    assert_near(&format!("{container:?} {layout:?} {}", rendition.name), found, &wanted, 3_000);
+                }
+            }
+        }
+    }
+}
+
+/// Ten thousand damaged films: an error with its place or segments, after a bounded number of bytes, calls and seconds.
+#[test]
+fn damaged_files_are_answered_at_bounded_cost() {
+    let clips: Vec<Vec<u8>> = ["flash-beep.mp4", "fragmented.mp4", "audio-only.m4a"]
+        .iter()
+        .map(|name| std::fs::read(copying::testdata(name)).unwrap())
+        .collect();
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut random = move |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state % below as u64) as usize
+    };
+    let (send, damaged) = channel::<Vec<u8>>();
+    let (answer, answers) = channel();
+    let worker = std::thread::spawn(move || {
+        for (number, bytes) in damaged.iter().enumerate() {
+            if answer.send(package(bytes, SHAPES[number % SHAPES.len()])).is_err() {
+                return;
+            }
+        }
+    });
+    let mut counts = [0; 2];
+    for number in 0..10_000 {
+        let mut bytes = clips[number % clips.len()].clone();
+        if random(10) == 0 {
+            bytes.truncate(random(bytes.len()));
+        }
+        for _ in 0..=random(6) {
+            // Half of the damage goes where the tables are.
+            let header = bytes.windows(4).position(|kind| kind == b"moov").unwrap_or(0);
+            let last = bytes.len().max(1);
+            let at = if random(2) == 0 { header + random(last - header.min(last - 1)) } else { random(last) };
+            if let Some(byte) = bytes.get_mut(at) {
+                *byte = [0, 1, 0x7f, 0x80, 0xff, random(256) as u8][random(6)];
+            }
+        }
+        let copy = bytes.clone();
+        send.send(bytes).unwrap();
+        match answers.recv_timeout(Duration::from_secs(10)) {
+            Ok(made) => counts[usize::from(made)] += 1,
+            Err(RecvTimeoutError::Timeout) => panic!("file {number} takes for ever: {} bytes", copy.len()),
+            Err(RecvTimeoutError::Disconnected) => {
+                drop(send);
+                panic!(
+                    "file {number}: {:?}",
+                    worker.join().err().map(|cause| cause.downcast_ref::<String>().cloned())
+                );
+            }
+        }
+    }
+    assert!(counts.iter().all(|count| *count > 500), "{counts:?}: both ways are tried");
+}
+
+/// Whether `bytes` could be packaged; checks what it cost either way.
+fn package(bytes: Vec<u8>, (container, layout): (Container, AudioLayout)) -> bool {
+    let len = bytes.len() as u64;
+    let source = Arc::new(Counting::new(MemorySource::new(bytes, "damaged.mp4")));
+    let dynamic: Arc<dyn Source> = source.clone();
+    let result = aqueduct::index::mp4::read(&*source, &Default::default()).and_then(|index| {
+        assert!(source.bytes() <= 4 * len + 100 * 4096 && source.calls() < 2000, "reading the index");
+        let index = Arc::new(index);
+        let input = CopyInput { index: &index, role: Role::Main };
+        let plan = Plan::copying(vec![input]).settings(settings(container, layout, 1000)).build()?;
+        let presentation = Presentation::new(dynamic, index, Arc::new(plan))?;
+        let plan = presentation.plan();
+        let mut made = 0;
+        let mut first = None;
+        // A damaged table may plan segments without end; each is cheap, and nobody asks for all.
+        for segment in 0..plan.segments().min(50) {
+            source.reset();
+            match presentation.column(segment) {
+                Ok(column) => {
+                    let bytes: u64 = column.iter().map(|segment| segment.len() as u64).sum();
+                    assert!(
+                        source.bytes() <= 2 * bytes + (9 << 20),
+                        "{} bytes read for {bytes}",
+                        source.bytes()
+                    );
+                    assert!(bytes <= 64 * len + (1 << 20), "{bytes} bytes out of {len}");
+                    made += 1;
+                }
+                Err(error) => {
+                    assert_eq!(error.place().segment, Some(segment), "{error}");
+                    first = first.or(Some(error));
+                }
+            }
+        }
+        if made > 0 { Ok(()) } else { Err(first.unwrap()) }
+    });
+    match result {
+        Ok(()) => true,
+        Err(error) => {
+            assert_ne!(error.kind(), ErrorKind::Internal, "{error}");
+            assert_ne!(error.kind(), ErrorKind::Source, "{error}");
+            false
+        }
+    }
+}
