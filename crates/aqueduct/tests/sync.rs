@@ -75,7 +75,8 @@ fn in_step(path: &Path, rungs: &str) {
     let mut maker = presentation.maker();
     for segment in 0..presentation.plan().segments() {
         let column = maker.column(segment, &ids, &Control::new()).unwrap();
-        for (rung, bytes) in joined.iter_mut().zip(column) {
+        for (rung, made) in joined.iter_mut().zip(column) {
+            let bytes = made.to_bytes();
             run("ffprobe", &["-"], &bytes);
             rung.extend_from_slice(&bytes);
         }

@@ -73,6 +73,16 @@ impl Presentation {
         })
     }
 
+    /// The source of an input, counted from 0 as in the plan.
+    pub fn source(&self, input: usize) -> Option<&Arc<dyn Source>> {
+        self.inputs.get(input).map(|input| &input.source)
+    }
+
+    /// The index of an input, counted from 0 as in the plan.
+    pub fn index(&self, input: usize) -> Option<&Arc<SourceIndex>> {
+        self.inputs.get(input).map(|input| &input.index)
+    }
+
     /// The plan.
     pub fn plan(&self) -> &Arc<Plan> {
         &self.plan

@@ -52,7 +52,7 @@ pub(crate) fn joined(presentation: &Presentation, rendition: usize) -> Vec<u8> {
     let ids = [presentation.plan().renditions()[rendition].id];
     let control = aqueduct::Control::new();
     (0..presentation.plan().segments())
-        .flat_map(|segment| maker.column(segment, &ids, &control).unwrap().remove(0))
+        .flat_map(|segment| maker.column(segment, &ids, &control).unwrap().remove(0).to_bytes())
         .collect()
 }
 

@@ -152,7 +152,7 @@ mod tests {
         fn all_that_is_wanted_comes_in_few_reads(
             wanted in prop::collection::vec((0u64..400_000, 1u32..3000), 1..200),
         ) {
-            let bytes: Vec<u8> = (0..410_000u32).map(|n| (n * 2_654_435_761 >> 24) as u8).collect();
+            let bytes: Vec<u8> = (0..410_000u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
             let source = Counting::new(MemorySource::new(bytes.clone(), "memory"));
             let mut extents = Extents::default();
             for &(offset, count) in &wanted {
