@@ -275,7 +275,7 @@ fn starts_with_a_key(name: &str, container: Container, bytes: &[u8]) {
 
 fn media_playlist(name: &str, text: &str) -> m3u8_rs::MediaPlaylist {
     match m3u8_rs::parse_playlist(text.as_bytes()) {
-        Ok((rest, Playlist::MediaPlaylist(list))) if rest.is_empty() => list,
+        Ok(([], Playlist::MediaPlaylist(list))) => list,
         _ => panic!("{name}: no media playlist:\n{text}"),
     }
 }
