@@ -70,8 +70,7 @@ impl Edits {
     /// edit's start; a sound packet across the edit's start is kept and its part before skipped. In fragmented
     /// files an edit only shifts, since its duration is that of the first fragment at most.
     pub(super) fn apply(&self, packets: &mut Packets, kind: &TrackKind, fragmented: bool) -> Result<i64> {
-        let reorder =
-            packets.iter().map(|packet| packet.dts.saturating_sub(packet.pts)).max().unwrap_or(0).max(0);
+        let reorder = packets.latest_decoding();
         let Some(media_time) = self.media_time else {
             packets.shift(self.delay, self.delay.saturating_sub(reorder)).ok_or_else(too_far)?;
             return Ok(0);

@@ -268,7 +268,7 @@ impl Draft {
                 facts.start_skip = u32::try_from(skip).unwrap_or(0);
             }
             TrackKind::Video(facts) => {
-                let total = track.packets.iter().map(|packet| u64::from(packet.duration)).sum();
+                let total = track.packets.total_duration();
                 facts.nominal_frame_duration = mean(total, track.packets.len() as u64, track.timebase);
             }
             TrackKind::Other => {}
