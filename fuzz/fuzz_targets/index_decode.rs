@@ -9,7 +9,7 @@ use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
     // Most inputs would fail at the header; let the fuzzer start behind it.
-    let mut sidecar = b"AQIDX\r\n\x01\x00\x02".to_vec();
+    let mut sidecar = b"AQIDX\r\n\x01\x00\x03".to_vec();
     sidecar.extend_from_slice(bytes);
     let _ = SourceIndex::from_bytes(bytes);
     let Ok(index) = SourceIndex::from_bytes(&sidecar) else { return };

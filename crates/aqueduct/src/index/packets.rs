@@ -126,6 +126,21 @@ impl Packets {
         times
     }
 
+    /// Whether all columns are kept as lines, and so without memory.
+    pub(super) fn is_kept_as_lines(&self) -> bool {
+        let times = self.pts.line().is_some() && self.dts.line().is_some() && self.offset.line().is_some();
+        let sizes = self.duration.line().is_some() && self.bytes.line().is_some();
+        times && sizes && self.samples.line().is_some() && self.flags.line().is_some()
+    }
+
+    /// Whether all columns are lines, whichever way they are kept.
+    pub(super) fn is_all_lines(&self) -> bool {
+        let times =
+            self.pts.as_line().is_some() && self.dts.as_line().is_some() && self.offset.as_line().is_some();
+        let sizes = self.duration.as_line().is_some() && self.bytes.as_line().is_some();
+        times && sizes && self.samples.as_line().is_some() && self.flags.as_line().is_some()
+    }
+
     /// Gives every packet without a sample count this one: codecs of a fixed frame length.
     #[cfg(feature = "av")]
     pub(crate) fn fill_missing_samples(&mut self, samples: u32) {

@@ -21,9 +21,9 @@ use crate::time::Timebase;
 const MAGIC: &[u8; 8] = b"AQIDX\r\n\x01";
 /// Raised with every change of the form; another version is refused, and the index made anew.
 const VERSION: u16 = 3;
-/// Packets of all tracks; more than ten times what a reader takes by default. It bounds the time that a damaged index
-/// can take.
-const MAX_PACKETS: u64 = 1 << 28;
+/// Packets of all tracks that may be said without a byte for each: a day of uncompressed sound. Beyond it the flags are
+/// written one by one, so that neither memory nor time of whoever walks the packets is asked for with nothing.
+const UNBACKED: usize = 1 << 22;
 
 /// A [`SourceIndex`] without packets.
 #[derive(Serialize, Deserialize)]
@@ -60,7 +60,8 @@ pub(super) fn encode(index: &SourceIndex) -> Result<Vec<u8>> {
     bytes.extend_from_slice(&VERSION.to_be_bytes());
     let mut bytes = postcard::to_extend(&head, bytes)
         .map_err(|cause| Error::internal("the index cannot be serialised").with_cause(cause.to_string()))?;
-    index.tracks.iter().for_each(|track| write_packets(&mut bytes, &track.packets));
+    let mut free = UNBACKED;
+    index.tracks.iter().for_each(|track| write_packets(&mut bytes, &track.packets, &mut free));
     Ok(bytes)
 }
 
@@ -79,17 +80,14 @@ pub(super) fn decode(bytes: &[u8]) -> Result<SourceIndex> {
         .map_err(|cause| Error::corrupt("the index is damaged").with_cause(cause.to_string()))?;
     let mut index = SourceIndex::new(head.identity.into_owned(), head.container.into_owned());
     index.scan_oddities = head.scan_oddities.into_owned();
-    let mut left = MAX_PACKETS;
+    let mut free = UNBACKED;
     for track in head.tracks {
         let at = (bytes.len() - rest.len()) as u64;
         let (number, count) = (track.id, track.packets);
-        left = left.checked_sub(count).ok_or_else(|| {
-            Error::new(ErrorKind::Limit, "the index lists more packets than any video has").in_track(number)
-        })?;
         let mut track = track.into_track();
         track.packets = usize::try_from(count)
             .ok()
-            .and_then(|count| read_packets(&mut rest, count))
+            .and_then(|count| read_packets(&mut rest, count, &mut free))
             .ok_or_else(|| Error::corrupt("the packets are damaged").in_track(number).at_offset(at))?;
         index.tracks.push(track);
     }
@@ -136,7 +134,7 @@ impl<'a> TrackHead<'a> {
 }
 
 /// What takes no byte to say must be lines in memory too; see [`read_packets`].
-fn write_packets(out: &mut Vec<u8>, packets: &Packets) {
+fn write_packets(out: &mut Vec<u8>, packets: &Packets, free: &mut usize) {
     let (dts, pts) = (&packets.dts, &packets.pts);
     match dts.as_line() {
         Some((first, step)) => {
@@ -166,12 +164,19 @@ fn write_packets(out: &mut Vec<u8>, packets: &Packets) {
     pack_column(out, &packets.duration);
     pack_column(out, &packets.bytes);
     pack_column(out, &packets.samples);
-    pack_column(out, &packets.flags);
+    let left = if packets.is_all_lines() { free.checked_sub(packets.len()) } else { Some(*free) };
+    match left {
+        Some(left) => {
+            *free = left;
+            pack_column(out, &packets.flags);
+        }
+        None => pack(out, &packets.flags.iter().collect::<Vec<_>>()),
+    }
     write_places(out, packets);
 }
 
 /// `None` where the form is damaged.
-fn read_packets(rest: &mut &[u8], count: usize) -> Option<Packets> {
+fn read_packets(rest: &mut &[u8], count: usize, free: &mut usize) -> Option<Packets> {
     let first = get64(rest)?;
     let dts = match Packed::read(rest, count.saturating_sub(1))? {
         Packed::Line { first: step, step: 0 } => Column::of_line(first, step, count)?,
@@ -205,7 +210,11 @@ fn read_packets(rest: &mut &[u8], count: usize) -> Option<Packets> {
     let samples = Packed::read(rest, count)?.column(count)?;
     let flags = Packed::read(rest, count)?.column(count)?;
     let offset = read_places(rest, count, &bytes)?;
-    Some(Packets { pts, dts, duration, bytes, offset, samples, flags })
+    let packets = Packets { pts, dts, duration, bytes, offset, samples, flags };
+    if packets.is_kept_as_lines() {
+        *free = free.checked_sub(count)?;
+    }
+    Some(packets)
 }
 
 /// Places as such.
@@ -440,37 +449,44 @@ mod tests {
         }
     }
 
-    /// A form that says much in few bytes gives no more memory than it has bytes, and an answer at once.
+    /// A form that says much in few bytes gives no more memory than it has bytes, and few packets.
     #[test]
     fn what_takes_no_byte_takes_no_memory() {
         let mut index = index(&[]);
         index.tracks.truncate(1);
         let head = index.to_bytes().unwrap();
         let empty = head.len() - packets_of(&Packets::default()).len();
-        let with = |count: u64, packets: &[u8]| {
+        let with = |count: usize, packets: &[u8]| {
             // The number of packets is the last of the track's head, before an empty list of oddities.
             let mut bytes = head[..empty - 2].to_vec();
-            bytes.extend(postcard::to_allocvec(&count).unwrap());
+            bytes.extend(postcard::to_allocvec(&(count as u64)).unwrap());
             bytes.push(0);
             bytes.extend_from_slice(packets);
             SourceIndex::from_bytes(&bytes)
         };
-        assert_eq!(with(0, &head[empty..]).unwrap(), index);
-        let most = with(1 << 28, &head[empty..]).unwrap();
-        assert_eq!(most.tracks[0].packets.len(), 1 << 28);
-        assert_eq!(with((1 << 28) + 1, &head[empty..]).unwrap_err().kind(), ErrorKind::Limit);
+        let lines = &head[empty..];
+        assert_eq!(with(0, lines).unwrap(), index);
+        assert_eq!(with(UNBACKED, lines).unwrap().tracks[0].packets.len(), UNBACKED);
+        assert!(with(UNBACKED + 1, lines).is_err() && with(usize::MAX, lines).is_err());
         // Places by chunks, backed by no sizes; differences of times that are a line themselves.
         let mut chunks = head[empty..head.len() - 18].to_vec();
         chunks.extend([CHUNKS, 0, 0, 0, 0]);
-        assert!(with(1 << 28, &chunks).is_err());
-        let mut steps = head[empty..].to_vec();
+        assert!(with(1 << 20, &chunks).is_err());
+        let mut steps = lines.to_vec();
         steps[17] = 1;
-        assert!(with(1 << 28, &steps).is_err());
+        assert!(with(1 << 20, &steps).is_err());
+        // A track of more packets says their flags.
+        let packet = with(1, lines).unwrap().tracks[0].packets.get(0).unwrap();
+        let last = index.tracks.last_mut().unwrap();
+        (0..=UNBACKED).for_each(|_| last.packets.push(packet));
+        let bytes = index.to_bytes().unwrap();
+        assert!(bytes.len() > UNBACKED);
+        assert_eq!(SourceIndex::from_bytes(&bytes).unwrap(), index);
     }
 
     fn packets_of(packets: &Packets) -> Vec<u8> {
         let mut bytes = Vec::new();
-        write_packets(&mut bytes, packets);
+        write_packets(&mut bytes, packets, &mut { UNBACKED });
         bytes
     }
 
@@ -536,7 +552,7 @@ mod tests {
                 });
             }
             let bytes = packets_of(&packets);
-            let read = read_packets(&mut &bytes[..], packets.len()).unwrap();
+            let read = read_packets(&mut &bytes[..], packets.len(), &mut { UNBACKED }).unwrap();
             prop_assert_eq!(&read, &packets);
             prop_assert_eq!(packets_of(&read), bytes.clone());
             // Kept one by one they are the same packets.
