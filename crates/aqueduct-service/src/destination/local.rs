@@ -1,11 +1,13 @@
 //! Folders: made when a run starts, and cleared of what a killed run left half-written.
 
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, IoSlice, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use bytes::Bytes;
 use object_store::local::LocalFileSystem;
+use object_store::path::Path as ObjectPath;
 
 use super::fault;
 use crate::error::{Error, ErrorKind, Result};
@@ -16,7 +18,6 @@ const STALE: Duration = Duration::from_secs(3600);
 
 /// An opened folder.
 pub(super) struct Folder {
-    /// Writes below it; files are synced before they get their name, so that a power cut leaves whole ones only.
     pub(super) store: LocalFileSystem,
     /// Held for the run: tells the next run that staged files are being written.
     pub(super) lock: Option<File>,
@@ -38,9 +39,86 @@ pub(super) fn open(folder: &Path) -> Result<Folder> {
     }
     let lock = lock_and_clear(folder).map_err(|error| failed("read", error))?;
     let store = LocalFileSystem::new_with_prefix(folder)
-        .map_err(|error| fault::of_store(error, "open", &folder.display().to_string()))?
-        .with_fsync(true);
+        .map_err(|error| fault::of_store(error, "open", &folder.display().to_string()))?;
     Ok(Folder { store, lock })
+}
+
+/// When this machine was started, in seconds of Unix time; `None` where the system does not say.
+///
+/// What was written since then and is there is whole, synced or not: only a machine that goes down loses what was not.
+pub(super) fn boot_time() -> Option<i64> {
+    let text = fs::read_to_string("/proc/stat").ok()?;
+    text.lines().find_map(|line| line.strip_prefix("btime "))?.trim().parse().ok()
+}
+
+/// Writes objects into a folder on the calling thread, with the names and the order of steps of [`LocalFileSystem`].
+pub(crate) struct Writer {
+    store: LocalFileSystem,
+    sync: bool,
+}
+
+impl Writer {
+    /// With `sync` a file is synced before it gets its name, so that a power cut leaves whole ones only.
+    pub(super) fn new(store: LocalFileSystem, sync: bool) -> Self {
+        Self { store, sync }
+    }
+
+    /// Stores an object, whatever stood at its place. Nobody ever sees half of it.
+    pub(crate) fn put(&self, at: &ObjectPath, pieces: &[Bytes]) -> io::Result<()> {
+        let target = self.store.path_to_filesystem(at).map_err(io::Error::other)?;
+        let (mut file, staged) = stage(&target)?;
+        let written = write_all(&mut file, pieces)
+            .and_then(|()| if self.sync { file.sync_all() } else { Ok(()) })
+            .and_then(|()| fs::rename(&staged, &target));
+        if written.is_err() {
+            // Where this fails as well, the next run removes it.
+            let _ = fs::remove_file(&staged);
+        }
+        written?;
+        match target.parent().filter(|_| self.sync) {
+            Some(folder) => File::open(folder)?.sync_all(),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A new file beside `target`, where [`remove_staged`] finds it.
+fn stage(target: &Path) -> io::Result<(File, PathBuf)> {
+    let mut number = 1_u64;
+    let mut has_folder = false;
+    loop {
+        let mut staged = target.as_os_str().to_owned();
+        staged.push(format!("#{number}"));
+        match File::create_new(&staged) {
+            Ok(file) => return Ok((file, staged.into())),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => number += 1,
+            Err(error) => match target.parent() {
+                // Several makers may find at once that it is missing.
+                Some(folder) if error.kind() == io::ErrorKind::NotFound && !has_folder => {
+                    fs::create_dir_all(folder)?;
+                    has_folder = true;
+                }
+                _ => return Err(error),
+            },
+        }
+    }
+}
+
+/// Writes all pieces in as few calls as the system takes.
+fn write_all(file: &mut File, pieces: &[Bytes]) -> io::Result<()> {
+    let mut slices: Vec<IoSlice<'_>> = pieces.iter().map(|piece| IoSlice::new(piece)).collect();
+    let mut left = &mut slices[..];
+    // Empty pieces at the front would look like an end.
+    IoSlice::advance_slices(&mut left, 0);
+    while !left.is_empty() {
+        match file.write_vectored(left) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(count) => IoSlice::advance_slices(&mut left, count),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 /// The folder as an absolute path: a relative one counts from the current folder now, not when the run starts.
@@ -73,8 +151,8 @@ fn lock_and_clear(folder: &Path) -> io::Result<Option<File>> {
     Ok(Some(lock))
 }
 
-/// Removes files named `key#n` for our keys: `object_store` writes there before it renames, and a process that
-/// was killed leaves them.
+/// Removes files named `key#n` for our keys: `object_store` and [`Writer`] write there before they rename, and a process
+/// that was killed leaves them.
 fn remove_staged(folder: &Path, prefix: &str, untouched_for: Option<Duration>) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
@@ -143,6 +221,42 @@ mod tests {
         open(folder.path()).unwrap();
         assert!(OURS.iter().all(|name| !folder.path().join(name).exists()));
         assert!(foreign.iter().all(|name| folder.path().join(name).exists()));
+    }
+
+    #[test]
+    fn pieces_become_one_file_whatever_stood_there() {
+        let folder = folder_with(&["video/720p/00000.ts", "video/720p/00001.ts#1"]);
+        for sync in [false, true] {
+            let store = LocalFileSystem::new_with_prefix(folder.path()).unwrap();
+            let writer = Writer::new(store, sync);
+            // More pieces than one call takes, and empty ones among them.
+            let pieces: Vec<Bytes> = (0..3000_usize).map(|n| Bytes::from(vec![n as u8; n % 3])).collect();
+            for key in ["video/720p/00000.ts", "video/720p/00001.ts", "audio/en/00000.ts"] {
+                writer.put(&ObjectPath::from(key), &pieces).unwrap();
+                assert_eq!(fs::read(folder.path().join(key)).unwrap(), pieces.concat());
+            }
+            writer.put(&ObjectPath::from("empty"), &[]).unwrap();
+            assert_eq!(fs::read(folder.path().join("empty")).unwrap(), b"");
+        }
+        let left = fs::read_dir(folder.path().join("video/720p")).unwrap().count();
+        assert_eq!(left, 3, "two files, and the staged one of somebody else");
+    }
+
+    #[test]
+    fn what_cannot_be_stored_leaves_nothing() {
+        let folder = folder_with(&["video/720p/00000.ts/in-the-way", "audio"]);
+        let writer = Writer::new(LocalFileSystem::new_with_prefix(folder.path()).unwrap(), false);
+        writer.put(&ObjectPath::from("video/720p/00000.ts"), &[Bytes::from("new")]).unwrap_err();
+        writer.put(&ObjectPath::from("audio/en/00000.ts"), &[Bytes::from("new")]).unwrap_err();
+        assert_eq!(fs::read_dir(folder.path().join("video/720p")).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn the_machine_was_started_before_now() {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+        if cfg!(target_os = "linux") {
+            assert!((1..=now as i64).contains(&boot_time().unwrap()));
+        }
     }
 
     #[test]

@@ -50,6 +50,10 @@ pub(crate) struct Opened {
     pub(crate) patient: Arc<dyn ObjectStore>,
     pub(crate) prefix: Path,
     pub(crate) url: String,
+    /// Writes on the calling thread, where it is a folder.
+    pub(crate) writer: Option<local::Writer>,
+    /// Objects that were changed before this, in seconds of Unix time, may be torn and are not trusted.
+    pub(crate) trusted_since: Option<i64>,
     /// How long puts that have started may take to end after a run was told to stop.
     pub(crate) grace: Duration,
     _lock: Option<File>,
@@ -134,23 +138,38 @@ impl Destination {
         Ok(Self { place: Place::Store(stores), prefix, url })
     }
 
-    /// Opens it for a run; a folder is created where it is missing.
-    pub(crate) async fn open(&self) -> Result<Opened> {
-        let (stores, lock, grace) = match &self.place {
-            Place::Folder(folder) => {
-                let folder = folder.clone();
-                let opened =
-                    tokio::task::spawn_blocking(move || local::open(&folder)).await.map_err(|error| {
-                        Error::new(ErrorKind::Internal, "opening the folder did not end").with_cause(error)
-                    })??;
-                let store: Arc<dyn ObjectStore> = Arc::new(opened.store);
-                // A put into a folder cannot be taken back half-way: it is quick, and ends by itself.
-                (Stores { first: Arc::clone(&store), patient: store }, opened.lock, Duration::from_secs(5))
+    /// Opens it for a run; a folder is created where it is missing. `is_cheap` says that its objects can be made again
+    /// at little cost: then a folder does not sync them, unless `sync` asks for it.
+    pub(crate) async fn open(&self, is_cheap: bool, sync: Option<bool>) -> Result<Opened> {
+        let (prefix, url) = (self.prefix.clone(), self.url.clone());
+        let folder = match &self.place {
+            Place::Folder(folder) => folder.clone(),
+            Place::Store(Stores { first, patient }) => {
+                let (first, patient, grace) =
+                    (Arc::clone(first), Arc::clone(patient), Duration::from_millis(300));
+                let (writer, trusted_since) = (None, None);
+                return Ok(Opened { first, patient, prefix, url, writer, trusted_since, grace, _lock: None });
             }
-            Place::Store(stores) => (stores.clone(), None, Duration::from_millis(300)),
         };
-        let Stores { first, patient } = stores;
-        Ok(Opened { first, patient, prefix: self.prefix.clone(), url: self.url.clone(), grace, _lock: lock })
+        let opened = tokio::task::spawn_blocking(move || (local::open(&folder), local::boot_time()));
+        let (opened, boot_time) = opened.await.map_err(|error| {
+            Error::new(ErrorKind::Internal, "opening the folder did not end").with_cause(error)
+        })?;
+        let local::Folder { store, lock } = opened?;
+        // Without syncing, only the time of the last start tells what may be torn.
+        let sync = sync.unwrap_or(!is_cheap || boot_time.is_none());
+        Ok(Opened {
+            // The plan, by which a folder is known, is always synced.
+            first: Arc::new(store.clone().with_fsync(true)),
+            patient: Arc::new(store.clone().with_fsync(sync)),
+            prefix,
+            url,
+            writer: Some(local::Writer::new(store, sync)),
+            trusted_since: boot_time.filter(|_| is_cheap || !sync),
+            // A put into a folder cannot be taken back half-way: it is quick, and ends by itself.
+            grace: Duration::from_secs(5),
+            _lock: lock,
+        })
     }
 }
 

@@ -4,8 +4,10 @@
 //! missing segment. What exists at its key is done, so there is no progress file, and a run can be stopped at any
 //! instant. Puts are plain: the same key always holds the same bytes, whoever stores it.
 
+mod budget;
 mod engine;
 mod existing;
+mod files;
 mod playlists;
 mod run;
 mod schedule;
@@ -13,6 +15,7 @@ mod segments;
 mod store;
 #[cfg(test)]
 mod tests;
+mod upload;
 mod work;
 
 use std::num::NonZeroUsize;
@@ -32,6 +35,7 @@ pub struct Publish {
     destination: Destination,
     threads: Threads,
     overwrite: bool,
+    sync: Option<bool>,
 }
 
 const FOUR: NonZeroUsize = NonZeroUsize::MIN.saturating_add(3);
@@ -49,7 +53,7 @@ impl Publish {
             #[cfg(feature = "av")]
             pool: None,
         };
-        Self { engine, destination, threads, overwrite: false }
+        Self { engine, destination, threads, overwrite: false, sync: None }
     }
 
     /// Number of threads that encode or copy. Default: the number of cores. More cost memory (about 0.2 GB each for
@@ -68,6 +72,16 @@ impl Publish {
     #[must_use]
     pub fn overwrite(mut self, overwrite: bool) -> Self {
         self.overwrite = overwrite;
+        self
+    }
+
+    /// Whether a folder syncs every object before it gets its name. Default: yes for what is encoded, no for what is
+    /// copied, which is as fast as copying the file then, and as safe: what a power cut tears is made again by the
+    /// next run, which trusts no object from before the machine was started. Where that time is unknown the default is
+    /// yes. Stores other than folders keep what they took.
+    #[must_use]
+    pub fn sync(mut self, sync: bool) -> Self {
+        self.sync = Some(sync);
         self
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use aqueduct::Plan;
-use aqueduct::plan::{Files, MULTIVARIANT_KEY, Object, PLAN_KEY};
+use aqueduct::plan::{MULTIVARIANT_KEY, Object, PLAN_KEY};
 use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 
@@ -22,15 +22,12 @@ use crate::report::Report;
 
 pub(super) async fn run(publish: Publish, observer: Observer, cancel: CancellationToken) -> Result<Report> {
     let started = Instant::now();
-    let Publish { engine, destination, threads, overwrite } = publish;
+    let Publish { engine, destination, threads, overwrite, sync } = publish;
     let plan = Arc::clone(engine.plan());
-    if plan.files == Files::Single {
-        return Err(Error::new(ErrorKind::Internal, "one file for each rendition cannot be stored yet"));
-    }
     let phase = |phase| observer(Event::Phase { phase });
 
     phase(Phase::Opening);
-    let store = Arc::new(Store::new(unless(&cancel, destination.open()).await?));
+    let store = Arc::new(Store::new(unless(&cancel, destination.open(plan.engine.is_none(), sync)).await?));
     let (found, sizes) = unless(&cancel, existing::look(&store, &plan)).await?;
     let sizes = match found {
         Found::Same if !overwrite => sizes,
@@ -61,7 +58,7 @@ pub(super) async fn run(publish: Publish, observer: Observer, cancel: Cancellati
     });
     if !work.columns.is_empty() {
         phase(Phase::Segments);
-        unless(&cancel, store_inits(&store, &plan, &sizes, inits, &observer)).await?;
+        unless(&cancel, store_inits(&store, &plan, &sizes, &inits, &observer)).await?;
         let job = Job {
             store: &store,
             engine: &*engine,
@@ -69,6 +66,7 @@ pub(super) async fn run(publish: Publish, observer: Observer, cancel: Cancellati
             columns: std::mem::take(&mut work.columns),
             segments: work.missing,
             frames: work.frames,
+            inits: &inits,
             observer: &observer,
             cancel: &cancel,
         };
@@ -105,14 +103,14 @@ async fn store_inits(
     store: &Store,
     plan: &Plan,
     sizes: &Sizes,
-    inits: Vec<Option<Bytes>>,
+    inits: &[Option<Bytes>],
     observer: &Observer,
 ) -> Result<()> {
     for (rendition, init) in plan.renditions().iter().zip(inits) {
         let (Some(key), Some(init)) = (plan.key(Object::Init(rendition.id)), init) else { continue };
         let bytes = init.len() as u64;
         if sizes.get(&key) != Some(&bytes) {
-            store.put(&key, vec![init]).await?;
+            store.put(&key, vec![init.clone()]).await?;
             observer(Event::Stored { key, bytes });
         }
     }

@@ -10,6 +10,8 @@ use aqueduct::plan::RenditionId;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Column {
     pub(crate) segment: u32,
+    /// How many segments are made in the columns before.
+    pub(crate) first: u64,
     /// What is missing, and will be stored.
     pub(crate) renditions: Vec<RenditionId>,
     /// What is there, and is made again for what playlists say of it.
@@ -77,7 +79,12 @@ mod tests {
 
     fn columns(count: u32) -> Vec<Column> {
         (0..count)
-            .map(|segment| Column { segment, renditions: vec![RenditionId(0)], again: Vec::new() })
+            .map(|segment| Column {
+                segment,
+                first: u64::from(segment),
+                renditions: vec![RenditionId(0)],
+                again: Vec::new(),
+            })
             .collect()
     }
 

@@ -8,10 +8,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use object_store::path::Path;
-use object_store::{Attribute, Attributes, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload};
+use object_store::{
+    Attribute, Attributes, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutMultipartOptions, PutOptions,
+    PutPayload,
+};
 
-use crate::destination::Opened;
-use crate::error::Result;
+use super::upload::{Expected, Upload};
+use crate::destination::{Opened, fault};
+use crate::error::{Error, ErrorKind, Result};
 use crate::keys;
 
 /// A `plan.json` longer than this is not ours: two bytes a cut make 64 MiB last for years of video.
@@ -42,7 +46,8 @@ impl Store {
         self.opened.grace
     }
 
-    /// Every object at the top and below our folders, with its size. Other folders are not looked into.
+    /// Every object at the top and below our folders, with its size; 0 for one that may be torn, as for one of which only
+    /// the name is there. Other folders are not looked into.
     pub(crate) async fn list(&self) -> Result<BTreeMap<String, u64>> {
         let store = &self.opened.first;
         let failed = |error| self.opened.fault(error, "list the objects");
@@ -53,10 +58,16 @@ impl Store {
                 store.list(Some(&self.opened.path(folder)?)).try_collect().await.map_err(failed)?;
             found.extend(below);
         }
+        let bytes = |meta: &ObjectMeta| if self.is_trusted(meta) { meta.size } else { 0 };
         Ok(found
             .iter()
-            .filter_map(|meta| Some((self.opened.key(&meta.location)?.to_owned(), meta.size)))
+            .filter_map(|meta| Some((self.opened.key(&meta.location)?.to_owned(), bytes(meta))))
             .collect())
+    }
+
+    /// Whether an object was written since the machine was started, or synced.
+    fn is_trusted(&self, meta: &ObjectMeta) -> bool {
+        self.opened.trusted_since.is_none_or(|since| meta.last_modified.timestamp() >= since)
     }
 
     /// The bytes of a small object; `None` where there is none. `Some(None)` is one that is too large to be ours.
@@ -78,7 +89,49 @@ impl Store {
     pub(crate) async fn put(&self, key: &str, pieces: Vec<Bytes>) -> Result<()> {
         self.put_with(&self.opened.patient, key, pieces.into_iter().collect(), PutMode::Overwrite)
             .await
-            .map_err(|error| self.opened.fault(error, &format!("store {key}")))
+            .map_err(|error| self.failed_to_store(error, key))
+    }
+
+    /// Whether [`Store::put_here`] can be used.
+    pub(crate) fn is_folder(&self) -> bool {
+        self.opened.writer.is_some()
+    }
+
+    /// [`Store::put`] into a folder on the calling thread, which waits: without a way through other threads and back.
+    pub(crate) fn put_here(&self, key: &str, pieces: &[Bytes]) -> Result<()> {
+        let writer = self.opened.writer.as_ref().ok_or_else(|| {
+            Error::new(ErrorKind::Internal, "only what goes into a folder is stored where it is made")
+        })?;
+        writer.put(&self.opened.path(key)?, pieces).map_err(|error| {
+            fault::of_io(&error, &format!("cannot store {key} at {}", self.opened.url)).with_cause(error)
+        })
+    }
+
+    /// Begins an object that is written piece by piece, whatever stands at its key until it is whole.
+    pub(super) async fn begin(&self, key: &str, expected: Expected) -> Result<Upload> {
+        let path = self.opened.path(key)?;
+        let store = &self.opened.patient;
+        let with = |attributes| PutMultipartOptions { attributes, ..PutMultipartOptions::default() };
+        let mut begun = None;
+        if self.attributes.load(Ordering::Relaxed) {
+            match store.put_multipart_opts(&path, with(attributes(key))).await {
+                Err(object_store::Error::NotImplemented { .. }) => {
+                    self.attributes.store(false, Ordering::Relaxed)
+                }
+                other => begun = Some(other),
+            }
+        }
+        let begun = match begun {
+            Some(begun) => begun,
+            None => store.put_multipart_opts(&path, with(Attributes::new())).await,
+        };
+        let upload = begun.map_err(|error| self.failed_to_store(error, key))?;
+        Ok(Upload::new(upload, expected, self.is_folder()))
+    }
+
+    /// The error of a store that could not take an object.
+    pub(super) fn failed_to_store(&self, error: object_store::Error, key: &str) -> Error {
+        self.opened.fault(error, &format!("store {key}"))
     }
 
     /// Stores the first object of a presentation, unless one is there and the store can tell. Stores differ in
@@ -92,7 +145,7 @@ impl Store {
             Err(_) => self
                 .put_with(&self.opened.first, key, bytes, PutMode::Overwrite)
                 .await
-                .map_err(|error| self.opened.fault(error, &format!("store {key}"))),
+                .map_err(|error| self.failed_to_store(error, key)),
         }
     }
 

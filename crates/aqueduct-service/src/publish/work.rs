@@ -67,6 +67,7 @@ impl Work {
         };
         let found: Vec<Vec<State>> =
             renditions.iter().map(|rendition| look(plan, rendition, sizes)).collect();
+        let mut first = 0;
         for segment in 0..plan.segments() {
             let (mut missing, mut again) = (Vec::new(), Vec::new());
             for (rendition, found) in renditions.iter().zip(&found) {
@@ -82,7 +83,8 @@ impl Work {
             }
             work.missing += missing.len() as u64;
             if !(missing.is_empty() && again.is_empty()) {
-                let column = Column { segment, renditions: missing, again };
+                let column = Column { segment, first, renditions: missing, again };
+                first += column.all().count() as u64;
                 work.frames += column.all().map(|id| frames(plan, &renditions, id, segment)).sum::<u64>();
                 work.columns.push(column);
             }

@@ -13,7 +13,7 @@ use futures_util::{FutureExt, StreamExt};
 use object_store::memory::InMemory;
 use object_store::{
     CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, ObjectStoreExt,
-    PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
+    PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result, UploadPart,
 };
 
 use super::*;
@@ -39,7 +39,10 @@ pub(super) struct Faulty {
     pub(super) fails_at: usize,
     pub(super) changes: Arc<AtomicUsize>,
     /// Keys in the order in which they were stored.
-    pub(super) log: Mutex<Vec<String>>,
+    pub(super) log: Arc<Mutex<Vec<String>>>,
+    /// Uploads in parts that were begun, and that were completed or taken back.
+    pub(super) begun: AtomicUsize,
+    pub(super) ended: Arc<AtomicUsize>,
 }
 
 impl Default for Faulty {
@@ -51,7 +54,9 @@ impl Default for Faulty {
             takes: Duration::ZERO,
             fails_at: usize::MAX,
             changes: Arc::default(),
-            log: Mutex::default(),
+            log: Arc::default(),
+            begun: AtomicUsize::default(),
+            ended: Arc::default(),
         }
     }
 }
@@ -76,15 +81,22 @@ fn full() -> object_store::Error {
     }
 }
 
-/// The law of watchers: whoever reads a playlist finds everything that it names.
+/// The law of watchers: whoever reads a playlist finds everything that it names, but for gaps, which it says are none.
 pub(super) fn assert_watchable(contents: &BTreeMap<String, Bytes>) {
     for (key, text) in contents.iter().filter(|(key, _)| key.ends_with(".m3u8")) {
         let folder = key.rsplit_once('/').map_or(String::new(), |(folder, _)| format!("{folder}/"));
         let text = std::str::from_utf8(text).unwrap();
-        for line in text.lines().filter(|line| !line.starts_with('#') && !line.is_empty()) {
+        let mut is_gap = false;
+        for line in text.lines() {
+            let named = match line.split_once("URI=\"") {
+                Some((_, named)) => named.split('"').next(),
+                None => Some(line).filter(|line| !line.starts_with('#') && !line.is_empty()),
+            };
+            is_gap |= line == "#EXT-X-GAP";
+            let Some(named) = named else { continue };
             assert!(
-                contents.contains_key(&format!("{folder}{line}")),
-                "{key} names {line}, which is not there"
+                std::mem::take(&mut is_gap) || contents.contains_key(&format!("{folder}{named}")),
+                "{key} names {named}, which is not there"
             );
         }
     }
@@ -144,7 +156,24 @@ impl ObjectStore for Faulty {
         location: &Path,
         options: PutMultipartOptions,
     ) -> Result<Box<dyn MultipartUpload>> {
-        self.inner.put_multipart_opts(location, options).await
+        if !self.attributes && !options.attributes.is_empty() {
+            return Err(object_store::Error::NotImplemented {
+                operation: "attributes".to_owned(),
+                implementer: self.to_string(),
+            });
+        }
+        let upload = self.inner.put_multipart_opts(location, options).await?;
+        self.begun.fetch_add(1, Ordering::Relaxed);
+        Ok(Box::new(FaultyUpload {
+            upload,
+            location: location.to_string(),
+            inner: Arc::clone(&self.inner),
+            takes: self.takes,
+            fails_at: self.fails_at,
+            changes: Arc::clone(&self.changes),
+            log: Arc::clone(&self.log),
+            ended: Arc::clone(&self.ended),
+        }))
     }
 
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
@@ -161,5 +190,52 @@ impl ObjectStore for Faulty {
 
     async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
         self.inner.copy_opts(from, to, options).await
+    }
+}
+
+/// An upload to a [`Faulty`] store; its end is a change like a put.
+struct FaultyUpload {
+    upload: Box<dyn MultipartUpload>,
+    location: String,
+    inner: Arc<InMemory>,
+    takes: Duration,
+    fails_at: usize,
+    changes: Arc<AtomicUsize>,
+    log: Arc<Mutex<Vec<String>>>,
+    ended: Arc<AtomicUsize>,
+}
+
+impl fmt::Debug for FaultyUpload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("FaultyUpload")
+    }
+}
+
+#[async_trait]
+impl MultipartUpload for FaultyUpload {
+    fn put_part(&mut self, data: PutPayload) -> UploadPart {
+        let (part, takes) = (self.upload.put_part(data), self.takes);
+        async move {
+            tokio::time::sleep(takes).await;
+            part.await
+        }
+        .boxed()
+    }
+
+    async fn complete(&mut self) -> Result<PutResult> {
+        tokio::time::sleep(self.takes).await;
+        if self.changes.fetch_add(1, Ordering::Relaxed) == self.fails_at {
+            return Err(full());
+        }
+        let result = self.upload.complete().await?;
+        self.ended.fetch_add(1, Ordering::Relaxed);
+        self.log.lock().unwrap().push(self.location.clone());
+        assert_watchable(&contents(&*self.inner).await);
+        Ok(result)
+    }
+
+    async fn abort(&mut self) -> Result<()> {
+        self.ended.fetch_add(1, Ordering::Relaxed);
+        self.upload.abort().await
     }
 }
