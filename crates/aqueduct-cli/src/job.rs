@@ -6,7 +6,7 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use aqueduct::Settings;
-use aqueduct::plan::{CopySettings, Files};
+use aqueduct::plan::{AudioLayout, CopySettings, Files};
 use aqueduct_service::StoreOptions;
 
 use crate::args::{
@@ -191,6 +191,10 @@ fn copied(config: PackageConfig, flags: CopyArgs, common: &CommonArgs) -> CopyJo
     set(&mut settings.files, (flags.single_file || config.single_file).then_some(Files::Single));
     settings.limits = config.limits;
     let audio = if flags.audio.is_empty() { config.audio } else { flags.audio };
+    // Only a rendition of its own can tell its language.
+    if !audio.is_empty() {
+        settings.audio_layout.get_or_insert(AudioLayout::Separate);
+    }
     CopyJob { inputs: config.inputs, audio, settings }
 }
 
@@ -218,7 +222,7 @@ fn cores() -> NonZeroUsize {
 
 #[cfg(test)]
 mod tests {
-    use aqueduct::plan::{AudioLayout, Container};
+    use aqueduct::plan::Container;
 
     use super::*;
 

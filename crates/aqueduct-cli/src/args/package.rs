@@ -35,10 +35,10 @@ pub(crate) struct CopyArgs {
     /// Playlists then name ranges of it (EXT-X-BYTERANGE).
     #[arg(long)]
     pub(crate) single_file: bool,
-    /// Where the sound goes: muxed or separate [default: muxed in ts, separate in fmp4]
+    /// Where the sound goes: muxed or separate [default: muxed in ts, separate in fmp4 and with --audio]
     ///
-    /// Muxed it is in every rung; separate it is a rendition of its own, stored once. Several sounds are always
-    /// separate.
+    /// Muxed it is in every rung; separate it is a rendition of its own, stored once, which can have a language.
+    /// Several sounds are always separate.
     #[arg(long, value_name = "LAYOUT")]
     pub(crate) audio_layout: Option<AudioLayout>,
     /// Take the sound of FILE instead of the first input's, as a rendition of its own; may be given several times

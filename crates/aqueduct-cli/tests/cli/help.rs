@@ -4,8 +4,8 @@ use crate::support::run;
 
 #[test]
 fn every_command_shows_examples_and_where_the_exit_codes_are() {
-    for words in [&["--help"] as &[&str], &["publish", "--help"], &["probe", "--help"], &["plan", "--help"]] {
-        let help = run(words.iter().copied()).done().stdout;
+    for words in [&[] as &[&str], &["publish"], &["package"], &["probe"], &["plan"]] {
+        let help = run(words.iter().copied().chain(["--help"])).done().stdout;
         assert!(help.contains("Examples:\n  aqueduct "), "{help}");
         assert!(help.contains("aqueduct exit-codes"), "{help}");
     }
@@ -16,6 +16,22 @@ fn defaults_are_shown() {
     let help = run(["publish", "--help"]).done().stdout;
     for default in ["auto", "veryfast", "23", "6s", "2s", "128k", "us-east-1", "one for each core"] {
         assert!(help.contains(&format!("[default: {default}]")), "{default}: {help}");
+    }
+}
+
+#[test]
+fn package_says_what_it_needs_to_know() {
+    let help = run(["package", "--help"]).done().stdout;
+    for text in [
+        "<INPUT>... <DEST>",
+        "[default: ts]",
+        "[default: 6s]",
+        "separate in fmp4 and with",
+        "aqueduct package 1080p.mp4 720p.mp4",
+        "H.265, AV1",
+        "inputs = [",
+    ] {
+        assert!(help.contains(text), "{text}: {help}");
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod help;
+mod package;
 mod publish;
 mod support;
 mod tell;

@@ -91,7 +91,6 @@ impl Ended {
 }
 
 /// All files below a folder with their bytes, sorted by path.
-#[cfg(feature = "av")]
 pub(crate) fn tree(root: &Path) -> Vec<(String, Vec<u8>)> {
     let mut files = Vec::new();
     let mut folders = vec![root.to_owned()];
@@ -108,4 +107,25 @@ pub(crate) fn tree(root: &Path) -> Vec<(String, Vec<u8>)> {
     }
     files.sort();
     files
+}
+
+/// Makes a clip with the system's ffmpeg.
+#[track_caller]
+pub(crate) fn ffmpeg<'a>(words: impl IntoIterator<Item = &'a str>) {
+    let ended = Command::new("ffmpeg").args(["-nostdin", "-v", "error", "-y"]).args(words).output().unwrap();
+    assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
+}
+
+/// The checksum of a stream of `file` as ffmpeg decodes it, from its first access unit to its last; it may not complain.
+#[track_caller]
+pub(crate) fn decoded(file: &Path, stream: &str) -> String {
+    let is_mp4 = file.extension().is_some_and(|extension| extension == "mp4");
+    // An edit list hides the unit on which the decoder of the sound settles.
+    let whole = if is_mp4 { &["-ignore_editlist", "1"][..] } else { &[] };
+    let words = ["-i", path(file), "-map", stream, "-fps_mode", "passthrough", "-f", "md5", "-"];
+    let ended =
+        Command::new("ffmpeg").args(["-nostdin", "-v", "warning"]).args(whole).args(words).output().unwrap();
+    let said = String::from_utf8_lossy(&ended.stderr);
+    assert!(ended.status.success() && said.is_empty(), "{}: {said}", file.display());
+    String::from_utf8(ended.stdout).unwrap()
 }

@@ -29,12 +29,27 @@ fn what_cannot_be_understood_ends_with_64() {
         &["publish", clip, "ftp://host/x"],
         &["publish", clip, "s3://"],
         &["publish", clip, ""],
+        &["package"],
+        &["package", clip],
+        &["package", clip, "out", "--container", "mkv"],
+        &["package", clip, "out", "--audio-layout", "loud"],
+        &["package", clip, "out", "--audio"],
+        &["package", clip, "out", "--segment", "6x"],
+        &["package", clip, "out", "--segment", "90s"],
+        &["package", clip, "out", "--jobs", "0"],
+        &["package", clip, "out", "--ladder", "720p"],
+        &["package", clip, clip],
+        &["package", clip, "ftp://host/x"],
         &["probe"],
         &["probe", clip, "second"],
         &["probe", clip, "--ladder", "720p"],
         &["plan"],
         &["plan", clip, "--crf", "x"],
         &["plan", clip, "--overwrite"],
+        &["plan", clip, "--container", "fmp4"],
+        &["plan", clip, clip],
+        &["plan", "--copy"],
+        &["plan", "--copy", clip, "--crf", "20"],
         &["help", "nonsense"],
     ] {
         let ended = run(words.iter().copied());
@@ -75,6 +90,19 @@ fn a_wrong_value_names_its_flag() {
         let ended = run(["publish", "a.mp4", "out", flag, value]);
         let says = |word: &str| ended.stderr.contains(word);
         assert!(ended.code == 64 && says(flag) && says(value) && says(fix), "{ended:?}");
+    }
+}
+
+#[test]
+fn flags_of_one_way_are_refused_in_the_other() {
+    for (words, says, hint) in [
+        (["plan", "a.mp4", "--container", "fmp4"], "--container", "--copy"),
+        (["plan", "a.mp4", "--audio-layout", "muxed"], "--audio-layout", "--copy"),
+        (["plan", "a.mp4", "b.mp4", "c.mp4"], "b.mp4", "--copy"),
+        (["plan", "--copy", "a.mp4", "--ladder=720p"], "--ladder", "leave out"),
+    ] {
+        let ended = run(words).failed(64, &[says]);
+        assert!(ended.stderr.contains(hint), "{ended:?}");
     }
 }
 
