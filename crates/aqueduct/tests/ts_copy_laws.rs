@@ -391,6 +391,8 @@ fn audio_units_must_start_with_a_frame() {
         let error = write(format, b"ID3").unwrap_err();
         assert!(error.to_string().contains(name) && error.place().micros.is_some(), "{error}");
         assert!(write(format, b"").is_err());
+        let long = [&audio_unit(format, 768, 1)[..], &[7; 65_000]].concat().leak();
+        assert_eq!(write(format, long).unwrap_err().kind(), ErrorKind::Limit);
     }
 }
 

@@ -268,9 +268,11 @@ struct Copied {
     folder: tempfile::TempDir,
     file: PathBuf,
     form: VideoForm,
-    /// Where the first sample says that each has a delimiter, and parameter sets.
+    /// Whether the first sample has a delimiter, and parameter sets; then so have the others.
     delimited: bool,
+    own_sets: bool,
     parameter_sets: Vec<u8>,
+    with_video: bool,
     video: Vec<AccessUnit>,
     format: AudioFormat,
     audio: Vec<AccessUnit>,
@@ -294,8 +296,9 @@ impl Copied {
         let (track, _) = index.main_video().unwrap();
         let video = units(track);
         let record = DecoderConfiguration::parse(&track.configuration).unwrap();
-        let first = length_prefixed(&video[0].data, record.length_size).next().unwrap().unwrap();
-        let kind = NalType::from_header(first[0]);
+        let kinds: Vec<_> = length_prefixed(&video[0].data, record.length_size)
+            .map(|nal| NalType::from_header(nal.unwrap()[0]))
+            .collect();
         let (track, facts) = index.main_audio().unwrap();
         let format = match track.codec {
             Codec::Mp3 => AudioFormat::Mp3 { sample_rate: facts.sample_rate },
@@ -307,12 +310,19 @@ impl Copied {
             folder: tempfile::tempdir().unwrap(),
             file: file.to_owned(),
             form: VideoForm::LengthPrefixed(record.length_size),
-            delimited: kind == NalType::AccessUnitDelimiter,
+            delimited: kinds.contains(&NalType::AccessUnitDelimiter),
+            own_sets: kinds.contains(&NalType::Sps) && kinds.contains(&NalType::Pps),
             parameter_sets: record.to_byte_stream(),
+            with_video: true,
             audio: units(track).into_iter().map(|unit| AccessUnit { dts: unit.pts, ..unit }).collect(),
             video,
             format,
         }
+    }
+
+    /// The sound alone, as a rendition of its own.
+    fn sound(self) -> Self {
+        Self { video: Vec::new(), with_video: false, ..self }
     }
 
     /// The segments of FFmpeg's HLS muxer: how many packets of video and audio each holds, and its bytes.
@@ -320,9 +330,10 @@ impl Copied {
         let folder = self.folder.path().join(format!("peer-{seconds}"));
         std::fs::create_dir(&folder).unwrap();
         let playlist = folder.join("index.m3u8");
-        let input = ["-v", "error", "-i", text(&self.file), "-map", "0:v:0", "-map", "0:a:0", "-c", "copy"];
+        let video: &[&str] = if self.with_video { &["-map", "0:v:0"] } else { &[] };
+        let input = ["-v", "error", "-i", text(&self.file), "-map", "0:a:0", "-c", "copy"];
         let muxer = ["-f", "hls", "-hls_time", seconds, "-hls_list_size", "0", text(&playlist)];
-        silent("ffmpeg", &[&input[..], &muxer].concat());
+        silent("ffmpeg", &[&input[..], video, &muxer].concat());
         let list = std::fs::read_to_string(&playlist).unwrap();
         let files = list.lines().filter(|line| !line.starts_with('#')).map(|line| folder.join(line));
         // What FFmpeg writes is not always silent: it puts messages before the parameter sets that they refer to.
@@ -346,19 +357,22 @@ impl Copied {
             let video = &self.video[picture..picture + pictures];
             let audio = &self.audio[sound..sound + sounds];
             (picture, sound) = (picture + pictures, sound + sounds);
-            let next_dts = self.video.get(picture).map(|unit| unit.dts);
+            let next = if self.with_video { self.video.get(picture) } else { self.audio.get(sound) };
+            let next_dts = next.map(|unit| unit.dts);
             let sizes: (Vec<_>, Vec<_>) =
                 (video.iter().map(size).collect(), audio.iter().map(size).collect());
-            let parameter_sets = self.parameter_sets.len();
+            let parameter_sets = if self.own_sets { 0 } else { self.parameter_sets.len() };
+            let outlined = VideoOutline { units: &sizes.0, parameter_sets, delimited: self.delimited };
             let outline = Outline {
-                video: Some(VideoOutline { units: &sizes.0, parameter_sets, delimited: self.delimited }),
+                video: self.with_video.then_some(outlined),
                 audio: Some(AudioOutline { format: self.format, units: &sizes.1 }),
                 next_dts,
             };
             continuity = continuity.after(outline.packets().unwrap());
             let video = VideoStream { form: self.form, parameter_sets: &self.parameter_sets, units: video };
             let audio = AudioStream { format: self.format, units: audio };
-            let segment = Segment { index, video: Some(video), audio: Some(audio), next_dts, continuity };
+            let video = self.with_video.then_some(video);
+            let segment = Segment { index, video, audio: Some(audio), next_dts, continuity };
             segments.push(segment.to_bytes().unwrap());
         }
         assert_eq!((picture, sound), (self.video.len(), self.audio.len()));
@@ -457,8 +471,9 @@ fn copying_costs_no_more_than_with_ffmpeg() {
         if !both {
             continue;
         }
-        let clips = [true, false].map(|hidden| Copied::open(&file, hidden));
-        for seconds in ["2", "6"] {
+        let both = || [true, false].map(|hidden| Copied::open(&file, hidden));
+        let sound = || both().map(Copied::sound);
+        for (clips, seconds) in [(both(), "2"), (both(), "6"), (sound(), "6")] {
             let peer = clips[0].by_ffmpeg(seconds);
             let counts: Vec<_> = peer.iter().map(|(counts, _)| *counts).collect();
             let all = counts.iter().fold((0, 0), |sum, counts| (sum.0 + counts.0, sum.1 + counts.1));
@@ -479,7 +494,10 @@ fn copying_costs_no_more_than_with_ffmpeg() {
                 theirs - payload as u64,
             );
             println!("{line}");
-            assert!(ours as u64 <= theirs, "{line}");
+            // A packet every 90 ms for the clock alone is more than near silence takes; FFmpeg's clock pauses there.
+            let span = clip.audio.last().unwrap().pts - clip.audio[0].pts;
+            let silent = !clip.with_video && payload as i64 * 90_000 / span < 4_000;
+            assert!(ours as u64 <= theirs || silent, "{line}");
             compared += 1;
         }
     }

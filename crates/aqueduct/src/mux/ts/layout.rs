@@ -24,9 +24,9 @@ const CYCLE: u64 = 16;
 /// Units of an audio PES packet start within this span, in ticks of 90 kHz: 350 ms, for with the clock's lead bytes must
 /// not wait longer than a second in all (ISO/IEC 13818-1 §2.4.2).
 const AUDIO_SPAN: i64 = 31_500;
-/// An audio PES packet is closed before it holds more bytes than this, as long as a unit is in it: header and all
-/// fill 16 packets, which the buffer of 3584 bytes for AAC and MP3 (§2.4.2.7) still takes.
-const AUDIO_BYTES: usize = 16 * ROOM - 14;
+/// An audio PES packet of several units fills no more than 32 packets. Streams of many bits are so bounded in bytes, as
+/// those of few are by [`AUDIO_SPAN`].
+const AUDIO_BYTES: usize = 32 * ROOM - 14;
 /// Audio units that stand nearer than this to where the one before ended follow it: 1 ms, the rounding of containers that
 /// count in milliseconds.
 const AUDIO_JITTER: u64 = 90;
@@ -131,15 +131,15 @@ pub(super) fn add_picture(stream: &mut Vec<Pes>, unit: Facts) -> Result<()> {
     Ok(())
 }
 
-/// PES packets of whole audio units. Only units that follow one another without a gap share one: it says the time of its
-/// first unit, and a reader counts on from there. `unit` is the length of a unit in seconds; where it is not known, the
-/// first step that is one of a syncframe counts.
-pub(super) fn audio(units: impl Iterator<Item = Facts>, unit: Option<Timebase>) -> Result<Vec<Pes>> {
-    let mut stream: Vec<Pes> = Vec::new();
+/// PES packets of whole audio units; `clock` says that they carry the clock. Only units that follow one another without a
+/// gap share one: it says the time of its first unit, and a reader counts on from there. `unit` is the length of a unit in
+/// seconds; where it is not known, the first step that is one of a syncframe counts. Of all the places where a PES packet
+/// may then end, the one is taken that leaves the least stuffing for the bytes in it.
+pub(super) fn audio(units: &[Facts], clock: bool, unit: Option<Timebase>) -> Result<Vec<Pes>> {
     let mut before = None;
     let mut length = unit;
-    for (position, unit) in units.enumerate() {
-        check_times(before, &unit)?;
+    for unit in units {
+        check_times(before, unit)?;
         if unit.pts != unit.dts {
             let message = "an audio unit must have the same decoding and presentation time";
             return Err(locate(Error::corrupt(message), unit.pts));
@@ -151,23 +151,41 @@ pub(super) fn audio(units: impl Iterator<Item = Facts>, unit: Option<Timebase>) 
             length = SYNCFRAMES.iter().filter_map(|rate| Timebase::new(1536, *rate)).find(is_step);
         }
         before = Some(unit.dts);
-        let open = stream.last_mut().filter(|pes| {
-            let units = pes.pieces.len() as i64;
-            let joins = length.is_some_and(|length| {
-                let due = length.rescale(units, MPEG, Rounding::Nearest).saturating_add(pes.dts);
+    }
+    let mut stream: Vec<Pes> = Vec::with_capacity(units.len() / 4);
+    let mut start = 0;
+    while let Some((first, rest)) = units.get(start..).and_then(<[Facts]>::split_first) {
+        let packets = |payload: usize, end: i64| {
+            let step = end.saturating_sub(first.dts).min(MAX_STEP);
+            let marks = if clock { FLAGS_AND_PCR * parts(step, LIMIT) as usize } else { 0 };
+            (PesHeader::length(first.pts, first.dts) + payload + marks).div_ceil(ROOM)
+        };
+        let end_of = |at: usize, unit: &Facts| rest.get(at).map_or(unit.dts, |next| next.dts);
+        let follows = |at: i64, unit: &Facts| {
+            length.is_some_and(|length| {
+                let due = length.rescale(at, MPEG, Rounding::Nearest).saturating_add(first.dts);
                 unit.dts.abs_diff(due) <= AUDIO_JITTER
-            });
-            joins
-                && unit.dts.saturating_sub(pes.dts) < AUDIO_SPAN
-                && pes.payload.saturating_add(unit.payload) <= AUDIO_BYTES
-        });
-        match open {
-            Some(pes) => {
-                pes.payload += unit.payload;
-                pes.pieces.end += 1;
+            })
+        };
+        let mut payload = first.payload;
+        let mut best = (1, payload, packets(payload, end_of(0, first)));
+        for (unit, at) in rest.iter().zip(1..) {
+            payload = payload.saturating_add(unit.payload);
+            let late = unit.dts.saturating_sub(first.dts) >= AUDIO_SPAN;
+            if late || payload > AUDIO_BYTES || !follows(at as i64, unit) {
+                break;
             }
-            None => stream.push(Pes::new(unit, position, false)),
+            let packets = packets(payload, end_of(at, unit));
+            // More bytes to a packet, or as many in fewer PES packets.
+            if payload * best.2 >= best.1 * packets {
+                best = (at + 1, payload, packets);
+            }
         }
+        let (count, payload, _) = best;
+        let mut pes = Pes::new(Facts { payload, ..*first }, start, false);
+        pes.pieces.end = start + count;
+        stream.push(pes);
+        start += count;
     }
     Ok(stream)
 }

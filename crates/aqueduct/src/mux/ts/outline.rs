@@ -77,7 +77,7 @@ impl Outline<'_> {
     /// Fails as writing does when the times break a rule.
     pub fn packets(&self) -> Result<Counts> {
         let mut video = self.video.map(|video| video.layout()).transpose()?;
-        let mut audio = self.audio.map(|audio| audio.layout()).transpose()?;
+        let mut audio = self.audio.map(|audio| audio.layout(self.video.is_none())).transpose()?;
         let marks = layout::schedule(video.as_deref_mut(), audio.as_deref_mut(), self.next_dts)?;
         let count = |stream: Option<&[Pes]>| stream.map_or(0, layout::packets);
         let (video, audio) = (count(video.as_deref()), count(audio.as_deref()));
@@ -102,12 +102,13 @@ impl VideoOutline<'_> {
 }
 
 impl AudioOutline<'_> {
-    fn layout(&self) -> Result<Vec<Pes>> {
+    fn layout(&self, clock: bool) -> Result<Vec<Pes>> {
         let header = self.format.header_length();
         let facts = |unit: &UnitSize| {
             let payload = (unit.bytes as usize).saturating_add(header);
             Facts { pts: unit.pts, dts: unit.dts, key: true, payload }
         };
-        layout::audio(self.units.iter().map(facts), self.format.unit())
+        let facts: Vec<_> = self.units.iter().map(facts).collect();
+        layout::audio(&facts, clock, self.format.unit())
     }
 }

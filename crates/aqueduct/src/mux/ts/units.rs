@@ -4,7 +4,7 @@ use super::layout::{self, Facts, Pes, locate};
 use super::pes::{ID_AUDIO, ID_PRIVATE};
 use super::psi::StreamType;
 use super::{AccessUnit, AudioFormat, AudioStream, VideoForm, VideoStream};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::media::aac::AdtsHeader;
 use crate::media::avc::{Nal, NalType, UnitFacts, facts, length_prefixed, nal_units};
 use crate::media::{ac3, mp3};
@@ -14,6 +14,10 @@ use crate::time::Timebase;
 pub(super) const DELIMITER: [u8; 6] = [0, 0, 0, 1, 9, 0xf0];
 /// What stands in place of the length of a NAL unit; of four bytes, as the length mostly is.
 const START_CODE: [u8; 4] = [0, 0, 0, 1];
+
+/// The longest audio unit: a PES packet of audio must say its length in 16 bits (ISO/IEC 13818-1 §2.4.3.7), its header
+/// included.
+const MAX_AUDIO: usize = 65_000;
 
 /// A run of bytes of an elementary stream: a few that the writer adds, then some of the input.
 #[derive(Debug, Clone, Copy)]
@@ -62,8 +66,8 @@ impl<'a> Packets<'a> {
         Ok(packets)
     }
 
-    /// PES packets of whole audio units.
-    pub(super) fn audio(stream: AudioStream<'a>) -> Result<Self> {
+    /// PES packets of whole audio units; `clock` says that they carry the clock.
+    pub(super) fn audio(stream: AudioStream<'a>, clock: bool) -> Result<Self> {
         let mut pieces = Vec::with_capacity(stream.units.len());
         for unit in stream.units {
             let piece = stream.format.piece(&unit.data).map_err(|error| locate(error, unit.pts))?;
@@ -75,10 +79,8 @@ impl<'a> Packets<'a> {
             key: true,
             payload: piece.len(),
         };
-        Ok(Self {
-            pes: layout::audio(stream.units.iter().zip(&pieces).map(facts), stream.format.unit())?,
-            pieces,
-        })
+        let facts: Vec<_> = stream.units.iter().zip(&pieces).map(facts).collect();
+        Ok(Self { pes: layout::audio(&facts, clock, stream.format.unit())?, pieces })
     }
 
     fn add_picture(&mut self, stream: &VideoStream<'a>, unit: &'a AccessUnit) -> Result<()> {
@@ -235,6 +237,11 @@ impl AudioFormat {
     fn piece<'a>(&self, unit: &'a [u8]) -> Result<Piece<'a>> {
         if unit.is_empty() {
             return Err(Error::corrupt("an audio unit has no bytes"));
+        }
+        if unit.len() > MAX_AUDIO {
+            let message =
+                format!("an audio unit of {} bytes is too long for MPEG-TS; fMP4 takes it", unit.len());
+            return Err(Error::new(ErrorKind::Limit, message));
         }
         let (starts, name) = match self {
             Self::Aac(config) => return Ok(Piece::new(&config.adts_header(unit.len())?, &[], unit)),

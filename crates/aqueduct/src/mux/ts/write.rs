@@ -29,7 +29,7 @@ impl Segment<'_> {
     /// a rule that [`Segment`] states, and when there is no unit at all; then `out` is as it was.
     pub fn write(&self, out: &mut Vec<u8>) -> Result<Vec<KeyFrame>> {
         let mut video = self.video.map(Packets::video).transpose()?;
-        let mut audio = self.audio.map(Packets::audio).transpose()?;
+        let mut audio = self.audio.map(|audio| Packets::audio(audio, self.video.is_none())).transpose()?;
         let marks = {
             let video = video.as_mut().map(|packets| &mut packets.pes[..]);
             let audio = audio.as_mut().map(|packets| &mut packets.pes[..]);
