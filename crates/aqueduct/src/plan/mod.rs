@@ -35,6 +35,7 @@ pub use ladder::{Ladder, RungRequest};
 pub use rendition::{Picture, Rendition, RenditionId};
 pub use settings::{BitRate, Length, Limits, Settings};
 
+use crate::error::{Error, Result};
 use crate::index::SourceIndex;
 use crate::media::{AacEncoding, AvcEncoding, Colour, Engine, Orientation};
 use crate::source::Identity;
@@ -111,13 +112,13 @@ pub enum Container {
 }
 
 impl std::str::FromStr for Container {
-    type Err = crate::Error;
+    type Err = Error;
 
-    fn from_str(text: &str) -> crate::Result<Self> {
+    fn from_str(text: &str) -> Result<Self> {
         match text {
             "ts" => Ok(Self::Ts),
             "fmp4" => Ok(Self::Fmp4),
-            _ => Err(crate::Error::settings(format!("`{text}` is no container; give ts or fmp4"))),
+            _ => Err(Error::settings(format!("`{text}` is no container; give ts or fmp4"))),
         }
     }
 }

@@ -25,8 +25,10 @@ pub(super) struct Copies {
     tracks: Vec<Prepared>,
     /// Continuity counters of each segment of each rendition, once somebody asks.
     continuity: Vec<OnceLock<Vec<Continuity>>>,
-    /// Memory that segments were made in, to be used again: pages that the system has not to find and clear anew.
-    pool: Arc<Pool>,
+    /// Memory that sources were read into and segments written to, to be used again: pages that the system has not to
+    /// find and clear anew.
+    read: Arc<Pool>,
+    written: Arc<Pool>,
 }
 
 /// A copied track, found in its input and ready for its container.
@@ -78,7 +80,7 @@ impl Copies {
         };
         let tracks = plan.copies.iter().map(prepare).collect::<Result<Vec<_>>>()?;
         let continuity = plan.renditions().iter().map(|_| OnceLock::new()).collect();
-        Ok(Self { tracks, continuity, pool: Pool::new() })
+        Ok(Self { tracks, continuity, read: Pool::new(), written: Pool::new() })
     }
 
     pub(super) fn init(&self, plan: &Decisions, rendition: &Rendition<'_>) -> Result<Option<Bytes>> {
@@ -130,7 +132,7 @@ impl Copies {
         let mut read = Vec::with_capacity(inputs.len());
         for (input, extents) in inputs.iter().zip(extents) {
             control.check()?;
-            read.push(extents.read(&*input.source, &self.pool)?);
+            read.push(extents.read(&*input.source, &self.read)?);
         }
         let mut made = Vec::with_capacity(renditions.len());
         for (rendition, parts) in renditions.iter().zip(&parts) {
@@ -139,7 +141,7 @@ impl Copies {
                 _ if plan.is_gap(rendition, segment) => Made::nothing(),
                 Container::Ts => {
                     let continuity = self.continuity(plan, rendition, parts, segment);
-                    ts::segment(plan, segment, parts, &read, continuity, &self.pool)?
+                    ts::segment(plan, segment, parts, &read, continuity, &self.written)?
                 }
                 Container::Fmp4 => fmp4::segment(segment, parts, &read)?,
             };

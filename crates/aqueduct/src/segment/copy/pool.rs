@@ -46,9 +46,31 @@ impl Pool {
         Buffer { buffer, used: bytes, pool: Arc::clone(self) }
     }
 
+    /// An empty buffer with room for at least this many bytes, to append to; [`Pool::share`] takes it back.
+    pub(super) fn take_empty(&self, bytes: usize) -> Vec<u8> {
+        let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
+        let largest = free.iter().enumerate().max_by_key(|(_, buffer)| buffer.capacity());
+        let mut buffer = match largest.map(|(position, _)| position) {
+            Some(position) => free.swap_remove(position),
+            None => Vec::new(),
+        };
+        drop(free);
+        buffer.clear();
+        if buffer.capacity() < bytes {
+            buffer = Vec::with_capacity(bytes + bytes / 8);
+        }
+        buffer
+    }
+
+    /// Shares all that was written into a buffer.
+    pub(super) fn share(self: &Arc<Self>, buffer: Vec<u8>) -> Bytes {
+        let used = buffer.len();
+        Buffer { buffer, used, pool: Arc::clone(self) }.freeze(used)
+    }
+
     fn give(&self, buffer: Vec<u8>) {
         let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
-        if buffer.len() <= LARGEST && free.len() < KEPT {
+        if buffer.capacity() <= LARGEST && free.len() < KEPT {
             free.push(buffer);
         }
     }
@@ -104,6 +126,13 @@ mod tests {
         assert_eq!(pool.take(900).as_ref().as_ptr(), at, "the one that is large enough");
         let many: Vec<_> = (0..20).map(|_| pool.take(1)).collect();
         drop(many);
+        let mut empty = pool.take_empty(2000);
+        assert!(empty.is_empty() && empty.capacity() >= 2000);
+        empty.extend_from_slice(b"written");
+        let (at, shared) = (empty.as_ptr(), pool.share(empty));
+        assert_eq!(&shared[..], b"written");
+        drop(shared);
+        assert_eq!(pool.take_empty(10).as_ptr(), at);
         assert!(pool.free.lock().unwrap().len() <= KEPT);
         drop(pool.take(LARGEST + 1));
         assert!(pool.free.lock().unwrap().iter().all(|buffer| buffer.len() <= LARGEST));

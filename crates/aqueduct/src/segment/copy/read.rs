@@ -78,18 +78,28 @@ impl Extents {
         if merged.len() <= FEW {
             return merged;
         }
-        let mut gaps: Vec<u64> = merged.windows(2).map(|pair| pair[1].0 - pair[0].1).collect();
-        gaps.sort_unstable();
-        let mut waste = 0u64;
-        let mut widest = 0;
-        for gap in gaps.into_iter().take(merged.len() - FEW) {
-            waste = waste.saturating_add(gap);
-            if waste > needed.saturating_add(WASTE) {
-                break;
+        let gap = |at: &usize| merged[*at].0 - merged[*at - 1].1;
+        let mut smallest: Vec<usize> = (1..merged.len()).collect();
+        smallest.sort_unstable_by_key(|at| (gap(at), *at));
+        smallest.truncate(merged.len() - FEW);
+        let mut left = needed.saturating_add(WASTE);
+        let worth = smallest.iter().take_while(|at| match left.checked_sub(gap(at)) {
+            Some(rest) => {
+                left = rest;
+                true
             }
-            widest = gap;
+            None => false,
+        });
+        let mut joined: Vec<usize> = worth.copied().collect();
+        joined.sort_unstable();
+        let mut few: Vec<(u64, u64)> = Vec::with_capacity(merged.len() - joined.len());
+        for (at, &(start, end)) in merged.iter().enumerate() {
+            match few.last_mut() {
+                Some(last) if joined.binary_search(&at).is_ok() => last.1 = end,
+                _ => few.push((start, end)),
+            }
         }
-        merge(merged, widest)
+        few
     }
 }
 

@@ -86,9 +86,11 @@ pub(super) fn segment(
         next_dts: next_dts(plan, segment, parts),
         continuity,
     };
-    let mut out = Vec::new();
+    let bytes: u64 = parts.iter().filter_map(|part| part.copy.bytes.get(segment as usize)).sum();
+    let bytes = usize::try_from(bytes).unwrap_or(0);
+    // A packet of 188 bytes holds 184; some hold little.
+    let mut out = pool.take_empty(bytes.saturating_add(bytes / 32 + (64 << 10)));
     let keys = whole.write(&mut out)?;
-    let _ = pool;
     let key_frames = match &video {
         Some((part, ..)) => {
             let positions = part.copy.packets_of(segment);
@@ -100,7 +102,7 @@ pub(super) fn segment(
         }
         None => Vec::new(),
     };
-    Ok(Made::whole(out.into(), key_frames))
+    Ok(Made::whole(pool.share(out), key_frames))
 }
 
 /// How many segments of these parts come before this one: gaps have no tables, whose counter goes on with each segment.
