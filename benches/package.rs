@@ -79,8 +79,8 @@ impl Source for Film {
 
 /// The elementary stream descriptor of AAC-LC, stereo at 48 kHz (ISO/IEC 14496-1 §7.2.6.5).
 const AAC: [u8; 31] = [
-    0, 0, 0, 0, 0x03, 25, 0, 1, 0, 0x04, 17, 0x40, 0x15, 0, 0, 0, 0, 1, 0xf4, 0, 0, 1, 0xf4, 0, 0x05, 2, 0x11,
-    0x90, 0x06, 1, 2,
+    0, 0, 0, 0, 0x03, 25, 0, 1, 0, 0x04, 17, 0x40, 0x15, 0, 0, 0, 0, 1, 0xf4, 0, 0, 1, 0xf4, 0, 0x05, 2,
+    0x11, 0x90, 0x06, 1, 2,
 ];
 
 /// Parameter sets of a small film, as `avcC` has them.
@@ -108,8 +108,7 @@ fn whole(criterion: &mut Criterion) {
             bench.iter(|| {
                 let index = Arc::new(mp4::read(&*source, &mp4::Limits::default()).unwrap());
                 let plan = plan(&index, container);
-                let presentation =
-                    Presentation::new(Arc::clone(&source), index, Arc::clone(&plan)).unwrap();
+                let presentation = Presentation::new(Arc::clone(&source), index, Arc::clone(&plan)).unwrap();
                 let ids: Vec<_> = plan.renditions().iter().map(|rendition| rendition.id).collect();
                 let mut maker = presentation.maker();
                 for segment in 0..plan.segments() {

@@ -60,7 +60,7 @@ fn write(data: &[u8]) {
     let Ok(config) = AudioSpecificConfig::lc(48_000, 2) else { return };
     let format = match choice >> 2 & 3 {
         0 => AudioFormat::Mp3 { sample_rate: 44_100 },
-        1 => AudioFormat::Eac3,
+        1 => AudioFormat::Eac3 { sample_rate: 48_000 },
         _ => AudioFormat::Aac(config),
     };
     let parameter_sets: &[u8] = if choice & 0x10 == 0 { &[] } else { &SETS };

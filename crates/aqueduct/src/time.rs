@@ -59,6 +59,11 @@ impl Timebase {
 
     /// `ticks` of this timebase counted in `to`, rounded as `rounding` says; saturates at the ends of `i64`.
     pub fn rescale(self, ticks: i64, to: Self, rounding: Rounding) -> i64 {
+        self.rescale_within_64_bits(ticks, to, rounding)
+            .unwrap_or_else(|| self.rescale_within_128_bits(ticks, to, rounding))
+    }
+
+    fn rescale_within_128_bits(self, ticks: i64, to: Self, rounding: Rounding) -> i64 {
         let numerator = i128::from(ticks) * i128::from(self.num()) * i128::from(to.den());
         let denominator = i128::from(self.den()) * i128::from(to.num());
         let value = match rounding {
@@ -72,6 +77,20 @@ impl Timebase {
             }
         };
         value.clamp(i128::from(i64::MIN), i128::from(i64::MAX)) as i64
+    }
+
+    /// Nearly always there is room, and dividing is many times faster than with 128 bits.
+    fn rescale_within_64_bits(self, ticks: i64, to: Self, rounding: Rounding) -> Option<i64> {
+        let factor = i64::from(self.num()).checked_mul(to.den().into())?;
+        let numerator = ticks.checked_mul(factor)?;
+        let denominator = i64::from(self.den()).checked_mul(to.num().into())?;
+        let (whole, rest) = (numerator.div_euclid(denominator), numerator.rem_euclid(denominator));
+        let is_up = match rounding {
+            Rounding::Floor => false,
+            Rounding::Ceil => rest > 0,
+            Rounding::Nearest => rest >= denominator - rest,
+        };
+        whole.checked_add(is_up.into())
     }
 
     /// Compares two instants of different timebases exactly.
@@ -211,6 +230,20 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn the_short_way_is_the_long_way(
+            ticks in prop_oneof![-100_000i64..100_000, any::<i64>()],
+            from in (1u32.., 1u32..100_000),
+            to in (1u32..1000, 1u32..),
+        ) {
+            let (from, to) = (Timebase::new(from.0, from.1).unwrap(), Timebase::new(to.0, to.1).unwrap());
+            for rounding in [Rounding::Floor, Rounding::Ceil, Rounding::Nearest] {
+                if let Some(value) = from.rescale_within_64_bits(ticks, to, rounding) {
+                    prop_assert_eq!(value, from.rescale_within_128_bits(ticks, to, rounding));
+                }
+            }
+        }
+
         #[test]
         fn a_round_trip_through_a_finer_timebase_is_exact(ticks in -1_000_000_000i64..1_000_000_000, den in 1u32..200_000) {
             let coarse = Timebase::new(1, den).unwrap();

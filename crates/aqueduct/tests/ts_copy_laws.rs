@@ -20,6 +20,8 @@ const SPS: &[u8] = &[
 const PPS: &[u8] = &[0x68, 0xcb, 0x83, 0xcb, 0x20];
 const DELIMITER: &[u8] = &[9, 0xf0];
 const MESSAGE: &[u8] = &[6, 5, 2, 1, 1, 0x80];
+const AC3: AudioFormat = AudioFormat::Ac3 { sample_rate: 48_000 };
+const EAC3: AudioFormat = AudioFormat::Eac3 { sample_rate: 48_000 };
 
 fn byte_stream<'a>(nals: impl IntoIterator<Item = &'a [u8]>) -> Vec<u8> {
     nals.into_iter().flat_map(|nal| [&[0, 0, 0, 1], nal].concat()).collect()
@@ -177,8 +179,8 @@ fn film() -> impl Strategy<Value = Film> {
         (AudioFormat::Aac(AudioSpecificConfig::lc(48_000, 2).unwrap()), 1920, 400),
         (AudioFormat::Mp3 { sample_rate: 48_000 }, 2160, 384),
         (AudioFormat::Mp3 { sample_rate: 24_000 }, 2160, 192),
-        (AudioFormat::Ac3, 2880, 768),
-        (AudioFormat::Eac3, 2880, 768),
+        (AC3, 2880, 768),
+        (EAC3, 2880, 768),
     ]);
     let step = prop::sample::select(vec![1500i64, 3003, 3600, 7200, 9000]);
     (prop::collection::vec(pictures, 1..6), audio, step, any::<[bool; 3]>()).prop_map(
@@ -211,8 +213,8 @@ fn audio_unit(format: AudioFormat, size: usize, number: i64) -> Bytes {
     let header: &[u8] = match format {
         AudioFormat::Mp3 { sample_rate: 48_000 } => &[0xff, 0xfb, 0x94, 0x64],
         AudioFormat::Mp3 { .. } => &[0xff, 0xf3, 0x84, 0xc4],
-        AudioFormat::Ac3 => &[0x0b, 0x77, 0, 0, 0x14, 0x40],
-        AudioFormat::Eac3 => &[0x0b, 0x77, 0x01, 0x7f, 0x3f, 0x86],
+        AudioFormat::Ac3 { .. } => &[0x0b, 0x77, 0, 0, 0x14, 0x40],
+        AudioFormat::Eac3 { .. } => &[0x0b, 0x77, 0x01, 0x7f, 0x3f, 0x86],
         _ => return vec![0x21; 1 + (number * 7919 % size as i64) as usize].into(),
     };
     [header, &slice(1, size - header.len() - 1, number)].concat().into()
@@ -222,8 +224,8 @@ fn kind_of(format: AudioFormat) -> StreamType {
     match format {
         AudioFormat::Mp3 { sample_rate: 48_000 } => StreamType::Mpeg1Audio,
         AudioFormat::Mp3 { .. } => StreamType::Mpeg2Audio,
-        AudioFormat::Ac3 => StreamType::Ac3,
-        AudioFormat::Eac3 => StreamType::Eac3,
+        AudioFormat::Ac3 { .. } => StreamType::Ac3,
+        AudioFormat::Eac3 { .. } => StreamType::Eac3,
         _ => StreamType::AacAdts,
     }
 }
@@ -387,7 +389,7 @@ fn audio_units_must_start_with_a_frame() {
         Segment { index: 0, video: None, audio, next_dts: None, continuity: Continuity::default() }.to_bytes()
     };
     let mp3 = AudioFormat::Mp3 { sample_rate: 44_100 };
-    for (format, name) in [(mp3, "MP3"), (AudioFormat::Ac3, "AC-3"), (AudioFormat::Eac3, "AC-3")] {
+    for (format, name) in [(mp3, "MP3"), (AC3, "AC-3"), (EAC3, "AC-3")] {
         let error = write(format, b"ID3").unwrap_err();
         assert!(error.to_string().contains(name) && error.place().micros.is_some(), "{error}");
         assert!(write(format, b"").is_err());
@@ -399,13 +401,13 @@ fn audio_units_must_start_with_a_frame() {
 /// Several frames in a unit, and frames that depend on the one before.
 #[test]
 fn units_may_hold_several_frames() {
-    let enhanced = audio_unit(AudioFormat::Eac3, 768, 1);
+    let enhanced = audio_unit(EAC3, 768, 1);
     let mut dependent = enhanced.to_vec();
     dependent[2] = 0x41;
-    let plain = audio_unit(AudioFormat::Ac3, 768, 1);
+    let plain = audio_unit(AC3, 768, 1);
     let both = Bytes::from([&enhanced[..], &dependent].concat());
     let two = Bytes::from([&plain[..], &plain].concat());
-    for (format, unit, frames) in [(AudioFormat::Eac3, &both, 1), (AudioFormat::Ac3, &two, 2)] {
+    for (format, unit, frames) in [(EAC3, &both, 1), (AC3, &two, 2)] {
         let unit = |at: i64| AccessUnit { pts: at * 5760, dts: at * 5760, key: true, data: unit.clone() };
         let units: Vec<_> = (0..20).map(unit).collect();
         let audio = Some(AudioStream { format, units: &units });
@@ -419,8 +421,8 @@ fn units_may_hold_several_frames() {
 
 #[test]
 fn counters_cannot_move_without_a_unit() {
-    let units = [AccessUnit { pts: 0, dts: 0, key: true, data: audio_unit(AudioFormat::Ac3, 768, 1) }];
-    let audio = Some(AudioStream { format: AudioFormat::Ac3, units: &units });
+    let units = [AccessUnit { pts: 0, dts: 0, key: true, data: audio_unit(AC3, 768, 1) }];
+    let audio = Some(AudioStream { format: AC3, units: &units });
     let video = Some(VideoStream::byte_stream(&[]));
     let mut continuity = Continuity::default();
     let segment = |continuity| Segment { index: 0, video, audio, next_dts: None, continuity };

@@ -302,8 +302,8 @@ impl Copied {
         let (track, facts) = index.main_audio().unwrap();
         let format = match track.codec {
             Codec::Mp3 => AudioFormat::Mp3 { sample_rate: facts.sample_rate },
-            Codec::Ac3 => AudioFormat::Ac3,
-            Codec::Eac3 => AudioFormat::Eac3,
+            Codec::Ac3 => AudioFormat::Ac3 { sample_rate: facts.sample_rate },
+            Codec::Eac3 => AudioFormat::Eac3 { sample_rate: facts.sample_rate },
             _ => AudioFormat::Aac(AudioSpecificConfig::lc(facts.sample_rate, facts.channels).unwrap()),
         };
         Self {

@@ -84,6 +84,36 @@ impl Packets {
         })
     }
 
+    /// The presentation time of a packet, as its other facts below: one column is read many times faster than all.
+    pub(crate) fn pts(&self, position: usize) -> Option<i64> {
+        self.pts.get(position)
+    }
+
+    pub(crate) fn dts(&self, position: usize) -> Option<i64> {
+        self.dts.get(position)
+    }
+
+    pub(crate) fn duration(&self, position: usize) -> Option<u32> {
+        self.duration.get(position)
+    }
+
+    pub(crate) fn bytes(&self, position: usize) -> Option<u32> {
+        self.bytes.get(position)
+    }
+
+    /// Whether the container has one place for it.
+    pub(crate) fn has_offset(&self, position: usize) -> bool {
+        self.offset.get(position).is_some_and(|offset| offset >= 0)
+    }
+
+    pub(crate) fn is_key(&self, position: usize) -> bool {
+        self.flags.get(position).is_some_and(|flags| flags & KEY != 0)
+    }
+
+    pub(crate) fn is_discarded(&self, position: usize) -> bool {
+        self.flags.get(position).is_some_and(|flags| flags & DISCARD != 0)
+    }
+
     /// All packets in decoding order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = Packet> + '_ {
         let row = |position| {

@@ -30,8 +30,6 @@ const AUDIO_BYTES: usize = 32 * ROOM - 14;
 /// Audio units that stand nearer than this to where the one before ended follow it: 1 ms, the rounding of containers that
 /// count in milliseconds.
 const AUDIO_JITTER: u64 = 90;
-/// Samples per second of AC-3, whose syncframes have 1536 (ETSI TS 102 366 §4.4.1.3).
-const SYNCFRAMES: [u32; 3] = [48_000, 44_100, 32_000];
 
 /// What of an access unit decides how it is cut.
 #[derive(Debug, Clone, Copy)]
@@ -133,22 +131,15 @@ pub(super) fn add_picture(stream: &mut Vec<Pes>, unit: Facts) -> Result<()> {
 
 /// PES packets of whole audio units; `clock` says that they carry the clock. Only units that follow one another without a
 /// gap share one: it says the time of its first unit, and a reader counts on from there. `unit` is the length of a unit in
-/// seconds; where it is not known, the first step that is one of a syncframe counts. Of all the places where a PES packet
+/// seconds. Of all the places where a PES packet
 /// may then end, the one is taken that leaves the least stuffing for the bytes in it.
 pub(super) fn audio(units: &[Facts], clock: bool, unit: Option<Timebase>) -> Result<Vec<Pes>> {
     let mut before = None;
-    let mut length = unit;
     for unit in units {
         check_times(before, unit)?;
         if unit.pts != unit.dts {
             let message = "an audio unit must have the same decoding and presentation time";
             return Err(locate(Error::corrupt(message), unit.pts));
-        }
-        if let (None, Some(before)) = (length, before) {
-            let step = unit.dts.saturating_sub(before);
-            let is_step =
-                |length: &Timebase| length.rescale(1, MPEG, Rounding::Nearest).abs_diff(step) <= AUDIO_JITTER;
-            length = SYNCFRAMES.iter().filter_map(|rate| Timebase::new(1536, *rate)).find(is_step);
         }
         before = Some(unit.dts);
     }
@@ -161,10 +152,10 @@ pub(super) fn audio(units: &[Facts], clock: bool, unit: Option<Timebase>) -> Res
             (PesHeader::length(first.pts, first.dts) + payload + marks).div_ceil(ROOM)
         };
         let end_of = |at: usize, unit: &Facts| rest.get(at).map_or(unit.dts, |next| next.dts);
-        let follows = |at: i64, unit: &Facts| {
-            length.is_some_and(|length| {
+        let follows = |at: i64, next: &Facts| {
+            unit.is_some_and(|length| {
                 let due = length.rescale(at, MPEG, Rounding::Nearest).saturating_add(first.dts);
-                unit.dts.abs_diff(due) <= AUDIO_JITTER
+                next.dts.abs_diff(due) <= AUDIO_JITTER
             })
         };
         let mut payload = first.payload;

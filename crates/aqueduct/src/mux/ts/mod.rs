@@ -123,10 +123,16 @@ pub enum AudioFormat {
         /// Samples per second and channel: those below 32 000 make it MPEG-2, another stream type.
         sample_rate: u32,
     },
-    /// AC-3 (ETSI TS 102 366).
-    Ac3,
-    /// E-AC-3 (ETSI TS 102 366 Annex E).
-    Eac3,
+    /// AC-3 (ETSI TS 102 366), a syncframe of 1536 samples in each unit.
+    Ac3 {
+        /// Samples per second and channel.
+        sample_rate: u32,
+    },
+    /// E-AC-3 (ETSI TS 102 366 Annex E), syncframes of 1536 samples together in each unit, as MP4 has them (Annex F).
+    Eac3 {
+        /// Samples per second and channel.
+        sample_rate: u32,
+    },
 }
 
 /// The continuity counters of a segment's elementary streams (ISO/IEC 13818-1 §2.4.3.3).

@@ -203,15 +203,15 @@ impl AudioFormat {
             Self::Aac(_) => StreamType::AacAdts,
             Self::Mp3 { sample_rate: 32_000.. } => StreamType::Mpeg1Audio,
             Self::Mp3 { .. } => StreamType::Mpeg2Audio,
-            Self::Ac3 => StreamType::Ac3,
-            Self::Eac3 => StreamType::Eac3,
+            Self::Ac3 { .. } => StreamType::Ac3,
+            Self::Eac3 { .. } => StreamType::Eac3,
         }
     }
 
     pub(super) const fn stream_id(&self) -> u8 {
         match self {
             Self::Aac(_) | Self::Mp3 { .. } => ID_AUDIO,
-            Self::Ac3 | Self::Eac3 => ID_PRIVATE,
+            Self::Ac3 { .. } | Self::Eac3 { .. } => ID_PRIVATE,
         }
     }
 
@@ -219,18 +219,19 @@ impl AudioFormat {
     pub(super) const fn header_length(&self) -> usize {
         match self {
             Self::Aac(_) => AdtsHeader::SHORT,
-            Self::Mp3 { .. } | Self::Ac3 | Self::Eac3 => 0,
+            Self::Mp3 { .. } | Self::Ac3 { .. } | Self::Eac3 { .. } => 0,
         }
     }
 
-    /// The length of a unit in seconds, where the format alone says it.
+    /// The length of a unit in seconds; `None` where the sample rate is none.
     pub(super) fn unit(&self) -> Option<Timebase> {
         match self {
             Self::Aac(config) => Timebase::new(config.unit_samples(), config.sample_rate),
             // ISO/IEC 13818-3 §2.4.2.1: half as many samples at the low rates.
             Self::Mp3 { sample_rate } if *sample_rate < 32_000 => Timebase::new(576, *sample_rate),
             Self::Mp3 { sample_rate } => Timebase::new(1152, *sample_rate),
-            Self::Ac3 | Self::Eac3 => None,
+            // ETSI TS 102 366 §4.4.1.3 and §F.3.
+            Self::Ac3 { sample_rate } | Self::Eac3 { sample_rate } => Timebase::new(1536, *sample_rate),
         }
     }
 
@@ -246,7 +247,7 @@ impl AudioFormat {
         let (starts, name) = match self {
             Self::Aac(config) => return Ok(Piece::new(&config.adts_header(unit.len())?, &[], unit)),
             Self::Mp3 { .. } => (mp3::starts(unit), "MP3"),
-            Self::Ac3 | Self::Eac3 => (ac3::starts(unit), "AC-3"),
+            Self::Ac3 { .. } | Self::Eac3 { .. } => (ac3::starts(unit), "AC-3"),
         };
         if !starts {
             return Err(Error::corrupt(format!(

@@ -109,9 +109,7 @@ impl<'a> CopyBuilder<'a> {
         }
         let marks: Vec<i64> = match (pictures.first(), sounds.first()) {
             (Some(lane), _) => lane.keys().iter().map(|key| key.time).collect(),
-            (None, Some(sound)) => {
-                sound.lane.packets().map(|unit| unit.pts.saturating_sub(sound.lane.zero)).collect()
-            }
+            (None, Some(sound)) => sound.lane.times().collect(),
             (None, None) => Vec::new(),
         };
         // Sound that goes on when the pictures have ended is cut at the grid; there are no key frames to wait for.
@@ -326,9 +324,7 @@ impl Sound<'_> {
         let mut bounds = Vec::with_capacity(at.len());
         let mut position = lane.first;
         for (number, &cut) in at.iter().enumerate() {
-            let time_of = |position: usize| {
-                lane.track.packets.get(position).map(|unit| unit.pts.saturating_sub(lane.zero))
-            };
+            let time_of = |position: usize| lane.time(position);
             if number == last {
                 position = lane.end;
             } else if number > 0 {
@@ -471,7 +467,8 @@ fn zero_beside(track: &Track, pictures: Option<&Lane<'_>>) -> i64 {
 }
 
 fn first_heard(track: &Track) -> i64 {
-    track.packets.iter().filter(|packet| !packet.discard).map(|packet| packet.pts).min().unwrap_or(0)
+    let presented = (0..track.packets.len()).filter(|position| !track.packets.is_discarded(*position));
+    presented.filter_map(|position| track.packets.pts(position)).min().unwrap_or(0)
 }
 
 fn of_input(error: Error, input: u32, several: bool) -> Error {

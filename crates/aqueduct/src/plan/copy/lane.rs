@@ -40,11 +40,11 @@ impl<'a> Lane<'a> {
         let mut first = None;
         let mut shown = None;
         let mut end = 0;
-        for (position, packet) in packets.iter().enumerate() {
-            if packet.key && (shown.is_none() || first.is_none()) {
+        for position in 0..packets.len() {
+            if (shown.is_none() || first.is_none()) && packets.is_key(position) {
                 first = Some(position);
             }
-            if !packet.discard {
+            if !packets.is_discarded(position) {
                 shown = shown.or(Some(position));
                 end = position + 1;
             }
@@ -53,7 +53,7 @@ impl<'a> Lane<'a> {
             let message = "the video has no key frame, so no segment can begin; `publish` encodes it anew";
             Error::unsupported(message).in_track(track.id)
         })?;
-        let zero = packets.get(first).map_or(0, |packet| packet.pts);
+        let zero = packets.pts(first).unwrap_or(0);
         Self::between(input, track, zero, first, end.max(first + 1))
     }
 
@@ -62,12 +62,12 @@ impl<'a> Lane<'a> {
         let millis = Timebase::new(1, 1000).unwrap_or(track.timebase);
         let before = millis.rescale(PRIMING_MILLIS, track.timebase, Rounding::Ceil);
         let earliest = zero.saturating_sub(before);
-        let first = track.packets.iter().position(|packet| packet.pts >= earliest);
-        let end = track.packets.iter().enumerate().filter(|(_, packet)| !packet.discard).last();
+        let packets = &track.packets;
+        let first =
+            (0..packets.len()).find(|position| packets.pts(*position).is_some_and(|pts| pts >= earliest));
+        let end = (0..packets.len()).rev().find(|position| !packets.is_discarded(*position));
         match (first, end) {
-            (Some(first), Some((last, _))) if first <= last => {
-                Self::between(input, track, zero, first, last + 1)
-            }
+            (Some(first), Some(last)) if first <= last => Self::between(input, track, zero, first, last + 1),
             _ => {
                 let message = "the audio ends before the video begins";
                 Err(Error::unsupported(message).in_track(track.id))
@@ -77,20 +77,22 @@ impl<'a> Lane<'a> {
 
     fn between(input: u32, track: &'a Track, zero: i64, first: usize, end: usize) -> Result<Self> {
         let mut lane = Self { track, input, zero, first, end, finish: 0 };
+        let packets = &track.packets;
         let mut before = i64::MIN;
         let mut end_of_all = 1;
-        for packet in lane.packets() {
-            let located = |error: Error| error.in_track(track.id).at_time(micros(track.timebase, packet.dts));
-            if packet.offset.is_none() {
+        for position in first..end {
+            let (Some(pts), Some(dts)) = (packets.pts(position), packets.dts(position)) else { break };
+            let located = |error: Error| error.in_track(track.id).at_time(micros(track.timebase, dts));
+            if !packets.has_offset(position) {
                 let message = "the container gives packets no place of their own; only MP4 and MOV can be copied, `publish` encodes anything";
                 return Err(located(Error::unsupported(message)));
             }
-            if packet.dts < before {
+            if dts < before {
                 return Err(located(Error::corrupt("decoding times go back")));
             }
-            before = packet.dts;
-            let finish =
-                packet.pts.checked_sub(zero).and_then(|time| time.checked_add(packet.duration.into()));
+            before = dts;
+            let duration = packets.duration(position).unwrap_or(0);
+            let finish = pts.checked_sub(zero).and_then(|time| time.checked_add(duration.into()));
             let finish =
                 finish.ok_or_else(|| located(Error::corrupt("a time is outside the range of 64 bits")))?;
             end_of_all = finish.max(end_of_all);
@@ -111,8 +113,14 @@ impl<'a> Lane<'a> {
             .collect()
     }
 
-    pub(super) fn packets(&self) -> impl Iterator<Item = Packet> + '_ {
-        (self.first..self.end).filter_map(|position| self.track.packets.get(position))
+    /// Presentation times of its packets, in ticks from time zero.
+    pub(super) fn times(&self) -> impl Iterator<Item = i64> + '_ {
+        (self.first..self.end).filter_map(|position| self.time(position))
+    }
+
+    /// The presentation time of a packet in ticks from time zero.
+    pub(super) fn time(&self, position: usize) -> Option<i64> {
+        self.track.packets.pts(position).map(|pts| pts.saturating_sub(self.zero))
     }
 
     pub(super) fn origin(&self) -> Origin {
@@ -123,8 +131,10 @@ impl<'a> Lane<'a> {
     pub(super) fn keys(&self) -> Vec<Key> {
         let mut keys: Vec<Key> = Vec::new();
         for position in self.first..self.end {
-            let Some(packet) = self.track.packets.get(position).filter(|packet| packet.key) else { continue };
-            let time = packet.pts.saturating_sub(self.zero);
+            if !self.track.packets.is_key(position) {
+                continue;
+            }
+            let Some(time) = self.time(position) else { continue };
             if keys.last().is_none_or(|last| last.time < time) {
                 keys.push(Key { time, position });
             }
@@ -166,8 +176,8 @@ impl<'a> Lane<'a> {
     pub(super) fn bytes(&self, packets: &[u32]) -> Vec<u64> {
         let sum = |pair: &[u32]| {
             (pair[0] as usize..pair[1] as usize)
-                .filter_map(|position| self.track.packets.get(position))
-                .map(|packet| u64::from(packet.bytes))
+                .filter_map(|position| self.track.packets.bytes(position))
+                .map(u64::from)
                 .sum()
         };
         packets.windows(2).map(sum).collect()

@@ -5,7 +5,7 @@ mod pool;
 mod read;
 mod ts;
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use bytes::Bytes;
 
@@ -23,8 +23,8 @@ use read::Extents;
 /// What is known of all copied tracks of a plan before a segment is made.
 pub(super) struct Copies {
     tracks: Vec<Prepared>,
-    /// Continuity counters of each segment of each rendition, once somebody asks.
-    continuity: Vec<OnceLock<Vec<Continuity>>>,
+    /// MPEG-TS: continuity counters of each segment of each rendition.
+    continuity: Vec<Vec<Continuity>>,
     /// Memory that sources were read into and segments written to, to be used again: pages that the system has not to
     /// find and clear anew.
     read: Arc<Pool>,
@@ -79,8 +79,14 @@ impl Copies {
             Ok(Prepared { input: number, index, track, form })
         };
         let tracks = plan.copies.iter().map(prepare).collect::<Result<Vec<_>>>()?;
-        let continuity = plan.renditions().iter().map(|_| OnceLock::new()).collect();
-        Ok(Self { tracks, continuity, read: Pool::new(), written: Pool::new() })
+        let mut copies = Self { tracks, continuity: Vec::new(), read: Pool::new(), written: Pool::new() };
+        if plan.container == Container::Ts {
+            // Now rather than with the first segment, which somebody may wait for.
+            let counters =
+                |rendition: &Rendition<'_>| Ok(ts::continuity(plan, &copies.parts(plan, rendition)?));
+            copies.continuity = plan.renditions().iter().map(counters).collect::<Result<_>>()?;
+        }
+        Ok(copies)
     }
 
     pub(super) fn init(&self, plan: &Decisions, rendition: &Rendition<'_>) -> Result<Option<Bytes>> {
@@ -100,15 +106,8 @@ impl Copies {
         wanted.into_iter().flatten().map(part).collect()
     }
 
-    fn continuity(
-        &self,
-        plan: &Plan,
-        rendition: &Rendition<'_>,
-        parts: &[Part<'_>],
-        segment: u32,
-    ) -> Continuity {
-        let cell = self.continuity.get(rendition.id.0 as usize);
-        let all = cell.map(|cell| cell.get_or_init(|| ts::continuity(plan, parts)));
+    fn continuity(&self, rendition: &Rendition<'_>, segment: u32) -> Continuity {
+        let all = self.continuity.get(rendition.id.0 as usize);
         all.and_then(|all| all.get(segment as usize)).copied().unwrap_or_default()
     }
 
@@ -140,7 +139,7 @@ impl Copies {
             let whole = match plan.container {
                 _ if plan.is_gap(rendition, segment) => Made::nothing(),
                 Container::Ts => {
-                    let continuity = self.continuity(plan, rendition, parts, segment);
+                    let continuity = self.continuity(rendition, segment);
                     ts::segment(plan, segment, parts, &read, continuity, &self.written)?
                 }
                 Container::Fmp4 => fmp4::segment(segment, parts, &read)?,

@@ -31,6 +31,10 @@ pub(super) enum Form {
 
 impl Form {
     pub(super) fn new(track: &Track) -> Result<Self> {
+        let sample_rate = || match &track.kind {
+            TrackKind::Audio(facts) => Ok(facts.sample_rate),
+            _ => Err(Error::internal("sound is planned as pictures")),
+        };
         Ok(match &track.codec {
             Codec::H264 => {
                 let record = DecoderConfiguration::parse(&track.configuration)?;
@@ -41,14 +45,9 @@ impl Form {
                 let stream = ElementaryStream::parse(&track.configuration)?;
                 Self::Audio(AudioFormat::Aac(AudioSpecificConfig::parse(stream.config)?))
             }
-            Codec::Mp3 => {
-                let TrackKind::Audio(facts) = &track.kind else {
-                    return Err(Error::internal("MP3 is planned as pictures"));
-                };
-                Self::Audio(AudioFormat::Mp3 { sample_rate: facts.sample_rate })
-            }
-            Codec::Ac3 => Self::Audio(AudioFormat::Ac3),
-            Codec::Eac3 => Self::Audio(AudioFormat::Eac3),
+            Codec::Mp3 => Self::Audio(AudioFormat::Mp3 { sample_rate: sample_rate()? }),
+            Codec::Ac3 => Self::Audio(AudioFormat::Ac3 { sample_rate: sample_rate()? }),
+            Codec::Eac3 => Self::Audio(AudioFormat::Eac3 { sample_rate: sample_rate()? }),
             other => return Err(Error::internal(format!("{other} is planned into MPEG-TS"))),
         })
     }
@@ -172,15 +171,20 @@ fn sizes_of(part: &Part<'_>, run: Range<usize>) -> Vec<UnitSize> {
     let from = run.start.saturating_sub(CROWD).max(first).min(run.start);
     let mut before = i64::MIN;
     let is_video = part.copy.is_video();
-    let size = |position: usize| {
-        let packet = part.track.packets.get(position)?;
-        let dts = mpeg(part, packet.dts).max(before.saturating_add(1));
+    let packets = &part.track.packets;
+    let mut sizes = Vec::with_capacity(run.len());
+    for position in from..run.end {
+        let Some(dts) = packets.dts(position) else { break };
+        let dts = mpeg(part, dts).max(before.saturating_add(1));
         before = dts;
-        let pts = if is_video { mpeg(part, packet.pts).max(dts) } else { dts };
-        let key = packet.key || !is_video;
-        (position >= run.start).then_some(UnitSize { pts, dts, key, bytes: packet.bytes })
-    };
-    (from..run.end).filter_map(size).collect()
+        if position < run.start {
+            continue;
+        }
+        let pts = packets.pts(position).filter(|_| is_video).map_or(dts, |pts| mpeg(part, pts).max(dts));
+        let key = !is_video || packets.is_key(position);
+        sizes.push(UnitSize { pts, dts, key, bytes: packets.bytes(position).unwrap_or(0) });
+    }
+    sizes
 }
 
 /// An instant of the source on the presentation's MPEG-2 timeline, not wrapped.
