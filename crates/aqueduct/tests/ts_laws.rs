@@ -162,7 +162,7 @@ proptest! {
             prop_assert_eq!((&reading.pat, &reading.pmt), (&vec![0], &vec![PACKET as u64]));
             if let Some(video) = reading.streams.iter().find(|found| found.kind == StreamType::H264) {
                 prop_assert_eq!(video.units.len(), stream.video[segment].len());
-                prop_assert_eq!(video.sps.as_ref().unwrap().codec_string(), "avc1.42C00C");
+                prop_assert_eq!(video.sps.as_ref().unwrap().codec_string(), "avc1.42c00c");
                 for (read, written) in video.units.iter().zip(&stream.video[segment]) {
                     prop_assert_eq!((read.pts, read.dts), (Some(wrapped(written.pts)), Some(wrapped(written.dts))));
                     prop_assert_eq!((read.key, read.random_access), (written.key, written.key));

@@ -134,7 +134,7 @@ impl DecoderConfiguration {
 
     /// The RFC 6381 §3.3 name, such as `avc1.640028`.
     pub fn codec_string(&self) -> String {
-        format!("avc1.{:02X}{:02X}{:02X}", self.profile, self.constraints, self.level)
+        format!("avc1.{:02x}{:02x}{:02x}", self.profile, self.constraints, self.level)
     }
 }
 
@@ -158,9 +158,9 @@ mod tests {
     #[test]
     fn reads_a_record() {
         let record = DecoderConfiguration::parse(RECORD).unwrap();
-        assert_eq!(record.codec_string(), "avc1.64000C");
+        assert_eq!(record.codec_string(), "avc1.64000c");
         assert_eq!((record.sps.len(), record.pps.len(), record.length_size), (1, 1, LengthSize::Four));
-        assert_eq!(Sps::parse(&record.sps[0]).unwrap().codec_string(), "avc1.64000C");
+        assert_eq!(Sps::parse(&record.sps[0]).unwrap().codec_string(), "avc1.64000c");
         assert_eq!(record.to_byte_stream().len(), 4 + 25 + 4 + 6);
     }
 

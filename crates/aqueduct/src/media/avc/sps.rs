@@ -124,7 +124,7 @@ impl Sps {
 
     /// The RFC 6381 §3.3 name, such as `avc1.640028`.
     pub fn codec_string(&self) -> String {
-        format!("avc1.{:02X}{:02X}{:02X}", self.profile, self.constraints, self.level)
+        format!("avc1.{:02x}{:02x}{:02x}", self.profile, self.constraints, self.level)
     }
 
     /// Frames by which decoding may run ahead of presentation (§E.2.1, `max_num_reorder_frames` and its default).
@@ -424,7 +424,7 @@ mod tests {
     #[test]
     fn reads_other_profiles() {
         let sps = parse(BASELINE);
-        assert_eq!((sps.codec_string().as_str(), sps.width, sps.height), ("avc1.42C00C", 320, 180));
+        assert_eq!((sps.codec_string().as_str(), sps.width, sps.height), ("avc1.42c00c", 320, 180));
         assert_eq!((sps.pic_order_cnt_type, sps.reorder_frames()), (2, 0));
         assert_eq!(sps.timing.unwrap().frame_duration(), Timebase::new(1001, 24_000));
         let sps = parse(TEN_BIT);
