@@ -114,6 +114,15 @@ impl Error {
         self
     }
 
+    /// Moves the time, where there is one, by so many microseconds: from one timeline to another.
+    #[must_use]
+    pub(crate) fn moved_by(mut self, micros: i64) -> Self {
+        if let Some(time) = &mut self.0.place.micros {
+            *time = time.saturating_add(micros);
+        }
+        self
+    }
+
     /// Adds the rendition and the segment, unless a deeper layer already did.
     #[must_use]
     pub fn in_segment(mut self, rendition: impl Into<String>, segment: u32) -> Self {

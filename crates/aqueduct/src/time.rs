@@ -93,6 +93,18 @@ impl Timebase {
         whole.checked_add(is_up.into())
     }
 
+    /// A tick `num / den` times as long, as near as 32 bits say it; `den` must not be 0.
+    pub(crate) fn times(self, num: u64, den: u64) -> Self {
+        let (num, den) =
+            (u64::from(self.num()).saturating_mul(num), u64::from(self.den()).saturating_mul(den));
+        let divisor = gcd(num, den).max(1);
+        let (mut num, mut den) = (num / divisor, den / divisor);
+        while num > u64::from(u32::MAX) || den > u64::from(u32::MAX) {
+            (num, den) = (num.div_ceil(2), den.div_ceil(2));
+        }
+        Self::new(num as u32, den as u32).unwrap_or(self)
+    }
+
     /// Compares two instants of different timebases exactly.
     pub fn compare(self, ticks: i64, other: Self, other_ticks: i64) -> std::cmp::Ordering {
         let left = i128::from(ticks) * i128::from(self.num()) * i128::from(other.den());

@@ -346,7 +346,10 @@ fn says_what_breaks_a_rule_and_when() {
     assert!(write(&[]).contains("at least one access unit"));
     let bare = with(&|units| units[0].data = slice(0x65, 20, 1).into());
     assert!(bare.contains("no parameter sets") && bare.contains("0.067 s"), "{bare}");
-    assert!(with(&|units| units[0].key = false).contains("not marked as a key"));
+    let mut unmarked = good.clone();
+    unmarked[0].key = false;
+    let bytes = |units: &[AccessUnit]| pictures(0, units, None).to_bytes().unwrap();
+    assert_eq!(bytes(&unmarked), bytes(&good), "an IDR picture is a key, marked or not");
     assert!(with(&|units| units[1].key = true).contains("no parameter sets"));
     assert!(with(&|units| units[1].dts = 0).contains("do not rise"));
     assert!(with(&|units| units[1].pts = 2000).contains("before it is decoded"));

@@ -39,9 +39,9 @@ pub(super) fn audio(units: u64, unit_samples: u32, sample: Timebase, segment: Le
     cut(end, step, sample)
 }
 
-/// Cuts at the mark nearest to each multiple of the target length, the earlier on a tie; marks that are nearest to
-/// several are taken once. `marks` are the instants at which a segment can begin, rising from 0; from `marks_end` on a
-/// segment can begin anywhere. The end is `end`.
+/// Cuts at the mark that is nearest to a target length after the cut before, the earlier on a tie: so segments come out
+/// alike where marks are regular, whatever their distance. `marks` are the instants at which a segment can begin, rising
+/// from 0; from `marks_end` on a segment can begin anywhere. The end is `end`, and a mark like others.
 pub(super) fn at_marks(
     marks: &[i64],
     marks_end: i64,
@@ -51,30 +51,29 @@ pub(super) fn at_marks(
 ) -> Result<Vec<i64>> {
     let millis = Timebase::new(MILLIS.0, MILLIS.1).unwrap_or(timebase);
     let length = i64::try_from(segment.millis()).unwrap_or(i64::MAX);
+    let step = millis.rescale(length, timebase, Rounding::Nearest).max(1);
     let mut at = vec![0];
-    for number in 1i64.. {
-        let point = millis.rescale(number.saturating_mul(length), timebase, Rounding::Nearest);
-        if point >= end {
-            break;
-        }
-        let cut = if point >= marks_end {
-            Some(point)
-        } else {
-            let after = marks.partition_point(|&mark| mark < point);
-            let near = [after.checked_sub(1).and_then(|before| marks.get(before)), marks.get(after)];
-            near.into_iter().flatten().copied().min_by_key(|mark| mark.abs_diff(point))
-        };
-        if let Some(cut) = cut.filter(|&cut| cut < end && at.last().is_some_and(|&last| last < cut)) {
-            at.push(cut);
-        }
-        if at.len() as u64 > MOST_SEGMENTS {
-            return Err(too_many());
+    let mut last = 0i64;
+    while at.len() as u64 <= MOST_SEGMENTS {
+        let point = last.saturating_add(step);
+        let after = marks.partition_point(|&mark| mark < point);
+        let near = [after.checked_sub(1).and_then(|before| marks.get(before)), marks.get(after)];
+        let anywhere = (point >= marks_end).then_some(point);
+        let all = near.into_iter().flatten().copied().chain(anywhere).chain([end]);
+        let nearest = all.filter(|&mark| last < mark && mark <= end).min_by_key(|mark| mark.abs_diff(point));
+        match nearest {
+            Some(cut) if cut < end => {
+                at.push(cut);
+                last = cut;
+            }
+            _ => {
+                at.push(end);
+                join_stub(&mut at, step, timebase);
+                return Ok(at);
+            }
         }
     }
-    at.push(end);
-    let step = millis.rescale(length, timebase, Rounding::Nearest);
-    join_stub(&mut at, step, timebase);
-    Ok(at)
+    Err(too_many())
 }
 
 /// The longest segment in whole seconds, rounded half up, at least 1 (RFC 8216bis §4.4.3.1). It is taken from the
@@ -180,6 +179,25 @@ mod tests {
             [0, 160, 163],
             "6.52 s would raise the target duration"
         );
+    }
+
+    #[test]
+    fn what_is_copied_is_cut_evenly() {
+        let micros = Timebase::new(1, 1_000_000).unwrap();
+        let cuts = |distance: i64, end: i64, segment: &str| {
+            let marks: Vec<i64> = (0..).map(|n| n * distance).take_while(|&mark| mark < end).collect();
+            let at = at_marks(&marks, end, end, micros, segment.parse().unwrap()).unwrap();
+            at.windows(2).map(|pair| pair[1] - pair[0]).collect::<Vec<_>>()
+        };
+        let gop = 2_002_000;
+        assert_eq!(cuts(gop, 12 * gop, "6s"), [3 * gop; 4], "the end is a mark");
+        assert_eq!(cuts(gop, 12 * gop, "4s"), [2 * gop; 6]);
+        assert_eq!(cuts(gop, 12 * gop, "8s"), [4 * gop; 3]);
+        let even = [4_800_000, 4_800_000, 4_800_000, 4_800_000, 4_800_000, 6_160_000];
+        assert_eq!(cuts(4_800_000, 30_160_000, "6s"), even, "no sum of errors");
+        assert_eq!(cuts(60_000_000, 61_000_000, "6s"), [60_000_000, 1_000_000], "far apart");
+        let tail = at_marks(&[0, 2], 4, 20, Timebase::new(1, 1).unwrap(), "6s".parse().unwrap()).unwrap();
+        assert_eq!(tail, [0, 6, 12, 18, 20], "sound goes on alone");
     }
 
     proptest! {

@@ -4,33 +4,43 @@ use std::fmt;
 
 use crate::plan::{CopiedMedia, CopiedTrack, Decisions, Rates, Rendition, RenditionId};
 
-/// The sounds of one coding: a variant names a group, and a player must be able to play all of it.
+/// The sounds that a variant may be played with.
 pub(super) struct Group<'a> {
     pub(super) id: String,
-    pub(super) codec: &'a str,
+    /// The codings of its sounds, each once.
+    pub(super) codecs: Vec<&'a str>,
     pub(super) renditions: Vec<Rendition<'a>>,
 }
 
 impl<'a> Group<'a> {
-    /// The groups of a plan in the order of its renditions.
+    /// The groups of a plan. All groups of a presentation must have the same members (§4.4.6.1.1), and a player may play a
+    /// variant when it knows all codings of its group: so there is one group for each coding where each has all the
+    /// languages, else one group of all sounds.
     pub(super) fn of(plan: &'a Decisions) -> Vec<Self> {
+        let sounds = plan.renditions().into_iter().filter(|it| !it.has_video());
+        let sounds: Vec<_> = sounds.filter_map(|it| Some((it, it.copied_audio?))).collect();
         let mut groups: Vec<Self> = Vec::new();
-        for rendition in plan.renditions() {
-            let Some(copy) = rendition.copied_audio.filter(|_| !rendition.has_video()) else { continue };
+        for (rendition, copy) in &sounds {
             let codec = copy.codec_string.as_str();
-            match groups.iter_mut().find(|group| group.codec == codec) {
-                Some(group) => group.renditions.push(rendition),
+            match groups.iter_mut().find(|group| group.codecs == [codec]) {
+                Some(group) => group.renditions.push(*rendition),
                 None => {
-                    let same =
-                        groups.iter().filter(|group| group.id.starts_with(&copy.codec.to_string())).count();
+                    let kind = copy.codec.to_string();
+                    let same = groups.iter().filter(|group| group.id.starts_with(&kind)).count();
                     let number = if same == 0 { String::new() } else { format!("-{}", same + 1) };
                     groups.push(Self {
-                        id: format!("{}{number}", copy.codec),
-                        codec,
-                        renditions: vec![rendition],
+                        id: format!("{kind}{number}"),
+                        codecs: vec![codec],
+                        renditions: vec![*rendition],
                     });
                 }
             }
+        }
+        let members = |group: &Self| group.renditions.iter().map(label).collect::<Vec<_>>();
+        if groups.windows(2).any(|pair| members(&pair[0]) != members(&pair[1])) {
+            let codecs = groups.iter().flat_map(|group| &group.codecs).copied().collect();
+            let renditions = sounds.into_iter().map(|(rendition, _)| rendition).collect();
+            groups = vec![Self { id: "audio".to_owned(), codecs, renditions }];
         }
         groups
     }

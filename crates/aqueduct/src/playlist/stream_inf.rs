@@ -25,7 +25,8 @@ impl StreamInf {
         uri: String,
     ) -> Self {
         let mut codecs = rendition.codecs();
-        codecs.extend(group.map(|group| group.codec).filter(|codec| !rendition.codecs().contains(codec)));
+        let sounds = group.iter().flat_map(|group| &group.codecs).copied();
+        codecs.extend(sounds.filter(|codec| !rendition.codecs().contains(codec)));
         let audio = group.map(|group| group.id.clone());
         Self { rates, codecs: codecs.join(","), picture: rendition.picture(), audio, uri }
     }

@@ -1,7 +1,7 @@
 //! A file on a local disk.
 
 use std::fs::File;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 
 use super::{Source, read_failed};
@@ -12,6 +12,8 @@ use crate::error::{Error, ErrorKind, Result};
 pub struct FileSource {
     file: File,
     len: u64,
+    /// When it was last written to: seconds and nanoseconds.
+    written: (i64, i64),
     name: String,
 }
 
@@ -34,7 +36,20 @@ impl FileSource {
             )));
         }
         let file = File::open(path).map_err(failed)?;
-        Ok(Self { file, len: metadata.len(), name })
+        // Of what was opened, which may be another file by now.
+        let metadata = file.metadata().map_err(failed)?;
+        Ok(Self { file, len: metadata.len(), written: (metadata.mtime(), metadata.mtime_nsec()), name })
+    }
+
+    /// A source is what it was when it was opened. One that is written to while it is read would give bytes of two films.
+    fn check_unchanged(&self) -> std::io::Result<()> {
+        let now = self.file.metadata()?;
+        if now.len() == self.len && (now.mtime(), now.mtime_nsec()) == self.written {
+            return Ok(());
+        }
+        Err(std::io::Error::other(
+            "it was written to while it was read; wait until it is finished, and run again",
+        ))
     }
 }
 
@@ -47,7 +62,10 @@ impl Source for FileSource {
         loop {
             match self.file.read_at(buffer, offset) {
                 Err(cause) if cause.kind() == std::io::ErrorKind::Interrupted => {}
-                result => return result.map_err(|cause| read_failed(&self.name, offset, cause)),
+                result => {
+                    let checked = result.and_then(|count| self.check_unchanged().map(|()| count));
+                    return checked.map_err(|cause| read_failed(&self.name, offset, cause));
+                }
             }
         }
     }

@@ -18,4 +18,4 @@ pub use pps::Pps;
 pub use record::DecoderConfiguration;
 pub(in crate::media) use sps::ASPECT_RATIOS;
 pub use sps::{FrameTiming, Hrd, Sps};
-pub use unit::{UnitFacts, X264_NOTE, facts, without_encoder_note};
+pub use unit::{UnitFacts, X264_NOTE, facts, is_start, without_encoder_note};

@@ -3,6 +3,22 @@
 use bytes::{Bytes, BytesMut};
 
 use super::{Nal, NalType, nal_units};
+use crate::media::bits::BitReader;
+
+/// Whether decoding can start with this slice; `None` for a NAL unit that is no slice. Besides IDR pictures those of I
+/// slices count: they begin an open group of pictures.
+pub fn is_start(nal: &[u8]) -> Option<bool> {
+    match nal.first()? & 0x1f {
+        5 => Some(true),
+        // slice_header() (§7.3.3): first_mb_in_slice, slice_type.
+        1 => {
+            let mut bits = BitReader::rbsp(nal.get(1..)?);
+            let kind = bits.unsigned().and_then(|_| bits.unsigned()).ok()?;
+            Some(matches!(kind % 5, 2 | 4))
+        }
+        _ => None,
+    }
+}
 
 /// The UUID by which x264 marks the message that names its version and settings.
 pub const X264_NOTE: [u8; 16] =
@@ -124,6 +140,17 @@ mod tests {
         two_messages.splice(two_messages.len() - 1.., [1, 1, 0x20, 0x80]);
         let kept = Bytes::from([&two_messages[..], &slice].concat());
         assert_eq!(without_encoder_note(&kept), kept, "other messages must stay");
+    }
+
+    #[test]
+    fn slices_tell_whether_decoding_can_start() {
+        assert_eq!(is_start(&[0x65, 0x88]), Some(true));
+        // first_mb_in_slice 0 is `1`; slice_type 7 (I) is `0001000`, 5 (P) is `00110`, 0 (P) is `1`.
+        assert_eq!(is_start(&[0x41, 0b1000_1000]), Some(true));
+        assert_eq!(is_start(&[0x41, 0b1001_1000]), Some(false));
+        assert_eq!(is_start(&[0x41, 0b1100_0000]), Some(false));
+        assert_eq!(is_start(&[0x67, 1]), None);
+        assert_eq!(is_start(&[]), None);
     }
 
     #[test]

@@ -22,3 +22,23 @@ pub const NAL_PPS: u8 = 34;
 pub const fn nal_type(header: u8) -> u8 {
     header >> 1 & 0x3f
 }
+
+/// Whether decoding can start with this slice: one of an IRAP picture (§7.4.2.2). `None` for a NAL unit that is no slice.
+pub fn is_start(nal: &[u8]) -> Option<bool> {
+    let kind = nal_type(*nal.first()?);
+    (kind < 32).then(|| (16..24).contains(&kind))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_start;
+
+    #[test]
+    fn slices_tell_whether_decoding_can_start() {
+        assert_eq!(is_start(&[19 << 1, 1]), Some(true), "IDR_W_RADL");
+        assert_eq!(is_start(&[21 << 1, 1]), Some(true), "CRA_NUT");
+        assert_eq!(is_start(&[1 << 1, 1]), Some(false), "TRAIL_R");
+        assert_eq!(is_start(&[32 << 1, 1]), None, "VPS_NUT");
+        assert_eq!(is_start(&[]), None);
+    }
+}

@@ -111,15 +111,17 @@ impl<'a> Packets<'a> {
             }
         }
         let own_sets = found.sps.is_some() && found.pps.is_some();
-        if unit.key
+        // A table may forget to mark an IDR picture; decoding can start there all the same.
+        let key = unit.key || found.idr;
+        if key
             && !own_sets
             && let Some(piece) = self.pieces.get_mut(begin)
         {
             piece.input = stream.parameter_sets;
         }
-        check_picture(unit, &found, stream.parameter_sets, self.pes.is_empty())?;
+        check_picture(unit, key, &found, stream.parameter_sets, self.pes.is_empty())?;
         let payload = self.pieces.iter().skip(begin).map(Piece::len).sum();
-        let facts = Facts { pts: unit.pts, dts: unit.dts, key: unit.key, payload };
+        let facts = Facts { pts: unit.pts, dts: unit.dts, key, payload };
         layout::add_picture(&mut self.pes, facts)?;
         if let Some(pes) = self.pes.last_mut() {
             pes.pieces = begin..self.pieces.len();
@@ -258,7 +260,13 @@ impl AudioFormat {
     }
 }
 
-fn check_picture(unit: &AccessUnit, found: &UnitFacts<'_>, sets: &[u8], first: bool) -> Result<()> {
+fn check_picture(
+    unit: &AccessUnit,
+    key: bool,
+    found: &UnitFacts<'_>,
+    sets: &[u8],
+    first: bool,
+) -> Result<()> {
     let has_sets = || {
         (found.sps.is_some() && found.pps.is_some()) || {
             let sets = facts(sets);
@@ -270,9 +278,8 @@ fn check_picture(unit: &AccessUnit, found: &UnitFacts<'_>, sets: &[u8], first: b
         () if !found.picture => {
             "an H.264 access unit holds no slice, or its NAL units are delimited otherwise"
         }
-        () if found.idr && !unit.key => "an access unit holds an IDR picture but is not marked as a key",
-        () if first && !unit.key => "the first picture of a segment is no key picture",
-        () if unit.key && !has_sets() => {
+        () if first && !key => "the first picture of a segment is no key picture",
+        () if key && !has_sets() => {
             "a key picture has no parameter sets before its first slice; put SPS and PPS in band, or give them"
         }
         () => return Ok(()),

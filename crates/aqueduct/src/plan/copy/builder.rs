@@ -222,12 +222,15 @@ impl<'a> CopyBuilder<'a> {
             |track: &&Track| matches!(track.kind, TrackKind::Audio(_)) && !track.packets.is_empty();
         let mut tracks: Vec<&'a Track> = input.index.tracks.iter().filter(is_sound).collect();
         tracks.sort_by_key(|track| Some(track.id) != main);
-        // Muxed there is room for one.
-        let muxed = self.settings.audio_layout.unwrap_or(default_layout(self.settings.container))
-            == AudioLayout::Muxed;
-        if muxed {
+        if self.settings.audio_layout == Some(AudioLayout::Muxed) {
+            // There is room for one.
             tracks.truncate(1);
         }
+        // The others come along where they can.
+        let held = |track: &&Track| self.settings.container.holds(&track.codec).is_ok();
+        let mut others = tracks.split_off(tracks.len().min(1));
+        others.retain(held);
+        tracks.append(&mut others);
         for track in tracks {
             let zero = match pictures {
                 Some(video) => video.track.timebase.rescale(video.zero, track.timebase, Rounding::Nearest),
@@ -364,9 +367,12 @@ impl Sound<'_> {
             return Err(Error::internal("a sound is no sound").in_track(lane.track.id));
         };
         let known = Some(lane.track.language.clone()).filter(|language| language != "und");
-        let language = self.language.clone().or(known).unwrap_or_default();
+        let tag = self.language.clone().or(known).unwrap_or_default();
+        let (language, label) = match tag.as_str() {
+            "" => (String::new(), "Main".to_owned()),
+            tag => names::language(tag),
+        };
         let name = names::sound(&language);
-        let label = if language.is_empty() { "Main".to_owned() } else { language.clone() };
         let (sample_rate, channels) = (facts.sample_rate, facts.channels);
         let media = CopiedMedia::Audio { sample_rate, channels, language, label };
         copied(lane, name, media, packets, bounds)

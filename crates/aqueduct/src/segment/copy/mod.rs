@@ -1,6 +1,7 @@
 //! What is copied: the bytes of a segment's access units are read once, in a few ranges, and put into another container.
 
 mod fmp4;
+mod pictures;
 mod pool;
 mod read;
 mod ts;
@@ -17,6 +18,7 @@ use crate::mux::ts::Continuity;
 use crate::plan::{Container, CopiedTrack, Decisions, Plan, Rendition};
 use crate::time::Rounding;
 
+use pictures::Pictures;
 use pool::Pool;
 use read::Extents;
 
@@ -39,6 +41,8 @@ struct Prepared {
     /// Its position among the index's tracks.
     track: usize,
     form: Form,
+    /// How its pictures are looked at.
+    pictures: Option<Pictures>,
 }
 
 /// How the track goes into the container.
@@ -76,7 +80,8 @@ impl Copies {
                 Container::Fmp4 => fmp4::Form::new(found, copy).map(Form::Fmp4),
             };
             let form = form.map_err(|error| error.in_track(copy.track))?;
-            Ok(Prepared { input: number, index, track, form })
+            let pictures = Pictures::new(found).map_err(|error| error.in_track(copy.track))?;
+            Ok(Prepared { input: number, index, track, form, pictures })
         };
         let tracks = plan.copies.iter().map(prepare).collect::<Result<Vec<_>>>()?;
         let mut copies = Self { tracks, continuity: Vec::new(), read: Pool::new(), written: Pool::new() };
@@ -136,6 +141,12 @@ impl Copies {
         let mut made = Vec::with_capacity(renditions.len());
         for (rendition, parts) in renditions.iter().zip(&parts) {
             control.check()?;
+            for part in parts {
+                if let (Some(pictures), Some(read)) = (&part.prepared.pictures, read.get(part.prepared.input))
+                {
+                    pictures.check(part, segment, read)?;
+                }
+            }
             let whole = match plan.container {
                 _ if plan.is_gap(rendition, segment) => Made::nothing(),
                 Container::Ts => {

@@ -20,6 +20,8 @@ use crate::plan::{Decisions, KeyFrame, TIME_ZERO};
 use crate::segment::presentation::Made;
 use crate::time::{MPEG, Rounding};
 
+/// Time zero on the MPEG-2 timeline, in microseconds.
+const ZERO_MICROS: i64 = TIME_ZERO * 100 / 9;
 /// More packets than this never have one decoding time.
 const CROWD: usize = 32;
 
@@ -89,7 +91,7 @@ pub(super) fn segment(
     let bytes = usize::try_from(bytes).unwrap_or(0);
     // A packet of 188 bytes holds 184; some hold little.
     let mut out = pool.take_empty(bytes.saturating_add(bytes / 32 + (64 << 10)));
-    let keys = whole.write(&mut out)?;
+    let keys = whole.write(&mut out).map_err(|error| error.moved_by(-ZERO_MICROS))?;
     let key_frames = match &video {
         Some((part, ..)) => {
             let positions = part.copy.packets_of(segment);

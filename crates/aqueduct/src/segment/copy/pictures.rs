@@ -1,0 +1,79 @@
+//! Whether pictures are what the tables of their source say: a file that was written over while it was read, or that
+//! marks its key frames wrongly, must not become a presentation.
+
+use super::Part;
+use super::read::Read;
+use crate::error::{Error, Result};
+use crate::index::Track;
+use crate::media::avc::{self, LengthSize, length_prefixed};
+use crate::media::{Codec, hevc};
+
+/// How the pictures of a track are looked at.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Pictures {
+    Avc(LengthSize),
+    Hevc(LengthSize),
+}
+
+impl Pictures {
+    /// `None` for a track whose units are no NAL units.
+    pub(super) fn new(track: &Track) -> Result<Option<Self>> {
+        Ok(match &track.codec {
+            Codec::H264 => {
+                Some(Self::Avc(avc::DecoderConfiguration::parse(&track.configuration)?.length_size))
+            }
+            Codec::H265 => {
+                Some(Self::Hevc(hevc::DecoderConfiguration::parse(&track.configuration)?.length_size()))
+            }
+            _ => None,
+        })
+    }
+
+    /// Fails with [`crate::ErrorKind::Corrupt`] where a unit is no whole number of NAL units, and where one that is
+    /// marked as a key frame cannot be decoded by itself.
+    pub(super) fn check(self, part: &Part<'_>, segment: u32, read: &Read) -> Result<()> {
+        for packet in part.units(segment) {
+            let unit = read.unit(&packet).map_err(|error| part.locate(error, &packet))?;
+            let starts = self.starts(&unit).map_err(|error| {
+                let at = error.place().offset.unwrap_or_default();
+                let message = format!("{} (byte {at} of the sample)", error.message());
+                part.locate(Error::corrupt(message), &packet)
+            })?;
+            if packet.key && !starts {
+                let message = "a picture is marked as a key frame, but is decoded from others: players could not \
+                               start there. `publish` encodes it anew";
+                return Err(part.locate(Error::corrupt(message), &packet));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether decoding can start with this unit; all of its NAL units are walked over.
+    fn starts(self, unit: &[u8]) -> Result<bool> {
+        let (Self::Avc(size) | Self::Hevc(size)) = self;
+        let mut first = None;
+        for nal in length_prefixed(unit, size) {
+            let nal = nal?;
+            if first.is_none() {
+                first = match self {
+                    Self::Avc(_) => avc::is_start(nal),
+                    Self::Hevc(_) => hevc::is_start(nal),
+                };
+            }
+        }
+        // What has no slice that is known is not judged here.
+        Ok(first.unwrap_or(true))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn units_are_walked_over() {
+        let unit = Pictures::Avc(LengthSize::Four);
+        assert!(unit.starts(&[0, 0, 0, 2, 9, 16, 0, 0, 0, 2, 0x65, 0x88]).unwrap());
+        assert!(unit.starts(&[0, 0, 0, 2, 9, 16, 0, 0, 0, 3, 0x65, 0x88]).is_err());
+    }
+}
