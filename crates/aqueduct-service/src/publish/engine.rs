@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use aqueduct::plan::{KeyFrame, RenditionId};
-use aqueduct::{Control, Maker, Plan, Presentation};
+use aqueduct::{Control, KeyFrameScan, Maker, Plan, Presentation};
 use bytes::Bytes;
 
 use crate::error::Result;
@@ -17,8 +17,20 @@ pub(crate) trait Engine: Send + Sync + 'static {
     /// The init section of a rendition, where its segments need one.
     fn init(&self, rendition: RenditionId) -> aqueduct::Result<Option<Bytes>>;
 
+    /// Finds the key pictures of a segment that is stored, without making it. Asked only where segments are encoded.
+    fn scan(&self, rendition: RenditionId, segment: u32) -> aqueduct::Result<Box<dyn Scan>>;
+
     /// Gets ready for a run. Not called when nothing is missing.
     fn start(&self, threads: &Threads) -> Result<Arc<dyn Columns>>;
+}
+
+/// Looks for the key pictures of one segment while its bytes come by.
+pub(crate) trait Scan: Send {
+    /// Takes the next bytes; `false` once enough was seen. Fails when they are no segment.
+    fn push(&mut self, bytes: &[u8]) -> aqueduct::Result<bool>;
+
+    /// The key pictures. Fails when what came is not that segment.
+    fn finish(self: Box<Self>) -> aqueduct::Result<Vec<KeyFrame>>;
 }
 
 /// The threads of a run.
@@ -79,6 +91,10 @@ impl Engine for Presentation {
         Self::init(self, rendition)
     }
 
+    fn scan(&self, rendition: RenditionId, segment: u32) -> aqueduct::Result<Box<dyn Scan>> {
+        Ok(Box::new(Self::scan(self, rendition, segment)?))
+    }
+
     fn start(&self, threads: &Threads) -> Result<Arc<dyn Columns>> {
         #[cfg(not(feature = "av"))]
         let _ = threads;
@@ -89,6 +105,16 @@ impl Engine for Presentation {
             pool: Self::plan(self).engine.is_some().then(|| threads.pool()).transpose()?,
             control: Control::new(),
         }))
+    }
+}
+
+impl Scan for KeyFrameScan {
+    fn push(&mut self, bytes: &[u8]) -> aqueduct::Result<bool> {
+        Self::push(self, bytes)
+    }
+
+    fn finish(self: Box<Self>) -> aqueduct::Result<Vec<KeyFrame>> {
+        Self::finish(*self)
     }
 }
 

@@ -13,6 +13,7 @@ mod run;
 mod schedule;
 mod segments;
 mod store;
+mod stored;
 #[cfg(test)]
 mod tests;
 mod upload;

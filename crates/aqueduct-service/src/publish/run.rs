@@ -15,6 +15,7 @@ use super::existing::{self, Found, Sizes};
 use super::playlists;
 use super::segments::Job;
 use super::store::Store;
+use super::stored;
 use super::work::Work;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, Observer, Phase};
@@ -29,7 +30,7 @@ pub(super) async fn run(publish: Publish, observer: Observer, cancel: Cancellati
     phase(Phase::Opening);
     let store = Arc::new(Store::new(unless(&cancel, destination.open(plan.engine.is_none(), sync)).await?));
     let (found, sizes) = unless(&cancel, existing::look(&store, &plan)).await?;
-    let sizes = match found {
+    let mut sizes = match found {
         Found::Same if !overwrite => sizes,
         Found::Empty => {
             unless(&cancel, begin(&store, &plan, &observer)).await?;
@@ -47,8 +48,12 @@ pub(super) async fn run(publish: Publish, observer: Observer, cancel: Cancellati
     let inits = inits(&*engine)?;
     let known = unless(&cancel, existing::known_sizes(&store, &plan, &sizes, &lengths(&inits))).await?;
     // A presentation that is complete has the playlists that belong to it.
-    let is_complete = known.is_some() && !plan.copies.is_empty();
-    let mut work = Work::new(&plan, &sizes, lengths(&inits), known);
+    let is_complete = known.is_some();
+    let key_frames = match is_complete {
+        true => stored::KeyFrames::new(),
+        false => unless(&cancel, stored::key_frames(&store, &*engine, &mut sizes)).await?,
+    };
+    let mut work = Work::new(&plan, &sizes, lengths(&inits), known, key_frames);
     observer(Event::Started {
         destination: store.url().to_owned(),
         total_segments: work.total,

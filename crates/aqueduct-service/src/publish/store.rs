@@ -1,6 +1,7 @@
 //! The few things that publishing asks of a store.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -82,6 +83,15 @@ impl Store {
             return Ok(Some(None));
         }
         found.bytes().await.map(|bytes| Some(Some(bytes))).map_err(failed)
+    }
+
+    /// Some bytes of an object; fewer where it ends before. `None` where there is none.
+    pub(super) async fn read_range(&self, key: &str, range: Range<u64>) -> Result<Option<Bytes>> {
+        match self.opened.first.get_range(&self.opened.path(key)?, range).await {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(error) if is_absent(&error) => Ok(None),
+            Err(error) => Err(self.opened.fault(error, &format!("read {key}"))),
+        }
     }
 
     /// Stores an object, whatever stood at its key. The same key always holds the same bytes, so it does not

@@ -7,13 +7,14 @@ use aqueduct::playlist::Measured;
 use super::engine::Told;
 use super::existing::Sizes;
 use super::schedule::Column;
+use super::stored::KeyFrames;
 use crate::error::Result;
 
 /// The work of a run, and what is known of all segments once it is done.
 pub(super) struct Work {
     /// Bytes of every segment of every rendition; 0 for what is not there.
     bytes: Vec<Vec<u64>>,
-    /// Key pictures of every segment of every rendition, where they are copied.
+    /// Key pictures of every segment of every rendition.
     key_frames: Vec<Vec<Vec<KeyFrame>>>,
     /// Bytes of the init section of every rendition.
     inits: Vec<u64>,
@@ -51,8 +52,14 @@ impl State {
 
 impl Work {
     /// `sizes` are the objects that are there. `known` are the sizes of all segments where every object of the plan is
-    /// there: then nothing is to be made.
-    pub(super) fn new(plan: &Plan, sizes: &Sizes, inits: Vec<u64>, known: Option<Vec<Vec<u64>>>) -> Self {
+    /// there: then nothing is to be made. `key_frames` are those of stored segments, as far as they were found.
+    pub(super) fn new(
+        plan: &Plan,
+        sizes: &Sizes,
+        inits: Vec<u64>,
+        known: Option<Vec<Vec<u64>>>,
+        key_frames: KeyFrames,
+    ) -> Self {
         let renditions = plan.renditions();
         let mut work = Self {
             bytes: Vec::new(),
@@ -96,6 +103,12 @@ impl Work {
             false => found.iter().flatten().map(|state| state.bytes()).sum(),
         };
         work.bytes = known.unwrap_or_else(|| found.iter().map(sizes_of).collect());
+        for ((rendition, segment), found) in key_frames {
+            let of = work.key_frames.get_mut(rendition.0 as usize);
+            if let Some(place) = of.and_then(|of| of.get_mut(segment as usize)) {
+                *place = found;
+            }
+        }
         work
     }
 
@@ -121,8 +134,8 @@ impl Work {
     }
 }
 
-/// Whether the playlists need more of a segment than the size of its object: then it is made again. It is only copied,
-/// and the bytes are the same.
+/// Whether the playlists need more of a segment than the size of its object, and it is only copied: then it is made
+/// again, with the same bytes. What is encoded is read instead: [`super::stored`].
 fn is_more_than_its_size(plan: &Plan, rendition: &Rendition<'_>) -> bool {
     rendition.copied_video.is_some() || plan.files == Files::Single
 }
@@ -155,9 +168,9 @@ fn frames(plan: &Plan, renditions: &[Rendition<'_>], id: RenditionId, segment: u
     if let Some(copy) = rendition.copied_video.or(rendition.copied_audio) {
         return copy.packets_of(segment).len() as u64;
     }
-    let frames = match plan.video {
-        Some(_) => plan.frames(segment),
-        None => plan.audio_units(segment),
+    let frames = match rendition.has_video() {
+        true => plan.frames(segment),
+        false => plan.audio_units(segment),
     };
     frames.end.saturating_sub(frames.start)
 }

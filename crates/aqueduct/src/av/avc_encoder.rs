@@ -109,7 +109,7 @@ impl AvcEncoder {
     }
 
     /// The first access unit that an encoder with these settings makes, of a black picture.
-    pub(super) fn first_unit(encoding: &AvcEncoding) -> Result<Bytes> {
+    pub(crate) fn first_unit(encoding: &AvcEncoding) -> Result<Bytes> {
         let mut encoder = Self::new(encoding)?;
         let black = PicturePool::new(encoding.width, encoding.height).draw(|frame| {
             for plane in 0..3 {

@@ -78,6 +78,20 @@ impl<'a> PlanBuilder<'a> {
         self
     }
 
+    /// How segments are packed; see [`Settings::container`].
+    #[must_use]
+    pub fn container(mut self, container: Container) -> Self {
+        self.settings.container = container;
+        self
+    }
+
+    /// Where the sound goes; see [`Settings::audio_layout`].
+    #[must_use]
+    pub fn audio_layout(mut self, layout: AudioLayout) -> Self {
+        self.settings.audio_layout = Some(layout);
+        self
+    }
+
     /// What a source may ask of us; see [`Settings::limits`].
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
@@ -182,24 +196,31 @@ impl<'a> PlanBuilder<'a> {
         video: Option<VideoPlan>,
         audio: Option<AudioPlan>,
     ) -> Result<Plan> {
-        let decisions = Decisions {
+        let container = self.settings.container;
+        let audio_layout = match (&video, &audio) {
+            (Some(_), Some(_)) => self.settings.audio_layout.unwrap_or(container.usual_layout()),
+            // What is alone goes into nothing.
+            _ => AudioLayout::Separate,
+        };
+        let mut decisions = Decisions {
             format_version: FORMAT_VERSION,
             source: self.index.identity.clone(),
             index_sha256: self.index.sha256()?,
             more_inputs: Vec::new(),
             engine: Some(self.engine.clone()),
-            container: Container::Ts,
+            container,
             files: Files::Segments,
-            audio_layout: AudioLayout::Muxed,
+            audio_layout,
             independent: true,
             origin,
             timebase,
-            target_duration: cuts::target_duration(&cuts, timebase),
+            target_duration: 0,
             cuts,
             video,
             audio,
             copies: Vec::new(),
         };
+        decisions.target_duration = decisions.longest_segment();
         check::built(decisions)
     }
 }

@@ -33,6 +33,10 @@ const ADTS: u64 = 7;
 /// PES header with PTS (§2.4.3.6); video has a DTS, a PCR and an access unit delimiter besides.
 const AUDIO_HEADER: u64 = 14;
 const VIDEO_HEADER: u64 = 19 + 8 + 6;
+/// What one sample adds in fMP4: its line of `trun`, and what the lengths of its NAL units are longer than start codes.
+const SAMPLE: u64 = 16 + 4;
+/// Boxes around the samples of a segment of fMP4.
+const BOXES: u64 = 256;
 /// PAT, PMT and what brings the counters of a segment to a multiple of 16.
 const TABLE_PACKETS: u64 = 64;
 
@@ -41,20 +45,27 @@ impl Decisions {
     /// rendition.
     ///
     /// Encoded: an encoder may start a segment with a full buffer, so the peak is (cap * d + buffer) / d for a full
-    /// segment of d seconds; the average is the cap. Sound and transport packets are added to both. Copied: from the
+    /// segment of d seconds; the average is the cap. Sound and what packing adds come on top of both. Copied: from the
     /// sizes of the source's access units, with what packing adds at most.
     pub fn planned_rates(&self, rendition: RenditionId) -> Option<Rates> {
         let rendition = self.rendition(rendition)?;
         if rendition.rung.is_none() && rendition.audio.is_none() {
             return Some(self.rates_of(&rendition, &self.copied_sizes(&rendition)));
         }
-        let segment =
-            (0..self.segments()).map(|segment| self.segment_micros(segment)).max().unwrap_or(0).max(1);
+        let durations = (0..self.segments()).map(|segment| self.rendition_micros(&rendition, segment));
+        let segment = durations.max().unwrap_or(0).max(1);
         let rate = |bits: u64| bits_per_second(bits, segment);
-        let video = |rung: &Rung| video_bits(rung, segment);
-        let sound = rendition.audio.map_or(0, |audio| sound_bits(audio, segment));
-        let average = rendition.rung.map_or(0, video) + sound + TABLE_PACKETS * PACKET * 8;
-        let burst = rendition.rung.map_or(0, |rung| in_packets(rung.encoding.buffer.into()));
+        let video = |rung: &Rung| video_bits(rung, segment, self.container);
+        let sound = rendition.audio.map_or(0, |audio| sound_bits(audio, segment, self.container));
+        let head = match self.container {
+            Container::Ts => TABLE_PACKETS * PACKET,
+            Container::Fmp4 => BOXES,
+        };
+        let average = rendition.rung.map_or(0, video) + sound + head * 8;
+        let burst = rendition.rung.map_or(0, |rung| {
+            let bits = u64::from(rung.encoding.buffer);
+            if self.container == Container::Ts { in_packets(bits) } else { bits }
+        });
         Some(Rates { peak: rate(average + burst), average: rate(average) })
     }
 
@@ -83,7 +94,7 @@ impl Decisions {
                     Container::Ts if copy.is_video() => in_packets(bytes) + units * (VIDEO_HEADER + PACKET),
                     Container::Ts => in_packets(bytes + units * (ADTS + AUDIO_HEADER)) + PACKET,
                     // One line of `trun`, and boxes around all.
-                    Container::Fmp4 => bytes + units * 16 + 256,
+                    Container::Fmp4 => bytes + units * 16 + BOXES,
                 }
             };
             let tables = if self.container == Container::Ts { TABLE_PACKETS * PACKET / 2 } else { 0 };
@@ -127,19 +138,26 @@ fn peak(sizes: &[u64], durations: &[u64], target_duration: u32) -> u64 {
     peak
 }
 
-fn video_bits(rung: &Rung, micros: u64) -> u64 {
+fn video_bits(rung: &Rung, micros: u64, container: Container) -> u64 {
     let frame = rung.encoding.frame_duration;
     let frames = per_second(frame.den().into(), frame.num().into(), micros);
-    // Each frame is a PES packet of its own, whose last transport packet is stuffed.
-    let stuffed = frames * (VIDEO_HEADER + PACKET) * 8;
-    in_packets(per_second(rung.encoding.max_rate.into(), 1, micros)) + stuffed
+    let bits = per_second(rung.encoding.max_rate.into(), 1, micros);
+    match container {
+        // Each frame is a PES packet of its own, whose last transport packet is stuffed.
+        Container::Ts => in_packets(bits) + frames * (VIDEO_HEADER + PACKET) * 8,
+        Container::Fmp4 => bits + frames * SAMPLE * 8,
+    }
 }
 
-fn sound_bits(audio: &AudioPlan, micros: u64) -> u64 {
+fn sound_bits(audio: &AudioPlan, micros: u64, container: Container) -> u64 {
     let rate = u64::from(audio.encoding.sample_rate).max(1);
     let units = per_second(rate, AacEncoding::UNIT.into(), micros);
     let unit = (u64::from(audio.encoding.bit_rate) * u64::from(AacEncoding::UNIT)).div_ceil(rate * 8);
-    units * (unit + ADTS + AUDIO_HEADER).div_ceil(PAYLOAD) * PACKET * 8
+    let packed = match container {
+        Container::Ts => (unit + ADTS + AUDIO_HEADER).div_ceil(PAYLOAD) * PACKET,
+        Container::Fmp4 => unit + SAMPLE,
+    };
+    units * packed * 8
 }
 
 /// `num / den` per second over `micros`, rounded up.

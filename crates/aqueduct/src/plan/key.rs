@@ -94,10 +94,10 @@ impl Decisions {
         self.folder(rendition).map(|folder| format!("{folder}/{PLAYLIST}"))
     }
 
-    /// Key of an I-frame playlist, such as `video/720p/iframes.m3u8`; `None` where the plan has none for that rendition.
+    /// Key of an I-frame playlist, such as `video/720p/iframes.m3u8`; `None` where the rendition has no pictures.
     pub fn iframes_key(&self, rendition: RenditionId) -> Option<String> {
         let rendition = self.rendition(rendition)?;
-        rendition.copied_video.map(|_| format!("{}/{IFRAMES}", folder(&rendition)))
+        rendition.has_video().then(|| format!("{}/{IFRAMES}", folder(&rendition)))
     }
 
     /// Key of an object; `None` where it is not of this plan.
@@ -165,7 +165,7 @@ impl Decisions {
             Object::Init(_) => self.container != Container::Fmp4 || self.files != Files::Segments,
             Object::Media(_) => self.files != Files::Single,
             Object::IFrames(id) => {
-                renditions.get(id.0 as usize).is_none_or(|rendition| rendition.copied_video.is_none())
+                renditions.get(id.0 as usize).is_none_or(|rendition| !rendition.has_video())
             }
             _ => false,
         };

@@ -93,7 +93,7 @@ pub struct Decisions {
     pub target_duration: u32,
     /// The video renditions that are encoded, if any.
     pub video: Option<VideoPlan>,
-    /// The sound that is encoded: muxed into every video rendition, or a rendition of its own without video.
+    /// The sound that is encoded: muxed into every video rendition, or a rendition of its own.
     pub audio: Option<AudioPlan>,
     /// The tracks that are copied: pictures from the largest to the smallest, then sounds.
     pub copies: Vec<CopiedTrack>,
@@ -222,14 +222,18 @@ impl Decisions {
         }
     }
 
-    /// The audio access units of a segment: those that start in it, and in the last one all that remain.
+    /// The audio access units of a segment: those that start in it, and in the last one all that remain. A last segment
+    /// that is shorter than a unit has one that starts just before it, so that no segment is without sound.
     pub fn audio_units(&self, segment: u32) -> Range<u64> {
         let (Some(audio), Some(span)) = (&self.audio, self.span(segment)) else { return 0..0 };
         let Some(unit) = Timebase::new(AacEncoding::UNIT, audio.encoding.sample_rate) else { return 0..0 };
-        let first_from =
-            |cut| (self.timebase.rescale(cut, unit, Rounding::Ceil).max(0) as u64).min(audio.units);
-        let end = if segment + 1 == self.segments() { audio.units } else { first_from(span.end) };
-        first_from(span.start)..end
+        let last = self.segments().saturating_sub(1);
+        let first_of = |number: u32, cut: i64| {
+            let first = self.timebase.rescale(cut, unit, Rounding::Ceil).max(0).unsigned_abs();
+            first.min(if number == last { audio.units.saturating_sub(1) } else { audio.units })
+        };
+        let end = if segment == last { audio.units } else { first_of(segment + 1, span.end) };
+        first_of(segment, span.start)..end
     }
 
     /// A cut or frame time in ticks of 90 kHz on the presentation's MPEG-2 timeline, not wrapped.
@@ -248,7 +252,8 @@ impl Decisions {
         self.cuts.last().map_or(0, |&end| self.micros(end))
     }
 
-    fn micros(&self, ticks: i64) -> u64 {
+    /// A cut or frame time in microseconds from time zero; 0 before it.
+    pub fn micros(&self, ticks: i64) -> u64 {
         self.timebase.rescale(ticks, MICROS, Rounding::Nearest).max(0) as u64
     }
 }

@@ -1,7 +1,7 @@
 //! The renditions of a plan: what is encoded and what is copied, seen alike.
 
 use super::{AudioLayout, AudioPlan, CopiedMedia, CopiedTrack, Decisions, MICROS, Rung};
-use crate::media::Colour;
+use crate::media::{AacEncoding, Colour};
 use crate::time::{Rounding, Timebase};
 
 /// A rendition of a plan by its position in [`Decisions::renditions`].
@@ -77,7 +77,12 @@ impl<'a> Rendition<'a> {
         video.into_iter().chain(audio).chain(copies.map(|copy| copy.codec_string.as_str())).collect()
     }
 
-    /// The track whose bounds are the rendition's own; `None` where those are the cuts of the plan.
+    /// Whether it is sound alone, and encoded.
+    fn is_encoded_sound(&self) -> bool {
+        self.audio.is_some() && !self.has_video()
+    }
+
+    /// The copied track whose bounds are the rendition's own; `None` where those are the cuts of the plan.
     fn bounds(&self) -> Option<&'a CopiedTrack> {
         match (self.copied_video, self.copied_audio) {
             (Some(_), Some(_)) | (None, None) => None,
@@ -92,7 +97,8 @@ impl Decisions {
     pub fn renditions(&self) -> Vec<Rendition<'_>> {
         let sound = self.audio.as_ref();
         let sounds = || self.copies.iter().filter(|copy| !copy.is_video());
-        let muxed = || sounds().next().filter(|_| self.audio_layout == AudioLayout::Muxed);
+        let is_muxed = self.audio_layout == AudioLayout::Muxed;
+        let muxed = || sounds().next().filter(|_| is_muxed);
         let blank = Rendition {
             id: RenditionId(0),
             name: "main",
@@ -102,8 +108,12 @@ impl Decisions {
             copied_audio: None,
         };
         let rungs = self.video.iter().flat_map(|video| &video.rungs);
-        let encoded =
-            rungs.map(|rung| Rendition { name: &rung.name, rung: Some(rung), audio: sound, ..blank });
+        let encoded = rungs.map(|rung| Rendition {
+            name: &rung.name,
+            rung: Some(rung),
+            audio: sound.filter(|_| is_muxed),
+            ..blank
+        });
         let copied = self.copies.iter().filter(|copy| copy.is_video()).map(|copy| Rendition {
             name: &copy.name,
             copied_video: Some(copy),
@@ -111,10 +121,8 @@ impl Decisions {
             ..blank
         });
         let mut found: Vec<_> = encoded.chain(copied).collect();
-        if found.is_empty() {
+        if found.is_empty() || !is_muxed {
             found.extend(sound.map(|_| Rendition { audio: sound, ..blank }));
-        }
-        if found.is_empty() || self.audio_layout == AudioLayout::Separate {
             found.extend(sounds().map(|copy| Rendition {
                 name: &copy.name,
                 copied_audio: Some(copy),
@@ -144,6 +152,13 @@ impl Decisions {
 
     /// Duration of a segment of a rendition in microseconds, such that all durations sum up to the whole exactly.
     pub fn rendition_micros(&self, rendition: &Rendition<'_>, segment: u32) -> u64 {
+        if let Some(audio) = rendition.audio.filter(|_| rendition.is_encoded_sound()) {
+            // Its segments begin with its access units.
+            let Some(unit) = Timebase::new(AacEncoding::UNIT, audio.encoding.sample_rate) else { return 0 };
+            let at = |number: u64| unit.rescale(number.cast_signed(), MICROS, Rounding::Nearest);
+            let units = self.audio_units(segment);
+            return at(units.end).saturating_sub(at(units.start)).max(0).unsigned_abs();
+        }
         let Some(copy) = rendition.bounds() else { return self.segment_micros(segment) };
         let at = |number: u32| {
             let bound = copy.bounds.get(number as usize).copied();

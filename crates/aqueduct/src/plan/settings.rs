@@ -7,6 +7,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::ladder::Ladder;
+use super::{AudioLayout, Container};
 use crate::error::{Error, Result};
 use crate::media::{Crf, Preset};
 
@@ -39,6 +40,12 @@ pub struct Settings {
     pub crf: Crf,
     /// AAC over both channels, 16k to 512k; by default 128k.
     pub audio_bitrate: BitRate,
+    /// How segments are packed; MPEG-TS by default.
+    pub container: Container,
+    /// Where the sound goes; by default into the segments of MPEG-TS, and beside those of fMP4. Beside the pictures it
+    /// is stored once for all rungs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub audio_layout: Option<AudioLayout>,
     /// What a source may ask of us.
     pub limits: Limits,
 }
@@ -52,6 +59,8 @@ impl Default for Settings {
             preset: Preset::default(),
             crf: Crf::default(),
             audio_bitrate: BitRate::from_bits(128_000),
+            container: Container::default(),
+            audio_layout: None,
             limits: Limits::default(),
         }
     }
@@ -335,13 +344,15 @@ mod tests {
     #[test]
     fn a_job_file_says_what_the_flags_say() {
         let json = r#"{"ladder": "720p:2500k:crf21,360p", "segment": 4, "gop": "1500ms", "crf": 21.5,
-                       "preset": "medium", "audio-bitrate": "96k", "limits": {"duration": "3600s"}}"#;
+                       "preset": "medium", "audio-bitrate": "96k", "container": "fmp4",
+                       "audio-layout": "muxed", "limits": {"duration": "3600s"}}"#;
         let settings: Settings = serde_json::from_str(json).unwrap();
         assert_eq!(settings.ladder, "720p:2500k:crf21,360p".parse().unwrap());
         assert_eq!(settings.segment, "4s".parse().unwrap());
         assert_eq!(settings.gop, "1.5".parse().unwrap());
         assert_eq!(settings.crf, "21.5".parse().unwrap());
         assert_eq!(settings.audio_bitrate, "96k".parse().unwrap());
+        assert_eq!((settings.container, settings.audio_layout), (Container::Fmp4, Some(AudioLayout::Muxed)));
         assert_eq!(settings.limits.duration.millis(), 3_600_000);
         assert_eq!(settings.limits.side, 8192);
         let text = serde_json::to_string(&settings).unwrap();

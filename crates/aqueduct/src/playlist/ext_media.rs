@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use crate::plan::{CopiedMedia, CopiedTrack, Decisions, Rates, Rendition, RenditionId};
+use crate::media::Codec;
+use crate::plan::{CopiedMedia, Decisions, Rates, Rendition, RenditionId};
 
 /// The sounds that a variant may be played with.
 pub(super) struct Group<'a> {
@@ -18,19 +19,17 @@ impl<'a> Group<'a> {
     /// languages, else one group of all sounds.
     pub(super) fn of(plan: &'a Decisions) -> Vec<Self> {
         let sounds = plan.renditions().into_iter().filter(|it| !it.has_video());
-        let sounds: Vec<_> = sounds.filter_map(|it| Some((it, it.copied_audio?))).collect();
+        let sounds: Vec<_> = sounds.filter_map(|it| Some((it, coding(&it)?))).collect();
         let mut groups: Vec<Self> = Vec::new();
-        for (rendition, copy) in &sounds {
-            let codec = copy.codec_string.as_str();
-            match groups.iter_mut().find(|group| group.codecs == [codec]) {
+        for (rendition, (coding, codec)) in &sounds {
+            match groups.iter_mut().find(|group| group.codecs == [*codec]) {
                 Some(group) => group.renditions.push(*rendition),
                 None => {
-                    let kind = copy.codec.to_string();
-                    let same = groups.iter().filter(|group| group.id.starts_with(&kind)).count();
+                    let same = groups.iter().filter(|group| group.id.starts_with(coding)).count();
                     let number = if same == 0 { String::new() } else { format!("-{}", same + 1) };
                     groups.push(Self {
-                        id: format!("{kind}{number}"),
-                        codecs: vec![codec],
+                        id: format!("{coding}{number}"),
+                        codecs: vec![*codec],
                         renditions: vec![*rendition],
                     });
                 }
@@ -57,7 +56,12 @@ impl<'a> Group<'a> {
     /// The tags of its sounds.
     pub(super) fn tags(&self, plan: &Decisions) -> Vec<ExtMedia<'_>> {
         let tag = |(number, rendition): (usize, &Rendition<'a>)| {
-            let copy = rendition.copied_audio?;
+            let (language, channels) = match (rendition.copied_audio.map(|copy| &copy.media), rendition.audio)
+            {
+                (Some(CopiedMedia::Audio { language, channels, .. }), _) => (language.as_str(), *channels),
+                (_, Some(audio)) => ("", audio.encoding.channels),
+                _ => ("", 0),
+            };
             let uri = plan.playlist_key(rendition.id)?;
             let same = |other: &&Rendition<'a>| label(other) == label(rendition);
             let earlier = self.renditions.iter().take(number).filter(same).count();
@@ -65,16 +69,22 @@ impl<'a> Group<'a> {
                 0 => label(rendition).to_owned(),
                 _ => format!("{} {}", label(rendition), earlier + 1),
             };
-            Some(ExtMedia { group: &self.id, name, default: number == 0, copy, uri })
+            Some(ExtMedia { group: &self.id, name, language, channels, default: number == 0, uri })
         };
         self.renditions.iter().enumerate().filter_map(tag).collect()
     }
 }
 
+/// How its sound is coded, as a word and as CODECS has it.
+fn coding<'a>(rendition: &Rendition<'a>) -> Option<(String, &'a str)> {
+    let copied = rendition.copied_audio.map(|copy| (copy.codec.to_string(), copy.codec_string.as_str()));
+    copied.or_else(|| rendition.audio.map(|audio| (Codec::Aac.to_string(), audio.codec.as_str())))
+}
+
 fn label<'a>(rendition: &Rendition<'a>) -> &'a str {
     match rendition.copied_audio.map(|copy| &copy.media) {
         Some(CopiedMedia::Audio { label, .. }) => label,
-        _ => rendition.name,
+        _ => "Main",
     }
 }
 
@@ -83,22 +93,24 @@ pub(super) struct ExtMedia<'a> {
     group: &'a str,
     /// Unique in its group (§4.4.6.1.1).
     name: String,
+    /// A language tag, or nothing.
+    language: &'a str,
+    /// 0 where the number is not known.
+    channels: u8,
     default: bool,
-    copy: &'a CopiedTrack,
     uri: String,
 }
 
 impl fmt::Display for ExtMedia<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"{}\",NAME=\"{}\"", self.group, self.name)?;
-        let CopiedMedia::Audio { language, channels, .. } = &self.copy.media else { return Ok(()) };
-        if !language.is_empty() {
-            write!(f, ",LANGUAGE=\"{language}\"")?;
+        if !self.language.is_empty() {
+            write!(f, ",LANGUAGE=\"{}\"", self.language)?;
         }
         let default = if self.default { "YES" } else { "NO" };
         write!(f, ",DEFAULT={default},AUTOSELECT=YES")?;
-        if *channels > 0 {
-            write!(f, ",CHANNELS=\"{channels}\"")?;
+        if self.channels > 0 {
+            write!(f, ",CHANNELS=\"{}\"", self.channels)?;
         }
         write!(f, ",URI=\"{}\"", self.uri)
     }

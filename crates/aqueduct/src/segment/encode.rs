@@ -2,18 +2,19 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use super::Control;
+use super::pack::{Packer, Units, unit_times};
 use super::presentation::{Input, Made};
 use super::sound::SoundMap;
 use super::transcode::{self, Painter};
 use crate::av::{AudioReader, VideoReader, engine};
 use crate::error::{Error, ErrorKind, Result};
 use crate::index::TrackKind;
-use crate::media::aac::AudioSpecificConfig;
-use crate::media::{AacEncoding, Engine};
-use crate::mux::ts::{self, AccessUnit, AudioFormat};
-use crate::plan::{AudioPlan, FrameMap, Plan, Rendition, TIME_ZERO};
-use crate::time::{MPEG, Rounding, Timebase};
+use crate::media::Engine;
+use crate::mux::ts::AccessUnit;
+use crate::plan::{FrameMap, Plan, Rendition};
 
 /// What a plan that encodes needs beside it.
 #[derive(Clone)]
@@ -21,6 +22,7 @@ pub(super) struct Encoded {
     input: Input,
     frames: Option<Arc<FrameMap>>,
     sound: Option<Arc<SoundMap>>,
+    packer: Arc<Packer>,
 }
 
 impl Encoded {
@@ -38,7 +40,12 @@ impl Encoded {
         let frames = plan.video.as_ref().map(|_| FrameMap::new(index, plan).map(Arc::new)).transpose()?;
         let sound =
             plan.audio.as_ref().map(|audio| SoundMap::new(index, plan, audio).map(Arc::new)).transpose()?;
-        Ok(Self { input: input.clone(), frames, sound })
+        Ok(Self { input: input.clone(), frames, sound, packer: Arc::new(Packer::new(plan)) })
+    }
+
+    /// The init section of a rendition; `None` where its segments need none.
+    pub(super) fn init(&self, plan: &Plan, rendition: &Rendition<'_>) -> Result<Option<Bytes>> {
+        self.packer.init(plan, rendition)
     }
 }
 
@@ -61,29 +68,27 @@ impl Encoder {
     ) -> Result<Vec<Made>> {
         let Self { pool, painter, listener } = self;
         let pool = pool.as_deref();
-        let mut hear = || hear(encoded, listener, plan, segment);
-        let mut see = || see(encoded, painter, plan, segment, renditions, pool, control);
+        let seen: Vec<Rendition<'_>> =
+            renditions.iter().filter(|rendition| rendition.has_video()).copied().collect();
+        let is_heard = renditions.iter().any(Rendition::has_audio);
+        let mut hear = || if is_heard { hear(encoded, listener, plan, segment) } else { Ok(Vec::new()) };
+        let mut see = || match seen.is_empty() {
+            true => Ok(Vec::new()),
+            false => see(encoded, painter, plan, segment, &seen, pool, control),
+        };
         let (sound, pictures) = match pool {
-            Some(pool) if plan.video.is_some() => side_by_side(pool, hear, see),
+            Some(pool) if is_heard && !seen.is_empty() => side_by_side(pool, hear, see),
             _ => (hear(), see()),
         };
         let (sound, pictures) = (sound?, pictures?);
-        if plan.video.is_none() {
-            control.add_frames(sound.len() as u64);
-        }
-        let format = plan.audio.as_ref().map(|audio| audio_format(&audio.encoding)).transpose()?;
-        let write = |(position, rendition): (usize, &Rendition<'_>)| {
-            ts::Segment {
-                index: segment,
-                video: pictures.get(position).map(|units| ts::VideoStream::byte_stream(units)),
-                audio: format.map(|format| ts::AudioStream { format, units: &sound }),
-                next_dts: next_dts(plan, rendition, segment)?,
-                continuity: ts::Continuity::default(),
-            }
-            .to_bytes()
-            .map(|bytes| Made::whole(bytes, Vec::new()))
+        let alone = renditions.len() - seen.len();
+        control.add_frames(sound.len() as u64 * alone as u64);
+        let mut pictures = pictures.iter();
+        let pack = |rendition: &Rendition<'_>| {
+            let pictures = rendition.rung.and_then(|_| pictures.next()).map_or(&[][..], Vec::as_slice);
+            encoded.packer.segment(plan, rendition, segment, Units { pictures, sound: &sound })
         };
-        renditions.iter().enumerate().map(write).collect()
+        renditions.iter().map(pack).collect()
     }
 }
 
@@ -146,25 +151,4 @@ fn side_by_side<A: Send, B>(
         main()
     });
     (found, made)
-}
-
-/// The time of an access unit by its number.
-fn unit_times(audio: &AudioPlan) -> Result<impl Fn(u64) -> i64 + use<>> {
-    let unit = Timebase::new(AacEncoding::UNIT, audio.encoding.sample_rate)
-        .ok_or_else(|| Error::internal("the plan has no sample rate"))?;
-    Ok(move |number: u64| TIME_ZERO + unit.rescale(number as i64, MPEG, Rounding::Nearest))
-}
-
-/// The decoding time at which the next segment of `rendition` starts, if there is one.
-fn next_dts(plan: &Plan, rendition: &Rendition<'_>, segment: u32) -> Result<Option<i64>> {
-    let Some(next) = segment.checked_add(1).filter(|&next| next < plan.segments()) else { return Ok(None) };
-    match (rendition.rung, &plan.audio) {
-        (Some(rung), _) => Ok(Some(transcode::decoding_time(plan, rung, plan.frames(next).start, 0))),
-        (None, Some(audio)) => Ok(Some(unit_times(audio)?(plan.audio_units(next).start))),
-        (None, None) => Ok(None),
-    }
-}
-
-fn audio_format(encoding: &AacEncoding) -> Result<AudioFormat> {
-    AudioSpecificConfig::lc(encoding.sample_rate, encoding.channels).map(AudioFormat::Aac)
 }

@@ -4,7 +4,10 @@ mod control;
 mod copy;
 #[cfg(feature = "av")]
 mod encode;
+#[cfg(feature = "av")]
+mod pack;
 mod presentation;
+mod scan;
 #[cfg(feature = "av")]
 mod sound;
 #[cfg(feature = "av")]
@@ -12,3 +15,4 @@ mod transcode;
 
 pub use control::Control;
 pub use presentation::{Made, Maker, Presentation};
+pub use scan::KeyFrameScan;

@@ -8,6 +8,7 @@ use super::Control;
 use super::copy::Copies;
 #[cfg(feature = "av")]
 use super::encode::{Encoded, Encoder};
+use super::scan::KeyFrameScan;
 use crate::error::{Error, ErrorKind, Result};
 use crate::index::SourceIndex;
 use crate::plan::{KeyFrame, Plan, Rendition, RenditionId};
@@ -94,7 +95,22 @@ impl Presentation {
     /// Fails with [`ErrorKind::NotFound`] when the plan has no such rendition, with [`ErrorKind::Corrupt`] when a
     /// configuration of the source breaks its format.
     pub fn init(&self, rendition: RenditionId) -> Result<Option<Bytes>> {
-        self.copies.init(&self.plan, &find(&self.plan, rendition)?)
+        let rendition = find(&self.plan, rendition)?;
+        #[cfg(feature = "av")]
+        if let Some(encoded) = &self.encoded {
+            return encoded.init(&self.plan, &rendition);
+        }
+        self.copies.init(&self.plan, &rendition)
+    }
+
+    /// Finds the key pictures of a segment that was made and stored before, as [`Made::key_frames`] had them, without
+    /// making it again.
+    ///
+    /// Fails with [`ErrorKind::NotFound`] when the plan has no such rendition or segment, and with
+    /// [`ErrorKind::Unsupported`] when the plan copies: there it is cheaper to make the segment again.
+    pub fn scan(&self, rendition: RenditionId, segment: u32) -> Result<KeyFrameScan> {
+        let init = self.init(rendition)?;
+        KeyFrameScan::new(Arc::clone(&self.plan), rendition, segment, init.as_deref())
     }
 
     /// One rendition at one index.

@@ -34,7 +34,7 @@ impl Case {
     }
 }
 
-fn open(clip: &str) -> (Arc<dyn Source>, Arc<SourceIndex>) {
+pub(super) fn open(clip: &str) -> (Arc<dyn Source>, Arc<SourceIndex>) {
     let clip = FilePath::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata").join(clip);
     let source: Arc<dyn Source> = Arc::new(FileSource::open(clip).unwrap());
     let index = Arc::new(aqueduct::probe(&source).unwrap());
@@ -77,7 +77,7 @@ impl Case {
 }
 
 /// Every object of a complete presentation, made one by one without publishing.
-fn complete(presentation: &Presentation) -> BTreeMap<String, Bytes> {
+pub(super) fn complete(presentation: &Presentation) -> BTreeMap<String, Bytes> {
     let plan = presentation.plan();
     let renditions = plan.renditions();
     let made: Vec<Vec<aqueduct::Made>> = renditions
@@ -113,16 +113,16 @@ fn dynamic(store: &Arc<Faulty>) -> Arc<dyn ObjectStore> {
     Arc::<Faulty>::clone(store)
 }
 
-fn into(store: &Arc<Faulty>) -> Destination {
+pub(super) fn into(store: &Arc<Faulty>) -> Destination {
     Destination::from_store(dynamic(store), "memory://store", "").unwrap()
 }
 
-fn folder_at(folder: &FilePath) -> Destination {
+pub(super) fn folder_at(folder: &FilePath) -> Destination {
     Destination::parse(folder.to_str().unwrap(), &StoreOptions::default()).unwrap()
 }
 
 /// All files below a folder, by their path.
-fn files(folder: &FilePath) -> BTreeMap<String, Bytes> {
+pub(super) fn files(folder: &FilePath) -> BTreeMap<String, Bytes> {
     let mut found = BTreeMap::new();
     let mut folders = vec![folder.to_owned()];
     while let Some(next) = folders.pop() {
@@ -155,7 +155,7 @@ fn jobs(jobs: usize) -> NonZeroUsize {
 }
 
 /// Whether both hold the same objects; says which differ, and not all that is in them.
-fn assert_same(
+pub(super) fn assert_same(
     found: &BTreeMap<String, Bytes>,
     expected: &BTreeMap<String, Bytes>,
     what: impl std::fmt::Debug,

@@ -2,6 +2,8 @@
 //! told to fail.
 
 mod copied;
+#[cfg(feature = "av")]
+mod encoded;
 mod laws;
 #[cfg(feature = "aws")]
 mod servers;
@@ -15,7 +17,7 @@ use std::time::Duration;
 
 use aqueduct::index::{Packet, Packets, Track, TrackKind, VideoTrack};
 use aqueduct::media::{Codec, Colour, Engine as Builds};
-use aqueduct::plan::{Object, RenditionId};
+use aqueduct::plan::{KeyFrame, Object, RenditionId};
 use aqueduct::source::Identity;
 use aqueduct::time::Timebase;
 use aqueduct::{Plan, SourceIndex, playlist};
@@ -25,7 +27,7 @@ use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 use serde_json::json;
 
-use super::engine::{Columns, Engine, Made, MakeColumn, Threads};
+use super::engine::{Columns, Engine, Made, MakeColumn, Scan, Threads};
 use super::*;
 use crate::event::Event;
 
@@ -84,10 +86,22 @@ fn bytes_of(plan: &Plan, rendition: RenditionId, segment: u32) -> Bytes {
     Bytes::from(text.repeat(5 + (segment as usize * 7 + rendition.0 as usize) % 13))
 }
 
-/// A segment of these bytes, in two pieces.
-fn made_of(bytes: Bytes) -> Made {
+/// The key pictures of a segment, as far as anybody here looks.
+fn keys_of(plan: &Plan, rendition: RenditionId, segment: u32) -> Vec<KeyFrame> {
+    let end = bytes_of(plan, rendition, segment).len() as u64;
+    let micros = i64::from(segment) * SEGMENT as i64 * 1_000_000;
+    vec![
+        KeyFrame { bytes: 0..end / 3, micros },
+        KeyFrame { bytes: end / 3..end / 2, micros: micros + 2_000_000 },
+    ]
+}
+
+/// A segment in two pieces.
+fn made_of(plan: &Plan, rendition: RenditionId, segment: u32) -> Made {
+    let bytes = bytes_of(plan, rendition, segment);
     let half = bytes.len() / 2;
-    Made::new(vec![bytes.slice(..half), bytes.slice(half..)], Vec::new())
+    let pieces = vec![bytes.slice(..half), bytes.slice(half..)];
+    Made::new(pieces, keys_of(plan, rendition, segment))
 }
 
 /// Every object of a complete presentation.
@@ -95,11 +109,14 @@ fn complete(plan: &Plan) -> BTreeMap<String, Bytes> {
     let ids: Vec<_> = plan.renditions().iter().map(|rendition| rendition.id).collect();
     let sizes =
         |&id: &RenditionId| (0..plan.segments()).map(|n| bytes_of(plan, id, n).len() as u64).collect();
+    let keys = |&id: &RenditionId| (0..plan.segments()).map(|n| keys_of(plan, id, n)).collect();
     let measured = playlist::Measured::new(plan, ids.iter().map(sizes).collect()).unwrap();
+    let measured = measured.with_key_frames(plan, ids.iter().map(keys).collect()).unwrap();
     let bytes = |object| match object {
         Object::Plan => plan.to_json().unwrap().into(),
         Object::Segment(id, segment) => bytes_of(plan, id, segment),
         Object::Playlist(id) => playlist::media(plan, id, None).unwrap().into(),
+        Object::IFrames(id) => playlist::iframes(plan, id, &measured).unwrap().unwrap().into(),
         Object::Multivariant => playlist::multivariant(plan, Some(&measured)).into(),
         _ => panic!("an object that this test does not know"),
     };
@@ -166,6 +183,11 @@ impl Engine for Maker {
         Ok(None)
     }
 
+    fn scan(&self, id: RenditionId, segment: u32) -> aqueduct::Result<Box<dyn Scan>> {
+        let (expected, keys) = (bytes_of(&self.plan, id, segment), keys_of(&self.plan, id, segment));
+        Ok(Box::new(Seen { expected, keys, seen: Vec::new() }))
+    }
+
     fn start(&self, _: &Threads) -> Result<Arc<dyn Columns>> {
         self.starts.fetch_add(1, Ordering::Relaxed);
         Ok(Arc::new(Running {
@@ -177,6 +199,27 @@ impl Engine for Maker {
             frames: AtomicU64::new(0),
             cancelled: AtomicBool::new(false),
         }))
+    }
+}
+
+/// What came by of a segment.
+struct Seen {
+    expected: Bytes,
+    keys: Vec<KeyFrame>,
+    seen: Vec<u8>,
+}
+
+impl Scan for Seen {
+    fn push(&mut self, bytes: &[u8]) -> aqueduct::Result<bool> {
+        self.seen.extend_from_slice(bytes);
+        Ok(true)
+    }
+
+    fn finish(self: Box<Self>) -> aqueduct::Result<Vec<KeyFrame>> {
+        if self.expected != self.seen {
+            return Err(aqueduct::Error::corrupt("another segment"));
+        }
+        Ok(self.keys)
     }
 }
 
@@ -208,7 +251,7 @@ impl MakeColumn for &Running {
         }
         self.made.lock().unwrap().extend(renditions.iter().map(|&id| (segment, id)));
         self.frames.fetch_add(SEGMENT * RATE * renditions.len() as u64, Ordering::Relaxed);
-        Ok(renditions.iter().map(|&id| made_of(bytes_of(&self.plan, id, segment))).collect())
+        Ok(renditions.iter().map(|&id| made_of(&self.plan, id, segment)).collect())
     }
 }
 

@@ -33,8 +33,8 @@ use crate::media::Colour;
 pub use clock::{Clock, TimedSample};
 pub use format::{audio_format, video_format};
 pub use read::{
-    Edit, Finding, Fragment, InitReading, Kind, ReadIndex, ReadRun, ReadSample, ReadTrack, Reading, read,
-    read_init,
+    Edit, Finding, Fragment, InitReading, Kind, ReadIndex, ReadRun, ReadSample, ReadTrack, Reading,
+    head_length, read, read_init,
 };
 pub use write::Head;
 

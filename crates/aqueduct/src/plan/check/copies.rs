@@ -2,18 +2,14 @@
 
 use super::{FARTHEST, law};
 use crate::error::Result;
-use crate::plan::{AudioLayout, Container, CopiedMedia, CopiedTrack, Decisions, Files};
+use crate::plan::{AudioLayout, CopiedMedia, CopiedTrack, Decisions, Files};
 
 pub(super) fn check(decisions: &Decisions) -> Result<()> {
     let copies = &decisions.copies;
     if copies.is_empty() {
-        // What encodes makes a file for each segment of MPEG-TS, its sound muxed in.
-        law(decisions.container == Container::Ts, || "segments that are encoded are MPEG-TS".to_owned())?;
-        law(decisions.files == Files::Segments, || "segments that are encoded are files".to_owned())?;
-        law(decisions.audio_layout == AudioLayout::Muxed, || "sound that is encoded is muxed".to_owned())?;
-        law(decisions.independent, || "segments that are encoded are independent".to_owned())?;
-        return law(decisions.more_inputs.is_empty(), || "what is encoded has one input".to_owned());
+        return encoded(decisions);
     }
+    law(decisions.engine.is_none(), || "a plan encodes or copies, not both".to_owned())?;
     let inputs = decisions.more_inputs.len() + 1;
     let sounds = copies.iter().filter(|copy| !copy.is_video()).count();
     let is_sorted = copies.is_sorted_by_key(|copy| !copy.is_video());
@@ -53,6 +49,21 @@ pub(super) fn check(decisions: &Decisions) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// The laws of what surrounds that which is encoded.
+fn encoded(decisions: &Decisions) -> Result<()> {
+    law(decisions.files == Files::Segments, || "segments that are encoded are files".to_owned())?;
+    law(decisions.independent, || "segments that are encoded are independent".to_owned())?;
+    law(decisions.more_inputs.is_empty(), || "what is encoded has one input".to_owned())?;
+    if decisions.audio_layout == AudioLayout::Muxed {
+        let both = decisions.video.is_some() && decisions.audio.is_some();
+        return law(both, || "sound is muxed into pictures".to_owned());
+    }
+    // A segment of its own cannot be empty.
+    let has_sound = |segment: u32| !decisions.audio_units(segment).is_empty();
+    let holds = decisions.audio.is_none() || (0..decisions.segments()).all(has_sound);
+    law(holds, || "sound beside the pictures has an access unit in every segment".to_owned())
 }
 
 /// Whether it can be a folder everywhere.

@@ -261,7 +261,7 @@ impl<'a> CopyBuilder<'a> {
             }
             return Ok(AudioLayout::Separate);
         }
-        Ok(asked.unwrap_or(default_layout(self.settings.container)))
+        Ok(asked.unwrap_or(self.settings.container.usual_layout()))
     }
 
     /// The key frame of `lane` at each cut; `None` where its pictures have ended.
@@ -452,13 +452,6 @@ fn size(copy: &CopiedTrack) -> (u32, u64) {
     match copy.media {
         CopiedMedia::Video { width, height, .. } => (width.min(height), copy.bytes.iter().sum()),
         CopiedMedia::Audio { .. } => (0, 0),
-    }
-}
-
-fn default_layout(container: Container) -> AudioLayout {
-    match container {
-        Container::Ts => AudioLayout::Muxed,
-        Container::Fmp4 => AudioLayout::Separate,
     }
 }
 

@@ -151,6 +151,14 @@ pub struct KeyFrame {
 use super::Container;
 
 impl Container {
+    /// Where the sound goes when nobody says otherwise: CMAF has one track in a file.
+    pub(in crate::plan) const fn usual_layout(self) -> AudioLayout {
+        match self {
+            Self::Ts => AudioLayout::Muxed,
+            Self::Fmp4 => AudioLayout::Separate,
+        }
+    }
+
     /// Fails with [`crate::ErrorKind::Unsupported`], naming the container that can, where `codec` cannot be copied
     /// into this one (RFC 8216bis §3.1.1 and §3.1.2, and what players read).
     pub fn holds(self, codec: &Codec) -> Result<()> {

@@ -6,6 +6,7 @@
 
 mod boxes;
 mod entry;
+mod head;
 mod init;
 mod segment;
 
@@ -17,6 +18,7 @@ use bytes::Bytes;
 use super::{FourCc, SampleFlags, Track};
 use crate::error::Error;
 
+pub use head::head_length;
 pub use init::read_init;
 pub use segment::read;
 

@@ -4,6 +4,7 @@
 //! beyond them, and goes on after a fault: each becomes a [`Finding`] with its offset.
 
 mod clock;
+mod keys;
 mod packets;
 mod streams;
 mod tables;
@@ -22,6 +23,8 @@ use clock::Clock;
 use packets::{Counter, Packet, Packets};
 use streams::Assembly;
 use tables::{Program, Sections};
+
+pub use keys::{FoundKey, KeyScan};
 
 /// Findings beyond this number are only counted.
 const MAX_FINDINGS: usize = 1_000;

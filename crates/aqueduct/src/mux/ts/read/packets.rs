@@ -62,7 +62,7 @@ impl<'a> Iterator for Packets<'a> {
 }
 
 /// §2.4.3.2 and §2.4.3.4.
-fn parse(packet: &[u8; PACKET], offset: u64) -> Result<Packet<'_>, Finding> {
+pub(super) fn parse(packet: &[u8; PACKET], offset: u64) -> Result<Packet<'_>, Finding> {
     let pid = u16::from_be_bytes([packet[1] & 0x1f, packet[2]]);
     let broken =
         |message: &str| Finding { offset, pid: Some(pid), kind: Kind::Packet, message: message.into() };

@@ -1,0 +1,288 @@
+//! Encoded access units into the segments of a container.
+
+use std::num::NonZeroU32;
+use std::sync::OnceLock;
+
+use bytes::Bytes;
+
+use super::presentation::Made;
+use super::transcode::decoding_time;
+use crate::av::AvcEncoder;
+use crate::error::{Error, Result};
+use crate::media::aac::AudioSpecificConfig;
+use crate::media::avc::{DecoderConfiguration, NalType, facts, nal_units};
+use crate::media::{AacEncoding, Codec};
+use crate::mux::fmp4::{
+    self, Audio, AudioCodec, Clock, Composition, Format, Init, Run, Sample, SampleFlags, SegmentIndex,
+    TimedSample,
+};
+use crate::mux::ts::{self, AccessUnit, AudioFormat};
+use crate::plan::{AudioPlan, Container, Decisions, KeyFrame, Rendition, Rung, TIME_ZERO};
+use crate::time::{MPEG, Rounding, Timebase};
+
+/// `track_ID` of pictures and of sound, as in what is copied.
+const VIDEO: u32 = 1;
+const AUDIO: u32 = 2;
+
+/// What segments are packed with, besides the plan.
+pub(super) struct Packer {
+    /// The parameter sets of each rung. They follow from what the encoder is told, so that one black picture shows
+    /// them; they are asked for with the first init section or segment.
+    sets: Vec<OnceLock<DecoderConfiguration>>,
+}
+
+/// The access units of a segment on the 90 kHz timeline, pictures in decoding order.
+#[derive(Clone, Copy)]
+pub(super) struct Units<'a> {
+    pub(super) pictures: &'a [AccessUnit],
+    pub(super) sound: &'a [AccessUnit],
+}
+
+impl Packer {
+    pub(super) fn new(plan: &Decisions) -> Self {
+        let rungs = plan.video.as_ref().map_or(0, |video| video.rungs.len());
+        Self { sets: (0..rungs).map(|_| OnceLock::new()).collect() }
+    }
+
+    /// The init section of a rendition; `None` where its segments need none.
+    pub(super) fn init(&self, plan: &Decisions, rendition: &Rendition<'_>) -> Result<Option<Bytes>> {
+        if plan.container == Container::Ts {
+            return Ok(None);
+        }
+        let video = rendition.rung.map(|rung| self.pictures(plan, rung)).transpose()?;
+        let audio = rendition.audio.map(sound).transpose()?;
+        let tracks: Vec<fmp4::Track> = video.into_iter().chain(audio).collect();
+        Init { tracks: &tracks }.to_bytes().map(Some)
+    }
+
+    /// A segment of a rendition; of `units` it takes what the rendition holds.
+    pub(super) fn segment(
+        &self,
+        plan: &Decisions,
+        rendition: &Rendition<'_>,
+        segment: u32,
+        units: Units<'_>,
+    ) -> Result<Made> {
+        match plan.container {
+            Container::Ts => transport_stream(plan, rendition, segment, units),
+            Container::Fmp4 => self.fragment(plan, rendition, segment, units),
+        }
+    }
+
+    fn fragment(
+        &self,
+        plan: &Decisions,
+        rendition: &Rendition<'_>,
+        segment: u32,
+        units: Units<'_>,
+    ) -> Result<Made> {
+        let mut data = Vec::new();
+        let mut parts: Vec<(fmp4::Track, u64, Vec<Sample>)> = Vec::with_capacity(2);
+        if let Some(rung) = rendition.rung {
+            let track = self.pictures(plan, rung)?;
+            let sets = self.sets(plan, rung)?;
+            let clock = picture_clock(plan, &track);
+            // Decoding runs ahead of presentation by as many frames in every segment, as in MPEG-TS: composition offsets
+            // are never negative, which some readers take for a delay of the pictures.
+            let first = plan.frames(segment).start.cast_signed() - i64::from(rung.encoding.reorder);
+            let timed = (first..).zip(units.pictures).map(|(dts, unit)| {
+                let size = append(&unit.data, sets, &mut data)?;
+                let flags = if unit.key { SampleFlags::SYNC } else { SampleFlags::NON_SYNC };
+                Ok(TimedSample { dts, pts: frame(plan, unit), size, flags })
+            });
+            let timed = timed.collect::<Result<Vec<_>>>()?;
+            let end = first.saturating_add(timed.len() as i64);
+            let (base, samples) = clock.samples(&timed, end)?;
+            parts.push((track, base, samples));
+        }
+        if let Some(audio) = rendition.audio {
+            let zero = MPEG.rescale(TIME_ZERO, sample_duration(audio)?, Rounding::Nearest);
+            let first = plan.audio_units(segment).start.saturating_mul(AacEncoding::UNIT.into());
+            let samples = units.sound.iter().map(|unit| {
+                data.extend_from_slice(&unit.data);
+                Sample {
+                    size: unit.data.len() as u32,
+                    duration: AacEncoding::UNIT,
+                    composition_offset: 0,
+                    flags: SampleFlags::SYNC,
+                }
+            });
+            let samples = samples.collect();
+            parts.push((sound(audio)?, first.saturating_add_signed(zero), samples));
+        }
+        let runs =
+            parts.iter().map(|(track, base, samples)| Run { track, base_media_decode_time: *base, samples });
+        let runs: Vec<Run<'_>> = runs.collect();
+        let whole =
+            fmp4::Segment { sequence: segment.saturating_add(1), runs: &runs, index: SegmentIndex::Absent };
+        let head = whole.head()?;
+        if head.payload() != data.len() as u64 {
+            return Err(Error::internal("a segment has another size than its samples"));
+        }
+        // Its one fragment begins with a key picture, which can be fetched with what stands before it.
+        let key_frames = match (units.pictures.first(), parts.first()) {
+            (Some(unit), Some((_, _, samples))) if rendition.rung.is_some() => {
+                let size = samples.first().map_or(0, |sample| u64::from(sample.size));
+                vec![KeyFrame { bytes: 0..head.bytes.len() as u64 + size, micros: micros(plan, unit) }]
+            }
+            _ => Vec::new(),
+        };
+        Ok(Made { pieces: vec![head.bytes, data.into()], key_frames })
+    }
+
+    /// The track of a rung's pictures.
+    fn pictures(&self, plan: &Decisions, rung: &Rung) -> Result<fmp4::Track> {
+        let told = &rung.encoding;
+        let side = |side: u32| {
+            u16::try_from(side)
+                .map_err(|_| Error::unsupported(format!("a picture of {side} pixels is too large for MP4")))
+        };
+        let (width, height) = (side(told.width)?, side(told.height)?);
+        let sets = self.sets(plan, rung)?.to_bytes();
+        let format = fmp4::video_format(&Codec::H264, &sets, width, height, None, Some(told.colour))?;
+        // Every frame is a whole number of these ticks.
+        let timescale = NonZeroU32::new(plan.timebase.den()).unwrap_or(NonZeroU32::MIN);
+        let composition = Composition::Unsigned;
+        Ok(fmp4::Track { composition, ..fmp4::Track::new(VIDEO, timescale, format) })
+    }
+
+    /// The parameter sets that every segment of a rung has.
+    fn sets(&self, plan: &Decisions, rung: &Rung) -> Result<&DecoderConfiguration> {
+        let rungs = plan.video.as_ref().map_or(&[][..], |video| &video.rungs);
+        let position = rungs.iter().position(|other| other.name == rung.name);
+        let known = position.and_then(|position| self.sets.get(position));
+        let known = known.ok_or_else(|| Error::internal("a rung is none of the plan's"))?;
+        if let Some(sets) = known.get() {
+            return Ok(sets);
+        }
+        let unit = AvcEncoder::first_unit(&rung.encoding)?;
+        let found = facts(&unit);
+        let (Some(sps), Some(pps)) = (found.sps, found.pps) else {
+            return Err(Error::internal("the first picture carries no parameter sets"));
+        };
+        let sets = DecoderConfiguration::from_sets(vec![sps.to_vec()], vec![pps.to_vec()])?;
+        Ok(known.get_or_init(|| sets))
+    }
+}
+
+fn transport_stream(
+    plan: &Decisions,
+    rendition: &Rendition<'_>,
+    segment: u32,
+    units: Units<'_>,
+) -> Result<Made> {
+    let format = rendition.audio.map(|audio| config(audio).map(AudioFormat::Aac)).transpose()?;
+    let whole = ts::Segment {
+        index: segment,
+        video: rendition.rung.map(|_| ts::VideoStream::byte_stream(units.pictures)),
+        audio: format.map(|format| ts::AudioStream { format, units: units.sound }),
+        next_dts: next_dts(plan, rendition, segment)?,
+        continuity: ts::Continuity::default(),
+    };
+    let mut out = Vec::new();
+    let keys = whole.write(&mut out)?;
+    let key = |key: ts::KeyFrame| {
+        let unit = units.pictures.get(key.unit);
+        KeyFrame { bytes: key.bytes, micros: unit.map_or(0, |unit| micros(plan, unit)) }
+    };
+    Ok(Made::whole(out.into(), keys.into_iter().map(key).collect()))
+}
+
+/// The decoding time at which the next segment of `rendition` starts, if there is one.
+fn next_dts(plan: &Decisions, rendition: &Rendition<'_>, segment: u32) -> Result<Option<i64>> {
+    let Some(next) = segment.checked_add(1).filter(|&next| next < plan.segments()) else { return Ok(None) };
+    match (rendition.rung, rendition.audio) {
+        (Some(rung), _) => Ok(Some(decoding_time(plan, rung, plan.frames(next).start, 0))),
+        (None, Some(audio)) => Ok(Some(unit_times(audio)?(plan.audio_units(next).start))),
+        (None, None) => Ok(None),
+    }
+}
+
+/// The time of an access unit of sound by its number, on the 90 kHz timeline.
+pub(super) fn unit_times(audio: &AudioPlan) -> Result<impl Fn(u64) -> i64 + use<>> {
+    let unit = Timebase::new(AacEncoding::UNIT, audio.encoding.sample_rate)
+        .ok_or_else(|| Error::internal("the plan has no sample rate"))?;
+    Ok(move |number: u64| TIME_ZERO + unit.rescale(number as i64, MPEG, Rounding::Nearest))
+}
+
+/// The frame, counted from time zero, that a picture is. A frame is many ticks of 90 kHz, so that none is mistaken.
+fn frame(plan: &Decisions, unit: &AccessUnit) -> i64 {
+    MPEG.rescale(unit.pts.saturating_sub(TIME_ZERO), plan.timebase, Rounding::Nearest)
+}
+
+fn micros(plan: &Decisions, unit: &AccessUnit) -> i64 {
+    plan.micros(frame(plan, unit)).cast_signed()
+}
+
+/// How frames become ticks of their track.
+fn picture_clock(plan: &Decisions, track: &fmp4::Track) -> Clock {
+    let own = Timebase::hertz(track.timescale);
+    Clock { source: plan.timebase, track: own, zero: 0, at: MPEG.rescale(TIME_ZERO, own, Rounding::Nearest) }
+}
+
+/// The track of the sound.
+fn sound(audio: &AudioPlan) -> Result<fmp4::Track> {
+    let (sample_rate, channels) = (audio.encoding.sample_rate, audio.encoding.channels.into());
+    let codec = AudioCodec::Aac(config(audio)?.to_bytes()?.into());
+    let timescale = NonZeroU32::new(sample_rate).unwrap_or(NonZeroU32::MIN);
+    Ok(fmp4::Track::new(AUDIO, timescale, Format::Audio(Audio { channels, sample_rate, codec })))
+}
+
+fn config(audio: &AudioPlan) -> Result<AudioSpecificConfig> {
+    AudioSpecificConfig::lc(audio.encoding.sample_rate, audio.encoding.channels)
+}
+
+fn sample_duration(audio: &AudioPlan) -> Result<Timebase> {
+    Timebase::new(1, audio.encoding.sample_rate).ok_or_else(|| Error::internal("the plan has no sample rate"))
+}
+
+/// Appends a picture as a sample of `avc1` (ISO/IEC 14496-15 §5.3.3.1), NAL units behind lengths of four bytes, and
+/// returns its size. Delimiters have no place in it; parameter sets stand in the init section, and must be those.
+fn append(unit: &[u8], sets: &DecoderConfiguration, data: &mut Vec<u8>) -> Result<u32> {
+    let start = data.len();
+    data.reserve(unit.len() + 16);
+    for nal in nal_units(unit) {
+        let known = match nal.kind() {
+            NalType::AccessUnitDelimiter => continue,
+            NalType::Sps => &sets.sps,
+            NalType::Pps => &sets.pps,
+            _ => {
+                let length = u32::try_from(nal.bytes.len());
+                let length = length.map_err(|_| Error::internal("a NAL unit has more than 4 GiB"))?;
+                data.extend_from_slice(&length.to_be_bytes());
+                data.extend_from_slice(nal.bytes);
+                continue;
+            }
+        };
+        if !known.iter().any(|set| set == nal.bytes) {
+            return Err(Error::internal("the encoder made other parameter sets than the init section holds"));
+        }
+    }
+    u32::try_from(data.len() - start).map_err(|_| Error::internal("a picture has more than 4 GiB"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SPS: [u8; 25] = [
+        0x67, 0x64, 0x00, 0x0c, 0xac, 0xd9, 0x41, 0x41, 0x9f, 0x9f, 0x01, 0x6c, 0x80, 0x00, 0x00, 0x03, 0x00,
+        0x80, 0x00, 0x00, 0x18, 0x07, 0x8a, 0x14, 0xcb,
+    ];
+    const PPS: [u8; 6] = [0x68, 0xeb, 0xe3, 0xcb, 0x22, 0xc0];
+
+    #[test]
+    fn a_sample_has_no_parameter_sets_and_only_known_ones_are_left_out() {
+        let sets = DecoderConfiguration::from_sets(vec![SPS.to_vec()], vec![PPS.to_vec()]).unwrap();
+        let slice = [0x65, 0x88, 1];
+        let unit = |pps: &[u8]| {
+            let nals: [&[u8]; 5] = [&[9, 0xf0], &SPS, pps, &[6, 1, 1, 0x20, 0x80], &slice];
+            nals.iter().flat_map(|nal| [&[0, 0, 1][..], nal].concat()).collect::<Vec<u8>>()
+        };
+        let mut data = vec![7];
+        assert_eq!(append(&unit(&PPS), &sets, &mut data).unwrap(), 4 + 5 + 4 + 3);
+        assert_eq!(data, [&[7, 0, 0, 0, 5, 6, 1, 1, 0x20, 0x80, 0, 0, 0, 3][..], &slice].concat());
+        let error = append(&unit(&[0x68, 0xeb, 0xe3, 0xcb, 0x22, 0xc1]), &sets, &mut data).unwrap_err();
+        assert_eq!(error.kind(), crate::error::ErrorKind::Internal);
+    }
+}
