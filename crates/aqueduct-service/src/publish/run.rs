@@ -61,9 +61,12 @@ pub(super) async fn run(publish: Publish, observer: Observer, cancel: Cancellati
         existing_bytes: work.existing_bytes,
         frames: work.frames,
     });
+    // Also where no segment is missing: playlists name them.
+    if !is_complete {
+        unless(&cancel, store_inits(&store, &plan, &sizes, &inits, &observer)).await?;
+    }
     if !work.columns.is_empty() {
         phase(Phase::Segments);
-        unless(&cancel, store_inits(&store, &plan, &sizes, &inits, &observer)).await?;
         let job = Job {
             store: &store,
             engine: &*engine,

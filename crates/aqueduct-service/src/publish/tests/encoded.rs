@@ -36,11 +36,12 @@ async fn any_part_is_completed_with_the_same_bytes() {
         let all = complete(&presentation);
         assert!(all.keys().any(|key| key.ends_with("180p/iframes.m3u8")), "{shape:?}");
         assert!(!all.contains_key("audio/main/iframes.m3u8"), "{shape:?}");
-        // All media and no playlist; a part of the media; all but the last playlist.
-        let parts: [fn(usize, &str) -> bool; 4] = [
+        // All media and no playlist; a part of the media; no init section; all but the last playlist.
+        let parts: [fn(usize, &str) -> bool; 5] = [
             |_, key| !key.ends_with(".m3u8"),
             |at, key| at % 2 == 0 && !key.ends_with(".m3u8"),
             |at, key| at % 3 == 1 && !key.ends_with(".m3u8"),
+            |_, key| !key.ends_with(".m3u8") && !key.ends_with("init.mp4"),
             |_, key| key != "master.m3u8",
         ];
         for part in parts {
