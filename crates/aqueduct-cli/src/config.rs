@@ -150,14 +150,18 @@ mod tests {
     #[test]
     fn toml_and_json_say_the_same() {
         let toml = Publish::from_toml(
-            "input = 'a.mp4'\ndestination = 'out'\njobs = 2\nladder = '720p,360p'\nsegment = '4s'\ncrf = 21.5\n",
+            "input = 'a.mp4'\ndestination = 'out'\njobs = 2\nladder = '720p,360p'\nsegment = '4s'\ncrf = 21.5\n\
+             container = 'fmp4'\naudio-layout = 'muxed'\n",
         );
         let json = Publish::from_json(
-            r#"{"input": "a.mp4", "destination": "out", "jobs": 2, "ladder": "720p,360p", "segment": "4s", "crf": 21.5}"#,
+            r#"{"input": "a.mp4", "destination": "out", "jobs": 2, "ladder": "720p,360p", "segment": "4s", "crf": 21.5,
+                "container": "fmp4", "audio-layout": "muxed"}"#,
         );
         let (toml, json) = (toml.unwrap(), json.unwrap());
         assert_eq!(toml.what.settings, json.what.settings);
         assert_eq!(toml.what.settings.ladder, "720p,360p".parse().unwrap());
+        assert_eq!(toml.what.settings.container, Container::Fmp4);
+        assert_eq!(toml.what.settings.audio_layout, Some(AudioLayout::Muxed));
         assert_eq!((&toml.what.input, toml.run.jobs), (&json.what.input, NonZeroUsize::new(2)));
     }
 
@@ -190,7 +194,9 @@ mod tests {
         refused::<PublishConfig>("jobs = 0", "give 1 to 1024");
         refused::<PublishConfig>("input = 1", "expected");
         refused::<PublishConfig>("input = ", "line 1");
-        refused::<PublishConfig>("container = 'ts'", "container");
+        refused::<PublishConfig>("container = 'mkv'", "expected `ts` or `fmp4`");
+        refused::<PublishConfig>("audio-layout = 'loud'", "`separate`");
+        refused::<PublishConfig>("single-file = true", "single-file");
         refused::<PackageConfig>("input = 'a.mp4'", "`inputs`");
         refused::<PackageConfig>("container = 'mkv'", "expected `ts` or `fmp4`");
         refused::<PackageConfig>("audio-layout = 'loud'", "`separate`");

@@ -180,14 +180,16 @@ fn encoded(mut settings: Settings, flags: SettingsArgs, common: &CommonArgs) -> 
     set(&mut settings.segment, common.segment);
     set(&mut settings.gop, flags.gop);
     set(&mut settings.audio_bitrate, flags.audio_bitrate);
+    set(&mut settings.container, common.container);
+    set(&mut settings.audio_layout, common.audio_layout);
     settings
 }
 
 fn copied(config: PackageConfig, flags: CopyArgs, common: &CommonArgs) -> CopyJob {
     let mut settings = CopySettings::default();
-    set(&mut settings.container, flags.container.or(config.container));
+    set(&mut settings.container, common.container.or(config.container));
     set(&mut settings.segment, common.segment.or(config.segment));
-    set(&mut settings.audio_layout, flags.audio_layout.or(config.audio_layout));
+    set(&mut settings.audio_layout, common.audio_layout.or(config.audio_layout));
     set(&mut settings.files, (flags.single_file || config.single_file).then_some(Files::Single));
     settings.limits = config.limits;
     let audio = if flags.audio.is_empty() { config.audio } else { flags.audio };
@@ -231,8 +233,11 @@ mod tests {
         let mut settings = Settings::default();
         settings.ladder = "720p".parse().unwrap();
         settings.crf = "30".parse().unwrap();
+        (settings.container, settings.audio_layout) = (Container::Fmp4, Some(AudioLayout::Separate));
         let flags = SettingsArgs { crf: Some("21".parse().unwrap()), ..SettingsArgs::default() };
-        let resolved = encoded(settings, flags, &CommonArgs::default());
+        let common = CommonArgs { audio_layout: Some(AudioLayout::Muxed), ..CommonArgs::default() };
+        let resolved = encoded(settings, flags, &common);
+        assert_eq!((resolved.container, resolved.audio_layout), (Container::Fmp4, Some(AudioLayout::Muxed)));
         assert_eq!(resolved.crf.to_string(), "21");
         assert_eq!(resolved.ladder, "720p".parse().unwrap());
         assert_eq!(resolved.preset, Settings::default().preset);
@@ -246,13 +251,12 @@ mod tests {
             audio: vec!["a.m4a".into()],
             ..PackageConfig::default()
         };
-        let common = CommonArgs { segment: Some("2s".parse().unwrap()), ..CommonArgs::default() };
-        let flags = CopyArgs {
+        let common = CommonArgs {
+            segment: Some("2s".parse().unwrap()),
             audio_layout: Some(AudioLayout::Muxed),
-            audio: vec!["b.m4a:de".into()],
-            single_file: true,
-            ..CopyArgs::default()
+            ..CommonArgs::default()
         };
+        let flags = CopyArgs { audio: vec!["b.m4a:de".into()], single_file: true };
         let job = copied(config(), flags, &common);
         assert_eq!(job.settings.container, Container::Fmp4);
         assert_eq!(job.settings.segment, common.segment);

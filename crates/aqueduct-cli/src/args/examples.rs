@@ -17,6 +17,8 @@ Examples:
   aqueduct publish film.mp4 out/
   aqueduct publish film.mkv out/ --ladder 720p,360p --preset medium
   aqueduct publish film.mp4 out/ --ladder 1080p:5M:crf21,540p:1500k --segment 4s
+  aqueduct publish film.mp4 out/ --container fmp4        fMP4 (CMAF), the sound beside the pictures, stored once
+  aqueduct publish film.mp4 out/ --audio-layout separate MPEG-TS, the sound beside the pictures
   AWS_ACCESS_KEY_ID=… AWS_SECRET_ACCESS_KEY=… aqueduct publish film.mp4 s3://bucket/film --s3-region eu-central-1
   aqueduct publish film.mp4 s3://bucket/film --s3-endpoint http://localhost:8333 --s3-allow-http
   aqueduct publish --config job.toml --json
@@ -29,6 +31,7 @@ A job file holds the same names and the same values as the flags, and `input` an
   destination = \"s3://bucket/film\"
   ladder = \"720p:2500k,360p\"
   segment = \"6s\"
+  container = \"fmp4\"
 
 With --json every line on stdout is one event; the last one is `finished` (the report) or `error`.
 
@@ -83,6 +86,7 @@ pub(super) const PLAN: &str = "\
 Examples:
   aqueduct plan film.mp4
   aqueduct plan film.mp4 --ladder 720p:2500k,360p --segment 4s
+  aqueduct plan film.mp4 --container fmp4
   aqueduct plan --copy film.mp4 --container fmp4
   aqueduct plan --copy 1080p.mp4 720p.mp4 --audio deutsch.m4a:de
   aqueduct plan film.mp4 --json | jq .plan > plan.json

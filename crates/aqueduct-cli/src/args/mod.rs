@@ -7,7 +7,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use aqueduct::media::{Crf, Preset};
-use aqueduct::plan::{BitRate, Ladder, Length};
+use aqueduct::plan::{AudioLayout, BitRate, Container, Ladder, Length};
 use clap::{ArgAction, Parser, Subcommand};
 
 use examples::SEE_CODES;
@@ -156,6 +156,14 @@ pub(crate) struct CommonArgs {
     /// Target length of a segment, such as 6s, 2.5s or 2500ms [default: 6s]
     #[arg(long, value_name = "LENGTH", allow_hyphen_values = true)]
     pub(crate) segment: Option<Length>,
+    /// How segments are packed: ts (MPEG-TS) or fmp4 (CMAF) [default: ts]
+    #[arg(long, value_name = "CONTAINER")]
+    pub(crate) container: Option<Container>,
+    /// Where the sound goes: muxed or separate [default: muxed in ts, separate in fmp4]
+    ///
+    /// Muxed it is in every rung; separate it is a rendition of its own, stored once for all rungs.
+    #[arg(long, value_name = "LAYOUT")]
+    pub(crate) audio_layout: Option<AudioLayout>,
     /// Read a job file: TOML, or JSON where its name ends in .json
     ///
     /// It holds the same names and values as the flags; a flag wins. Paths in it count from the current folder.

@@ -3,8 +3,6 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use aqueduct::plan::{AudioLayout, Container};
-
 use super::{CommonArgs, RunArgs};
 
 /// What to package, and where to.
@@ -27,21 +25,14 @@ pub(crate) struct PackageArgs {
 /// What decides a presentation that is copied; each wins over the job file.
 #[derive(Debug, Default, clap::Args)]
 pub(crate) struct CopyArgs {
-    /// How segments are packed: ts (MPEG-TS) or fmp4 (CMAF) [default: ts]
-    #[arg(long, value_name = "CONTAINER")]
-    pub(crate) container: Option<Container>,
     /// Store one file for each rendition instead of one for each segment
     ///
     /// Playlists then name ranges of it (EXT-X-BYTERANGE).
     #[arg(long)]
     pub(crate) single_file: bool,
-    /// Where the sound goes: muxed or separate [default: muxed in ts, separate in fmp4 and with --audio]
-    ///
-    /// Muxed it is in every rung; separate it is a rendition of its own, stored once, which can have a language.
-    /// Several sounds are always separate.
-    #[arg(long, value_name = "LAYOUT")]
-    pub(crate) audio_layout: Option<AudioLayout>,
     /// Take the sound of FILE instead of the first input's, as a rendition of its own; may be given several times
+    ///
+    /// Several sounds are always separate, and a single one unless --audio-layout says muxed.
     ///
     /// LANG, such as en or pt-BR, is its language; without it, what the file says. Where the whole text names a file
     /// that exists, it is that file.
@@ -52,12 +43,7 @@ pub(crate) struct CopyArgs {
 impl CopyArgs {
     /// A flag that was given, by its name.
     pub(crate) fn given(&self) -> Option<&'static str> {
-        let flags = [
-            ("--container", self.container.is_some()),
-            ("--single-file", self.single_file),
-            ("--audio-layout", self.audio_layout.is_some()),
-            ("--audio", !self.audio.is_empty()),
-        ];
+        let flags = [("--single-file", self.single_file), ("--audio", !self.audio.is_empty())];
         flags.into_iter().find(|(_, given)| *given).map(|(name, _)| name)
     }
 }

@@ -16,12 +16,12 @@ pub(super) fn text(outline: &Outline) -> String {
         false => format!("about {}, at most {}", bytes(outline.estimated_bytes), bytes(outline.most_bytes)),
     };
     format!(
-        "{}\n{} in {segments} of {} (target duration {} s)\n{}{} objects, {weight}\nplan {}\n",
+        "{}\n{} in {segments} of {} (target duration {} s)\n{}\n{} objects, {weight}\nplan {}\n",
         table.render(2),
         micros(outline.duration),
         between(outline.shortest_segment, outline.longest_segment),
         outline.target_duration,
-        if outline.copied { format!("{}\n", packing(outline)) } else { String::new() },
+        packing(outline),
         count(outline.objects as u64),
         outline.digest,
     )

@@ -14,7 +14,18 @@ fn every_command_shows_examples_and_where_the_exit_codes_are() {
 #[test]
 fn defaults_are_shown() {
     let help = run(["publish", "--help"]).done().stdout;
-    for default in ["auto", "veryfast", "23", "6s", "2s", "128k", "us-east-1", "one for each core"] {
+    for default in [
+        "ts",
+        "muxed in ts, separate in fmp4",
+        "auto",
+        "veryfast",
+        "23",
+        "6s",
+        "2s",
+        "128k",
+        "us-east-1",
+        "one for each core",
+    ] {
         assert!(help.contains(&format!("[default: {default}]")), "{default}: {help}");
     }
 }
@@ -26,7 +37,7 @@ fn package_says_what_it_needs_to_know() {
         "<INPUT>... <DEST>",
         "[default: ts]",
         "[default: 6s]",
-        "separate in fmp4 and with",
+        "separate in fmp4",
         "aqueduct package 1080p.mp4 720p.mp4",
         "H.265, AV1",
         "inputs = [",

@@ -21,13 +21,47 @@ fn a_ladder_lies_in_a_folder_and_the_second_run_makes_nothing() {
     assert!(first.stdout.contains("180p") && first.stdout.contains("master.m3u8"), "{first:?}");
     let made = tree(&out);
     let keys: Vec<&str> = made.iter().map(|(key, _)| key.as_str()).collect();
-    for key in ["master.m3u8", "plan.json", "video/180p/index.m3u8", "video/180p/00000.ts"] {
+    let playlists = ["master.m3u8", "video/180p/index.m3u8", "video/180p/iframes.m3u8"];
+    for key in ["plan.json", "video/180p/00000.ts"].into_iter().chain(playlists) {
         assert!(keys.contains(&key), "{keys:?}");
     }
     let second = run(["publish", path(&clip), path(&out), "--segment", "2s"]).done();
     assert!(second.stdout.contains("nothing was left to do"), "{second:?}");
     assert!(second.stderr.contains("exist already"), "{second:?}");
     assert!(tree(&out) == made, "the second run changed something");
+}
+
+#[test]
+fn every_container_and_layout_is_made_and_finished_alike() {
+    let folder = tempfile::tempdir().unwrap();
+    let clip = clip("plain-25.mp4");
+    let muxed_fmp4 = ["video/180p/00000.m4s", "video/180p/init.mp4", "video/180p/iframes.m3u8"];
+    let separate_fmp4 = ["audio/main/00000.m4s", "audio/main/init.mp4", "video/180p/init.mp4"];
+    let separate_ts = ["audio/main/00000.ts", "audio/main/index.m3u8", "video/180p/iframes.m3u8"];
+    for (name, flags, expected, is_muxed) in [
+        ("fmp4", &["--container", "fmp4"] as &[&str], separate_fmp4, false),
+        ("fmp4-muxed", &["--container", "fmp4", "--audio-layout", "muxed"], muxed_fmp4, true),
+        ("ts-separate", &["--audio-layout", "separate"], separate_ts, false),
+    ] {
+        let out = folder.path().join(name);
+        let words = ["publish", path(&clip), path(&out), "--segment", "2s", "--gop", "1s"];
+        let words = || words.into_iter().chain(flags.iter().copied());
+        run(words()).done();
+        let made = tree(&out);
+        let keys: Vec<&str> = made.iter().map(|(key, _)| key.as_str()).collect();
+        assert!(expected.iter().all(|key| keys.contains(key)), "{name}: {keys:?}");
+        let master = fs::read_to_string(out.join("master.m3u8")).unwrap();
+        assert_eq!(master.contains("#EXT-X-MEDIA:TYPE=AUDIO"), !is_muxed, "{master}");
+        assert_eq!(master.matches("#EXT-X-I-FRAME-STREAM-INF").count(), 1, "{master}");
+        // What is there is read for its key pictures, not encoded again.
+        for gone in ["master.m3u8", "video/180p/iframes.m3u8", expected[0]] {
+            fs::remove_file(out.join(gone)).unwrap();
+        }
+        let again = run(words().chain(["--json"])).done().last("finished");
+        let segments = u64::from(expected[0].contains("/0000"));
+        assert_eq!(again["made"].as_u64(), Some(segments), "{name}: {again}");
+        assert!(tree(&out) == made, "{name}: the same bytes as without a stop");
+    }
 }
 
 #[test]

@@ -101,8 +101,51 @@ fn plan_follows_flags_and_job_file() {
     assert_eq!(plan["renditions"][0]["crf"], 20.0, "a flag wins");
     assert_eq!(plan["plan"]["format_version"], aqueduct::plan::FORMAT_VERSION);
     let segments = plan["segments"].as_u64().unwrap();
-    // Plan, multivariant playlist, one media playlist.
-    assert_eq!(plan["objects"].as_u64().unwrap(), segments + 3);
+    // Plan, multivariant playlist, one media playlist and one of I-frames.
+    assert_eq!(plan["objects"].as_u64().unwrap(), segments + 4);
+}
+
+#[test]
+fn plan_tells_container_and_layout() {
+    let clip = clip("plain-25.mp4");
+    for (flags, container, layout, sound, renditions, text) in [
+        (
+            &[] as &[&str],
+            "ts",
+            "muxed",
+            "avc1.64000d,mp4a.40.2",
+            1,
+            "MPEG-TS, one file for each segment, sound muxed in",
+        ),
+        (
+            &["--container", "fmp4"],
+            "fmp4",
+            "separate",
+            "avc1.64000d",
+            2,
+            "fMP4, one file for each segment, sound beside",
+        ),
+        (
+            &["--audio-layout", "separate"],
+            "ts",
+            "separate",
+            "avc1.64000d",
+            2,
+            "MPEG-TS, one file for each segment, sound",
+        ),
+    ] {
+        let words = || ["plan", path(&clip)].into_iter().chain(flags.iter().copied());
+        let plan = run(words().chain(["--json"])).done().values().remove(0);
+        assert_eq!(
+            (&plan["container"], &plan["audio_layout"]),
+            (&container.into(), &layout.into()),
+            "{plan}"
+        );
+        assert_eq!(plan["renditions"].as_array().unwrap().len(), renditions, "{plan}");
+        assert_eq!(plan["renditions"][0]["codecs"], sound, "{plan}");
+        let people = run(words()).done().stdout;
+        assert!(people.contains(text), "{people}");
+    }
 }
 
 #[test]

@@ -25,6 +25,9 @@ fn what_cannot_be_understood_ends_with_64() {
         &["publish", clip, "out", "--ladder", "big"],
         &["publish", clip, "out", "--ladder", ""],
         &["publish", clip, "out", "--audio-bitrate", "loud"],
+        &["publish", clip, "out", "--container", "mkv"],
+        &["publish", clip, "out", "--audio-layout", "loud"],
+        &["publish", clip, "out", "--single-file"],
         &["publish", clip, "out", "--quiet", "--verbose"],
         &["publish", clip, "ftp://host/x"],
         &["publish", clip, "s3://"],
@@ -46,7 +49,8 @@ fn what_cannot_be_understood_ends_with_64() {
         &["plan"],
         &["plan", clip, "--crf", "x"],
         &["plan", clip, "--overwrite"],
-        &["plan", clip, "--container", "fmp4"],
+        &["plan", clip, "--container", "mkv"],
+        &["plan", clip, "--single-file"],
         &["plan", clip, clip],
         &["plan", "--copy"],
         &["plan", "--copy", clip, "--crf", "20"],
@@ -96,8 +100,8 @@ fn a_wrong_value_names_its_flag() {
 #[test]
 fn flags_of_one_way_are_refused_in_the_other() {
     for (words, says, hint) in [
-        (["plan", "a.mp4", "--container", "fmp4"], "--container", "--copy"),
-        (["plan", "a.mp4", "--audio-layout", "muxed"], "--audio-layout", "--copy"),
+        (["plan", "a.mp4", "--audio", "b.m4a"], "--audio", "--copy"),
+        (["plan", "a.mp4", "--container=fmp4", "--single-file"], "--single-file", "--copy"),
         (["plan", "a.mp4", "b.mp4", "c.mp4"], "b.mp4", "--copy"),
         (["plan", "--copy", "a.mp4", "--ladder=720p"], "--ladder", "leave out"),
     ] {
