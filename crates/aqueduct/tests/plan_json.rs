@@ -92,6 +92,10 @@ fn every_broken_law_is_refused() {
         ("/audio/pre_roll", json!(1000)),
         ("/audio/codec", json!("mp4a.40.5")),
         ("/container", json!("avi")),
+        ("/files", json!("single")),
+        ("/audio_layout", json!("loud")),
+        ("/independent", json!(false)),
+        ("/more_inputs", json!([{ "source": { "bytes": 1, "sha256": "" }, "index_sha256": "" }])),
     ];
     let song_cases = [
         ("/cuts", json!([0, 441_000])),
@@ -99,6 +103,7 @@ fn every_broken_law_is_refused() {
         ("/timebase", json!([1, 48_000])),
         ("/audio/units", json!(430)),
         ("/audio", json!(null)),
+        ("/audio_layout", json!("muxed")),
     ];
     let cases =
         film_cases.iter().map(|case| (film(), case)).chain(song_cases.iter().map(|case| (song(), case)));
@@ -173,6 +178,8 @@ fn the_digest_changes_with_every_decision() {
         digest(&|s| s.gop = "1s".parse().unwrap()),
         digest(&|s| s.audio_bitrate = "96k".parse().unwrap()),
         digest(&|s| s.ladder = "720p".parse().unwrap()),
+        digest(&|s| s.container = aqueduct::plan::Container::Fmp4),
+        digest(&|s| s.audio_layout = Some(aqueduct::plan::AudioLayout::Separate)),
     ];
     let distinct: std::collections::BTreeSet<_> = digests.iter().collect();
     assert_eq!(distinct.len(), digests.len());

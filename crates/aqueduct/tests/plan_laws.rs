@@ -10,7 +10,8 @@ use aqueduct::error::ErrorKind;
 use aqueduct::index::{SourceIndex, Track, TrackKind};
 use aqueduct::media::{Codec, Colour};
 use aqueduct::plan::{
-    FrameMap, Ladder, Length, MULTIVARIANT_KEY, Object, PLAN_KEY, Plan, RenditionId, Settings,
+    AudioLayout, Container, FrameMap, Ladder, Length, MULTIVARIANT_KEY, Object, PLAN_KEY, Plan, RenditionId,
+    Settings,
 };
 use aqueduct::time::{Rounding, Timebase};
 use plan_world::{Audio, Clip, any_clip, any_video, constant, engine, film, song, timebase};
@@ -106,6 +107,44 @@ fn sound_is_in_every_segment() {
     clip.audio = Some(Audio { rate: 48_000, start: 0, samples: 48_000 });
     let plan = plan(&clip);
     assert!((0..plan.segments()).all(|segment| !plan.audio_units(segment).is_empty()));
+}
+
+/// The last segment is a frame of 1/60 s, in which no access unit starts: it has the one that starts just before.
+#[test]
+fn a_last_segment_shorter_than_an_access_unit_has_one() {
+    let frames = 9 * 389 + 1;
+    let video = constant((640, 360), (1, 60), (1, 90_000), 0, frames);
+    let audio = Audio { rate: 48_000, start: 0, samples: frames * 800 };
+    let clip = Clip { video: Some(video), audio: Some(audio) };
+    let settings = with(|s| {
+        // Joined to the segment before it would raise the target duration from 6 to 7 s.
+        s.segment = Length::from_millis(6490);
+        s.gop = Length::from_millis(6490);
+        s.audio_layout = Some(AudioLayout::Separate);
+    });
+    let plan = Plan::builder(&clip.index(), engine()).settings(settings).build().unwrap();
+    assert_eq!((plan.segments(), plan.span(9)), (10, Some(3501..3502)));
+    assert_eq!((plan.audio_units(8), plan.audio_units(9)), (2432..2735, 2735..2736));
+}
+
+#[test]
+fn layout_follows_the_container_and_what_there_is() {
+    let planned = |clip: &Clip, change: fn(&mut Settings)| {
+        let plan = Plan::builder(&clip.index(), engine()).settings(with(change)).build().unwrap();
+        (plan.audio_layout, plan.renditions().len(), plan.init_file())
+    };
+    use AudioLayout::{Muxed, Separate};
+    assert_eq!(planned(&film(), |_| {}), (Muxed, 4, None));
+    assert_eq!(planned(&film(), |s| s.container = Container::Fmp4), (Separate, 5, Some("init.mp4")));
+    assert_eq!(planned(&film(), |s| s.audio_layout = Some(Separate)), (Separate, 5, None));
+    let muxed = |s: &mut Settings| (s.container, s.audio_layout) = (Container::Fmp4, Some(Muxed));
+    assert_eq!(planned(&film(), muxed), (Muxed, 4, Some("init.mp4")));
+    assert_eq!(planned(&song(), muxed), (Separate, 1, Some("init.mp4")), "alone it goes into nothing");
+    let plan = Plan::builder(&film().index(), engine()).container(Container::Fmp4).build().unwrap();
+    assert_eq!(plan.segment_key(RenditionId(4), 3).unwrap(), "audio/main/00003.m4s");
+    assert_eq!(plan.key(Object::Init(RenditionId(4))).unwrap(), "audio/main/init.mp4");
+    assert_eq!(plan.iframes_key(RenditionId(0)).unwrap(), "video/720p/iframes.m3u8");
+    assert_eq!(plan.iframes_key(RenditionId(4)), None);
 }
 
 #[test]
@@ -208,9 +247,11 @@ fn hopeless_times_are_refused() {
 }
 
 fn any_settings() -> impl Strategy<Value = Settings> {
-    (500u64..20_000, 100u64..20_000, prop::sample::select(aqueduct::media::Preset::ALL.to_vec())).prop_map(
-        |(segment, gop, preset)| {
+    let preset = prop::sample::select(aqueduct::media::Preset::ALL.to_vec());
+    (500u64..20_000, 100u64..20_000, preset, plan_world::any_shape()).prop_map(
+        |(segment, gop, preset, (container, layout))| {
             with(|s| {
+                (s.container, s.audio_layout) = (container, layout);
                 s.segment = Length::from_millis(segment);
                 s.gop = Length::from_millis(gop);
                 s.preset = preset;
@@ -249,6 +290,26 @@ proptest! {
         prop_assert_eq!(frame, plan.video.as_ref().map_or(0, |video| video.frames));
         prop_assert_eq!(unit, plan.audio.as_ref().map_or(0, |audio| audio.units));
         prop_assert_eq!(micros, plan.total_micros());
+
+        // So do those of each rendition, which has something in every segment.
+        for rendition in plan.renditions() {
+            let mut micros = 0;
+            for segment in 0..plan.segments() {
+                let own = plan.rendition_micros(&rendition, segment);
+                prop_assert!(own > 0 && !plan.is_gap(&rendition, segment));
+                prop_assert!((own + 500_000) / 1_000_000 <= plan.target_duration.into());
+                prop_assert!(rendition.audio.is_none() || !plan.audio_units(segment).is_empty());
+                micros += own;
+            }
+            let whole = match (rendition.has_video(), rendition.audio) {
+                (false, Some(audio)) => {
+                    let rate = u64::from(audio.encoding.sample_rate);
+                    (audio.units * 1024 * 1_000_000 + rate / 2) / rate
+                }
+                _ => plan.total_micros(),
+            };
+            prop_assert_eq!(micros, whole);
+        }
 
         // Every key is of one object, and every object has one key.
         let keys: Vec<String> = plan.keys().collect();

@@ -4,10 +4,10 @@
 
 mod plan_world;
 
-use aqueduct::plan::{Object, Plan, RenditionId};
+use aqueduct::plan::{Container, Object, Plan, RenditionId};
 use aqueduct::playlist::{Measured, media, multivariant};
 use m3u8_rs::Playlist;
-use plan_world::{any_clip, engine, film, song};
+use plan_world::{any_clip, any_shape, engine, film, song};
 use proptest::prelude::*;
 
 fn film_plan() -> Plan {
@@ -174,6 +174,49 @@ proptest! {
                 micros
             }).sum();
             prop_assert_eq!(micros, plan.total_micros());
+        }
+    }
+
+    /// In every container and layout: variants are rungs, each with the sound it is played with.
+    #[test]
+    fn playlists_agree_in_every_shape(clip in any_clip(), (container, layout) in any_shape()) {
+        let index = clip.index();
+        let mut builder = Plan::builder(&index, engine()).container(container);
+        if let Some(layout) = layout {
+            builder = builder.audio_layout(layout);
+        }
+        let plan = builder.build().unwrap();
+        let renditions = plan.renditions();
+        let sound = renditions.iter().find(|it| !it.has_video() && plan.video.is_some());
+        let text = multivariant(&plan, None);
+        let master = m3u8_rs::parse_master_playlist_res(text.as_bytes()).unwrap();
+        prop_assert_eq!(master.variants.len(), renditions.len() - usize::from(sound.is_some()));
+        prop_assert_eq!(master.alternatives.len(), usize::from(sound.is_some()));
+        for variant in &master.variants {
+            let Some(Object::Playlist(id)) = plan.object(&variant.uri) else { panic!("{}", variant.uri) };
+            let codecs = usize::from(plan.video.is_some()) + usize::from(plan.audio.is_some());
+            prop_assert_eq!(variant.codecs.as_deref().unwrap().split(',').count(), codecs);
+            prop_assert_eq!(variant.audio.as_deref(), sound.map(|_| "aac"));
+            let peak = |id| plan.planned_rates(id).unwrap().peak;
+            prop_assert_eq!(variant.bandwidth, peak(id) + sound.map_or(0, |sound| peak(sound.id)));
+        }
+        for media in &master.alternatives {
+            let Some(Object::Playlist(id)) = plan.object(media.uri.as_deref().unwrap()) else { panic!("no key") };
+            prop_assert_eq!(Some(id), sound.map(|sound| sound.id));
+            prop_assert!(media.default && media.autoselect && media.group_id == "aac");
+        }
+        for rendition in &renditions {
+            let text = media(&plan, rendition.id, None).unwrap();
+            let list = m3u8_rs::parse_media_playlist_res(text.as_bytes()).unwrap();
+            prop_assert_eq!(list.target_duration, u64::from(plan.target_duration));
+            prop_assert_eq!(list.version, Some(if container == Container::Fmp4 { 6 } else { 3 }));
+            let folder = plan.folder(rendition.id).unwrap();
+            let map = list.segments[0].map.as_ref().map(|map| format!("{folder}/{}", map.uri));
+            prop_assert_eq!(map, plan.key(Object::Init(rendition.id)));
+            for (number, segment) in (0..).zip(&list.segments) {
+                let key = format!("{folder}/{}", segment.uri);
+                prop_assert_eq!(plan.object(&key), Some(Object::Segment(rendition.id, number)));
+            }
         }
     }
 

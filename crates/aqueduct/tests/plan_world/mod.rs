@@ -4,6 +4,7 @@
 
 use aqueduct::index::{AudioTrack, Packet, SourceIndex, Track, TrackKind, VideoTrack};
 use aqueduct::media::{Codec, Engine};
+use aqueduct::plan::{AudioLayout, Container};
 use aqueduct::source::Identity;
 use aqueduct::time::{Rounding, Timebase};
 use proptest::prelude::*;
@@ -131,6 +132,12 @@ pub(crate) fn any_clip() -> impl Strategy<Value = Clip> {
         audio: if video.is_none() { audio.or(song().audio) } else { audio },
         video,
     })
+}
+
+/// Every container and layout that can be asked for.
+pub(crate) fn any_shape() -> impl Strategy<Value = (Container, Option<AudioLayout>)> {
+    let layout = prop::option::of(prop::sample::select(vec![AudioLayout::Muxed, AudioLayout::Separate]));
+    (prop::sample::select(vec![Container::Ts, Container::Fmp4]), layout)
 }
 
 pub(crate) fn any_video() -> impl Strategy<Value = Video> {
