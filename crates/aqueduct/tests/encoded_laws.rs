@@ -307,6 +307,18 @@ fn the_init_section_needs_no_segment_and_says_what_all_of_them_hold() {
     }
 }
 
+/// A segment whose parameter sets are not those of the init section is refused, so making all of them is the test.
+#[test]
+fn parameter_sets_are_the_same_in_every_segment_of_every_preset() {
+    for preset in aqueduct::media::Preset::ALL {
+        let mut settings = short();
+        (settings.ladder, settings.preset) = (ladder("90p"), preset);
+        settings.container = Container::Fmp4;
+        let presentation = present(&clip("film-23976.mp4"), settings);
+        assert!(columns(&presentation).iter().flatten().all(|made| !made.is_empty()), "{preset}");
+    }
+}
+
 /// Key pictures are where they are said to be, at the frames of the plan, and are found again in stored segments.
 #[test]
 fn key_pictures_are_found_again_in_what_is_stored() {

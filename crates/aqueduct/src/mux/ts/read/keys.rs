@@ -85,3 +85,34 @@ impl KeyScan {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_answered(
+            mut bytes in prop::collection::vec(any::<u8>(), 0..2000),
+            in_step: bool,
+            piece in 1usize..500,
+        ) {
+            if in_step {
+                for packet in bytes.chunks_mut(PACKET) {
+                    packet[0] = super::super::SYNC;
+                    if let [_, high, low, ..] = packet {
+                        (*high, *low) = (*high & 0x40 | 1, 0);
+                    }
+                }
+            }
+            let mut scan = KeyScan::default();
+            if bytes.chunks(piece).all(|piece| scan.push(piece).is_ok()) {
+                let found = scan.finish().unwrap_or_default();
+                let ends = found.iter().map(|key| key.bytes.end);
+                prop_assert!(ends.clone().is_sorted() && ends.max().unwrap_or(0) <= bytes.len() as u64);
+            }
+        }
+    }
+}
