@@ -37,7 +37,7 @@ pub use av::engine;
 pub use error::{Error, ErrorKind, Result};
 pub use index::SourceIndex;
 pub use plan::{Ladder, Plan, PlanBuilder, RenditionId, Settings};
-pub use segment::{Control, KeyFrameScan, Made, Maker, Presentation};
+pub use segment::{ColumnRequest, Control, KeyFrameScan, Made, Maker, Presentation};
 pub use source::{FileSource, MemorySource, Source};
 
 /// Finds out what `source` is: its tracks and the times, sizes and places of all their packets.

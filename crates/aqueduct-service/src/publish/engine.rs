@@ -1,10 +1,11 @@
 //! What publishing needs of an engine. A seam, so that every rule of publishing is tested without a source.
 
 use std::num::NonZeroUsize;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use aqueduct::plan::{KeyFrame, RenditionId};
-use aqueduct::{Control, KeyFrameScan, Maker, Plan, Presentation};
+use aqueduct::{ColumnRequest, Control, KeyFrameScan, Maker, Plan, Presentation};
 use bytes::Bytes;
 
 use crate::error::Result;
@@ -56,9 +57,15 @@ pub(crate) trait Columns: Send + Sync + 'static {
 
 /// Makes one column after the other; consecutive ones cheapest.
 pub(crate) trait MakeColumn {
-    /// The named renditions at one index, in their order.
-    fn column(&mut self, segment: u32, renditions: &[RenditionId]) -> aqueduct::Result<Vec<Made>>;
+    /// Makes the columns that `next` names, in the order of their renditions, and gives each to `done` in that order until
+    /// `done` breaks off. `next` may be asked ahead, and on another thread.
+    fn run(&mut self, next: &mut Next<'_>, done: &mut Done<'_>) -> aqueduct::Result<()>;
 }
+
+/// What names columns to make.
+pub(crate) type Next<'n> = dyn FnMut() -> Option<ColumnRequest> + Send + 'n;
+/// What takes columns that are made.
+pub(crate) type Done<'d> = dyn FnMut(Vec<Made>) -> ControlFlow<()> + 'd;
 
 /// A segment that was made.
 pub(crate) struct Made {
@@ -170,8 +177,10 @@ struct Driven<'a> {
 }
 
 impl MakeColumn for Driven<'_> {
-    fn column(&mut self, segment: u32, renditions: &[RenditionId]) -> aqueduct::Result<Vec<Made>> {
-        let made = self.maker.column(segment, renditions, self.control)?;
-        Ok(made.into_iter().map(|made| Made::new(made.pieces, made.key_frames)).collect())
+    fn run(&mut self, next: &mut Next<'_>, done: &mut Done<'_>) -> aqueduct::Result<()> {
+        let mut take = |_, made: Vec<aqueduct::Made>| {
+            done(made.into_iter().map(|made| Made::new(made.pieces, made.key_frames)).collect())
+        };
+        self.maker.run(next, &mut take, self.control)
     }
 }

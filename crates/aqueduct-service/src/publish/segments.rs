@@ -4,12 +4,13 @@
 //! than that. Elsewhere segments go to the task, which has a few puts under way. Where all segments of a rendition are one
 //! file, the task puts them into their order and writes them one after the other.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, VecDeque};
+use std::ops::ControlFlow;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use aqueduct::Plan;
 use aqueduct::plan::{Files as Sort, RenditionId};
+use aqueduct::{ColumnRequest, Plan};
 use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinSet};
@@ -211,11 +212,46 @@ impl Line {
 /// One maker: columns until none is left, or until nobody wants them. If it fails, all stop.
 fn make(line: &Arc<Line>, thread: usize, to_store: &mpsc::Sender<News>) -> Result<()> {
     let mut unless_done = StopOnDrop(Some(Arc::clone(line)));
-    let mut maker = line.columns.maker();
-    while let Some(column) = line.schedule.next(thread) {
-        let Some(share) = line.budget.take(&line.plan, &column) else { return Ok(()) };
-        let (segment, all): (_, Vec<_>) = (column.segment, column.all().collect());
-        let made = maker.column(segment, &all)?;
+    // Columns that were asked for and are not made yet.
+    let under_way = Mutex::new(VecDeque::new());
+    let lock = || under_way.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut next = || {
+        let column = line.schedule.next(thread)?;
+        let share = line.budget.take(&line.plan, &column)?;
+        let request = ColumnRequest { segment: column.segment, renditions: column.all().collect() };
+        lock().push_back((column, share));
+        Some(request)
+    };
+    let mut ended = Ok(());
+    let mut done = |made: Vec<Made>| {
+        let told = match lock().pop_front() {
+            Some((column, share)) => line.tell(&column, &share, made, to_store),
+            None => Err(Error::new(ErrorKind::Internal, "a column was made that nobody asked for")),
+        };
+        told.unwrap_or_else(|error| {
+            ended = Err(error);
+            ControlFlow::Break(())
+        })
+    };
+    line.columns.maker().run(&mut next, &mut done)?;
+    ended?;
+    if lock().is_empty() {
+        unless_done.0 = None;
+    }
+    Ok(())
+}
+
+impl Line {
+    /// Stores a column, or has it stored; breaks off where nobody listens any more.
+    fn tell(
+        &self,
+        column: &Column,
+        share: &Share,
+        made: Vec<Made>,
+        to_store: &mpsc::Sender<News>,
+    ) -> Result<ControlFlow<()>> {
+        let segment = column.segment;
+        let all: Vec<_> = column.all().collect();
         if made.len() != all.len() || made.iter().any(|made| made.told.bytes == 0) {
             return Err(Error::new(ErrorKind::Internal, format!("segment {segment} was not made whole")));
         }
@@ -223,20 +259,19 @@ fn make(line: &Arc<Line>, thread: usize, to_store: &mpsc::Sender<News>) -> Resul
             let place = Place { rendition, segment, serial: column.first + position as u64 };
             let news = if position >= column.renditions.len() {
                 News::Again(place, made.told)
-            } else if let Some(store) = &line.here {
-                let key = key_of(&line.plan, place)?;
+            } else if let Some(store) = &self.here {
+                let key = key_of(&self.plan, place)?;
                 store.put_here(&key, &made.pieces)?;
                 News::Stored(key, place, made.told)
             } else {
                 News::Made(Ready { place, made, _share: share.clone() })
             };
             if to_store.blocking_send(news).is_err() {
-                return Ok(());
+                return Ok(ControlFlow::Break(()));
             }
         }
+        Ok(ControlFlow::Continue(()))
     }
-    unless_done.0 = None;
-    Ok(())
 }
 
 fn key_of(plan: &Plan, place: Place) -> Result<String> {

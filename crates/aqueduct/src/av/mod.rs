@@ -28,7 +28,7 @@ pub(crate) use orient::Orienter;
 pub(crate) use picture::Picture;
 pub(crate) use probe::probe;
 pub(crate) use scaler::Scaler;
-pub(crate) use video_reader::{Run, VideoReader};
+pub(crate) use video_reader::VideoReader;
 
 use std::sync::Once;
 

@@ -24,6 +24,8 @@ pub(crate) struct VideoReader {
     index: Arc<SourceIndex>,
     track: u32,
     open: Option<Open>,
+    /// Pictures before it are left over from before the random-access point of the run and must not matter.
+    floor: i64,
 }
 
 /// A demuxer and a decoder under way.
@@ -43,70 +45,45 @@ impl VideoReader {
     /// A reader of `track`; nothing is opened before the first picture is asked for.
     pub(crate) fn new(source: Arc<dyn Source>, index: Arc<SourceIndex>, track: u32) -> Self {
         init();
-        Self { source, index, track, open: None }
+        Self { source, index, track, open: None, floor: i64::MIN }
     }
 
     /// Starts a run of pictures whose first is presented at `pts` (ticks of the track).
-    pub(crate) fn start(&mut self, pts: i64) -> Result<Run<'_>> {
+    pub(crate) fn start(&mut self, pts: i64) -> Result<()> {
         let index = Arc::clone(&self.index);
         let track = index
             .track(self.track)
             .ok_or_else(|| Error::new(ErrorKind::NotFound, "there is no such track").in_track(self.track))?;
         let entry = random_access_point(&track.packets, pts)
             .ok_or_else(|| Error::corrupt("no key frame before this time").in_track(self.track))?;
-        let floor = track.packets.get(entry).map_or(i64::MIN, |packet| packet.pts);
+        self.floor = track.packets.get(entry).map_or(i64::MIN, |packet| packet.pts);
         if !self.open.as_ref().is_some_and(|open| open.can_go_on(&track.packets, entry, pts)) {
             self.open = None;
+            self.open = Some(Open::at(&self.source, track, entry)?);
         }
-        let open = match self.open.take() {
-            Some(open) => self.open.insert(open),
-            None => self.open.insert(Open::at(&self.source, track, entry)?),
-        };
-        Ok(Run { open, index, track: self.track, floor })
+        Ok(())
     }
-}
 
-/// A run of pictures in presentation order.
-pub(crate) struct Run<'r> {
-    open: &'r mut Open,
-    index: Arc<SourceIndex>,
-    track: u32,
-    /// Earlier pictures are left over from before the random-access point and must not matter.
-    floor: i64,
-}
-
-impl Run<'_> {
     /// The picture presented at `pts`, or, where the decoder had to leave that one out, the nearest before it
     /// since the random-access point (else the first after it). `pts` must not go back within a run.
     pub(crate) fn picture(&mut self, pts: i64) -> Result<Picture> {
+        let Self { index, track, floor, open, .. } = self;
+        let lost = |pts| {
+            let timebase = index.track(*track).map_or(crate::time::MPEG, |track| track.timebase);
+            Error::corrupt("no picture can be decoded").in_track(*track).at_time(micros(timebase, pts))
+        };
+        let Some(open) = open else { return Err(Error::internal("pictures were asked for before a start")) };
         loop {
-            match self.open.ready.front() {
-                Some((time, _)) if *time <= pts => self.open.last = self.open.ready.pop_front(),
-                Some((time, _)) if self.shown().is_none() => {
-                    // Nothing was decoded in time: the first picture that was has to stand in.
-                    let time = *time;
-                    return self
-                        .open
-                        .ready
-                        .front()
-                        .map(|(_, picture)| picture.clone())
-                        .ok_or_else(|| self.lost(time));
+            match open.ready.front() {
+                Some((time, _)) if *time <= pts => open.last = open.ready.pop_front(),
+                // Nothing was decoded in time: the first picture that was has to stand in.
+                Some((_, picture)) if open.shown(*floor).is_none() => return Ok(picture.clone()),
+                None if !open.at_end && open.last.as_ref().is_none_or(|(time, _)| *time < pts) => {
+                    open.advance(index, *track)?;
                 }
-                None if !self.open.at_end && self.open.last.as_ref().is_none_or(|(time, _)| *time < pts) => {
-                    self.open.advance(&self.index, self.track)?;
-                }
-                _ => return self.shown().ok_or_else(|| self.lost(pts)),
+                _ => return open.shown(*floor).ok_or_else(|| lost(pts)),
             }
         }
-    }
-
-    fn shown(&self) -> Option<Picture> {
-        self.open.last.as_ref().filter(|(time, _)| *time >= self.floor).map(|(_, picture)| picture.clone())
-    }
-
-    fn lost(&self, pts: i64) -> Error {
-        let timebase = self.index.track(self.track).map_or(crate::time::MPEG, |track| track.timebase);
-        Error::corrupt("no picture can be decoded").in_track(self.track).at_time(micros(timebase, pts))
     }
 }
 
@@ -193,6 +170,11 @@ impl Open {
         ahead <= GO_ON
     }
 
+    /// The last picture of this run that was asked for, or passed over.
+    fn shown(&self, floor: i64) -> Option<Picture> {
+        self.last.as_ref().filter(|(time, _)| *time >= floor).map(|(_, picture)| picture.clone())
+    }
+
     /// Sends one packet, or the end, and takes what comes out.
     fn advance(&mut self, index: &SourceIndex, track: u32) -> Result<()> {
         let track = index.track(track).ok_or_else(|| Error::internal("the track went away"))?;
@@ -213,7 +195,7 @@ impl Open {
     fn send(&mut self, packet: &AvPacket, track: &Track) -> Result<()> {
         self.sent = packet.dts().or(packet.pts()).unwrap_or(self.sent);
         match self.decoder.send_packet(packet) {
-            // A damaged packet costs its picture, which `Run::picture` bridges; the rest of the source is fine.
+            // A damaged packet costs its picture, which `VideoReader::picture` bridges; the rest of the source is fine.
             Ok(()) | Err(ffmpeg_next::Error::InvalidData) => self.receive(track),
             Err(cause) => {
                 let error = failed(ErrorKind::Corrupt, "the decoder gives up", cause).in_track(track.id);

@@ -5,10 +5,12 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::Control;
+use super::draw::Painter;
 use super::pack::{Packer, Units, unit_times};
-use super::presentation::{Input, Made};
+use super::pictures::access_units;
+use super::presentation::{ColumnRequest, Done, Input, Made, find};
 use super::sound::SoundMap;
-use super::transcode::{self, Painter};
+use super::works::{self, Coded, Works};
 use crate::av::{AudioReader, VideoReader, engine};
 use crate::error::{Error, ErrorKind, Result};
 use crate::index::TrackKind;
@@ -58,97 +60,90 @@ pub(super) struct Encoder {
 }
 
 impl Encoder {
-    pub(super) fn make(
+    /// Makes the columns that `next` names and gives each to `done`, until that has had enough.
+    pub(super) fn run(
         &mut self,
         encoded: &Encoded,
         plan: &Plan,
-        segment: u32,
-        renditions: &[Rendition<'_>],
+        next: &mut works::Next<'_>,
+        done: &mut Done<'_>,
         control: &Control,
-    ) -> Result<Vec<Made>> {
-        let Self { pool, painter, listener } = self;
-        let pool = pool.as_deref();
-        let seen: Vec<Rendition<'_>> =
-            renditions.iter().filter(|rendition| rendition.has_video()).copied().collect();
-        let is_heard = renditions.iter().any(Rendition::has_audio);
-        let mut hear = || if is_heard { hear(encoded, listener, plan, segment) } else { Ok(Vec::new()) };
-        let mut see = || match seen.is_empty() {
-            true => Ok(Vec::new()),
-            false => see(encoded, painter, plan, segment, &seen, pool, control),
+    ) -> Result<()> {
+        let pool = self.pool.clone();
+        let (painter, ear) = self.open(encoded, plan)?;
+        let hear = |listener: &mut AudioReader, segment| hear(encoded, listener, plan, segment);
+        let mut pack = |coded: Coded| {
+            let place = coded.request.renditions.first().and_then(|id| plan.rendition(*id));
+            let place = place.map_or("", |rendition| rendition.name);
+            let segment = coded.request.segment;
+            let (request, made) =
+                pack(encoded, plan, coded, control).map_err(|error| error.in_segment(place, segment))?;
+            Ok(done(request, made))
         };
-        let (sound, pictures) = match pool {
-            Some(pool) if is_heard && !seen.is_empty() => side_by_side(pool, hear, see),
-            _ => (hear(), see()),
-        };
-        let (sound, pictures) = (sound?, pictures?);
-        let alone = renditions.len() - seen.len();
-        control.add_frames(sound.len() as u64 * alone as u64);
-        let mut pictures = pictures.iter();
-        let pack = |rendition: &Rendition<'_>| {
-            let pictures = rendition.rung.and_then(|_| pictures.next()).map_or(&[][..], Vec::as_slice);
-            encoded.packer.segment(plan, rendition, segment, Units { pictures, sound: &sound })
-        };
-        renditions.iter().map(pack).collect()
+        let mut next = next;
+        Works::new(plan, &mut next, painter, ear, &hear, control).run(pool.as_deref(), &mut pack)
     }
-}
 
-/// The sound of a segment on the 90 kHz timeline.
-fn hear(
-    encoded: &Encoded,
-    listener: &mut Option<AudioReader>,
-    plan: &Plan,
-    segment: u32,
-) -> Result<Vec<AccessUnit>> {
-    let (Some(audio), Some(map)) = (&plan.audio, &encoded.sound) else { return Ok(Vec::new()) };
-    let units = plan.audio_units(segment);
-    let listener = listener.get_or_insert_with(|| {
-        AudioReader::new(Arc::clone(&encoded.input.source), Arc::clone(&encoded.input.index), audio.track)
-    });
-    let made = map.units(listener, audio, units.start, units.end)?;
-    let time = unit_times(audio)?;
-    let unit = |(unit, data)| AccessUnit { pts: time(unit), dts: time(unit), key: true, data };
-    Ok(units.zip(made).map(unit).collect())
-}
-
-/// The pictures of a segment on the 90 kHz timeline, for each of `renditions`.
-fn see(
-    encoded: &Encoded,
-    painter: &mut Option<Painter>,
-    plan: &Plan,
-    segment: u32,
-    renditions: &[Rendition<'_>],
-    pool: Option<&rayon::ThreadPool>,
-    control: &Control,
-) -> Result<Vec<Vec<AccessUnit>>> {
-    let (Some(video), Some(map)) = (&plan.video, &encoded.frames) else { return Ok(Vec::new()) };
-    let wanted: Vec<usize> = renditions.iter().map(|rendition| rendition.id.0 as usize).collect();
-    let painter = match painter {
-        Some(painter) => painter,
-        None => {
-            let track = encoded.input.index.track(video.track).map(|track| &track.kind);
+    /// The painter where the plan has pictures, and the listener where it has sound.
+    fn open(
+        &mut self,
+        encoded: &Encoded,
+        plan: &Plan,
+    ) -> Result<(Option<&mut Painter>, Option<&mut AudioReader>)> {
+        let input = &encoded.input;
+        let (source, index) = (|| Arc::clone(&input.source), || Arc::clone(&input.index));
+        if let (None, Some(video), Some(map)) = (&self.painter, &plan.video, &encoded.frames) {
+            let track = input.index.track(video.track).map(|track| &track.kind);
             let Some(TrackKind::Video(facts)) = track else {
                 let message = "the plan names a video track that the source does not have";
                 return Err(Error::new(ErrorKind::Mismatch, message).in_track(video.track));
             };
-            let (source, index) = (Arc::clone(&encoded.input.source), Arc::clone(&encoded.input.index));
-            let reader = VideoReader::new(source, index, video.track);
-            painter.insert(Painter::new(reader, video, (facts.width, facts.height)))
+            let reader = VideoReader::new(source(), index(), video.track);
+            let stored = (facts.width, facts.height);
+            self.painter = Some(Painter::new(reader, video, stored, Arc::clone(map)));
         }
-    };
-    let order = transcode::Order { plan, video, segment, wanted: &wanted };
-    transcode::pictures(painter, map, &order, pool, control)
+        if let (None, Some(audio)) = (&self.listener, &plan.audio) {
+            self.listener = Some(AudioReader::new(source(), index(), audio.track));
+        }
+        Ok((self.painter.as_mut(), self.listener.as_mut()))
+    }
 }
 
-/// Runs `aside` on a thread of the pool while this thread, which is none of the pool's, waits for `main`.
-fn side_by_side<A: Send, B>(
-    pool: &rayon::ThreadPool,
-    aside: impl FnOnce() -> Result<A> + Send,
-    main: impl FnOnce() -> Result<B>,
-) -> (Result<A>, Result<B>) {
-    let mut found = Err(Error::internal("a thread ended before its work"));
-    let made = pool.in_place_scope(|scope| {
-        scope.spawn(|_| found = aside());
-        main()
-    });
-    (found, made)
+/// The segments of a column.
+fn pack(
+    encoded: &Encoded,
+    plan: &Plan,
+    coded: Coded,
+    control: &Control,
+) -> Result<(ColumnRequest, Vec<Made>)> {
+    let Coded { request, pictures, sound } = coded;
+    let segment = request.segment;
+    let first = plan.frames(segment).start;
+    let rungs = plan.video.as_ref().map_or(&[][..], |video| &video.rungs);
+    let mut seen: Vec<(&str, Vec<AccessUnit>)> = Vec::with_capacity(pictures.len());
+    for (rung, coded) in pictures {
+        let rung = rungs.get(rung).ok_or_else(|| Error::internal("a rung was made that is not planned"))?;
+        seen.push((&rung.name, access_units(coded, plan, rung, first)?));
+    }
+    let mut made = Vec::with_capacity(request.renditions.len());
+    for id in &request.renditions {
+        let rendition = find(plan, *id)?;
+        let units = rendition.rung.and_then(|rung| seen.iter().find(|(name, _)| *name == rung.name));
+        let pictures = units.map_or(&[][..], |(_, units)| units);
+        if rendition.rung.is_none() {
+            control.add_frames(sound.len() as u64);
+        }
+        made.push(encoded.packer.segment(plan, &rendition, segment, Units { pictures, sound: &sound })?);
+    }
+    Ok((request, made))
+}
+
+/// The sound of a segment on the 90 kHz timeline.
+fn hear(encoded: &Encoded, listener: &mut AudioReader, plan: &Plan, segment: u32) -> Result<Vec<AccessUnit>> {
+    let (Some(audio), Some(map)) = (&plan.audio, &encoded.sound) else { return Ok(Vec::new()) };
+    let units = plan.audio_units(segment);
+    let made = map.units(listener, audio, units.start, units.end)?;
+    let time = unit_times(audio)?;
+    let unit = |(unit, data)| AccessUnit { pts: time(unit), dts: time(unit), key: true, data };
+    Ok(units.zip(made).map(unit).collect())
 }

@@ -5,8 +5,8 @@ use std::sync::OnceLock;
 
 use bytes::Bytes;
 
+use super::pictures::decoding_time;
 use super::presentation::Made;
-use super::transcode::decoding_time;
 use crate::av::AvcEncoder;
 use crate::error::{Error, Result};
 use crate::media::aac::AudioSpecificConfig;

@@ -1,5 +1,6 @@
 //! Inputs, their indexes and a plan that belong together.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
@@ -215,46 +216,73 @@ impl Maker {
         renditions: &[RenditionId],
         control: &Control,
     ) -> Result<Vec<Made>> {
+        let mut request = Some(ColumnRequest { segment, renditions: renditions.to_vec() });
+        let mut column = None;
+        let mut done = |_, made| {
+            column = Some(made);
+            ControlFlow::Continue(())
+        };
+        self.run(&mut || request.take(), &mut done, control)?;
+        column.ok_or_else(|| Error::internal("a column was not made"))
+    }
+
+    /// Makes the columns that `next` names and hands each to `done` in that order, on the calling thread, until `done`
+    /// breaks off or `next` has none. The next column is begun while one is being finished, so that no thread waits at
+    /// a cut: `next` is asked ahead, from a thread of the pool where there is one. While `done` takes its time, at most
+    /// two more columns are made. Fails as [`Maker::column`] does.
+    pub fn run(
+        &mut self,
+        next: &mut (dyn FnMut() -> Option<ColumnRequest> + Send),
+        done: &mut Done<'_>,
+        control: &Control,
+    ) -> Result<()> {
         let plan = Arc::clone(&self.presentation.plan);
-        if segment >= plan.segments() {
-            let message = format!("there is no segment {segment}; the plan has {}", plan.segments());
-            return Err(Error::new(ErrorKind::NotFound, message));
+        #[cfg(feature = "av")]
+        if let Some(encoded) = &self.presentation.encoded {
+            return self.encoder.run(encoded, &plan, next, done, control);
         }
-        let renditions = renditions.iter().map(|id| find(&plan, *id)).collect::<Result<Vec<_>>>()?;
-        control.check()?;
-        let place = renditions.first().map_or("", |rendition| rendition.name);
-        self.make(&plan, segment, &renditions, control).map_err(|error| error.in_segment(place, segment))
-    }
-
-    #[cfg(feature = "av")]
-    fn make(
-        &mut self,
-        plan: &Plan,
-        segment: u32,
-        renditions: &[Rendition<'_>],
-        control: &Control,
-    ) -> Result<Vec<Made>> {
-        let Presentation { inputs, copies, encoded, .. } = &self.presentation;
-        match encoded {
-            Some(encoded) => self.encoder.make(encoded, plan, segment, renditions, control),
-            None => copies.make(inputs, plan, segment, renditions, control),
+        while let Some(request) = next() {
+            control.check()?;
+            request.check(&plan)?;
+            let find = |id: &RenditionId| find(&plan, *id);
+            let renditions = request.renditions.iter().map(find).collect::<Result<Vec<_>>>()?;
+            let place = renditions.first().map_or("", |rendition| rendition.name);
+            let Presentation { inputs, copies, .. } = &self.presentation;
+            let made = copies.make(inputs, &plan, request.segment, &renditions, control);
+            let made = made.map_err(|error| error.in_segment(place, request.segment))?;
+            if done(request, made).is_break() {
+                break;
+            }
         }
-    }
-
-    #[cfg(not(feature = "av"))]
-    fn make(
-        &mut self,
-        plan: &Plan,
-        segment: u32,
-        renditions: &[Rendition<'_>],
-        control: &Control,
-    ) -> Result<Vec<Made>> {
-        let Presentation { inputs, copies, .. } = &self.presentation;
-        copies.make(inputs, plan, segment, renditions, control)
+        Ok(())
     }
 }
 
-fn find(plan: &Plan, id: RenditionId) -> Result<Rendition<'_>> {
+/// What takes columns that are made: see [`Maker::run`].
+pub(super) type Done<'d> = dyn FnMut(ColumnRequest, Vec<Made>) -> ControlFlow<()> + 'd;
+
+/// A column that is to be made: renditions at one index.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(clippy::exhaustive_structs, reason = "an index and what is wanted at it")]
+pub struct ColumnRequest {
+    /// The segment, counted from 0.
+    pub segment: u32,
+    /// What is wanted at it; [`Made`] comes in this order.
+    pub renditions: Vec<RenditionId>,
+}
+
+impl ColumnRequest {
+    /// Fails with [`ErrorKind::NotFound`] when the plan has no such segment.
+    pub(super) fn check(&self, plan: &Plan) -> Result<()> {
+        if self.segment < plan.segments() {
+            return Ok(());
+        }
+        let message = format!("there is no segment {}; the plan has {}", self.segment, plan.segments());
+        Err(Error::new(ErrorKind::NotFound, message))
+    }
+}
+
+pub(super) fn find(plan: &Plan, id: RenditionId) -> Result<Rendition<'_>> {
     plan.rendition(id)
         .ok_or_else(|| Error::new(ErrorKind::NotFound, format!("the plan has no rendition number {}", id.0)))
 }

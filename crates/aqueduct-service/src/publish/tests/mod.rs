@@ -27,7 +27,7 @@ use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 use serde_json::json;
 
-use super::engine::{Columns, Engine, Made, MakeColumn, Scan, Threads};
+use super::engine::{Columns, Done, Engine, Made, MakeColumn, Next, Scan, Threads};
 use super::*;
 use crate::event::Event;
 
@@ -238,7 +238,18 @@ impl Columns for Running {
 }
 
 impl MakeColumn for &Running {
-    fn column(&mut self, segment: u32, renditions: &[RenditionId]) -> aqueduct::Result<Vec<Made>> {
+    fn run(&mut self, next: &mut Next<'_>, done: &mut Done<'_>) -> aqueduct::Result<()> {
+        while let Some(request) = next() {
+            if done(self.column(request.segment, &request.renditions)?).is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Running {
+    fn column(&self, segment: u32, renditions: &[RenditionId]) -> aqueduct::Result<Vec<Made>> {
         for _ in 0..10 {
             std::thread::sleep(self.takes / 10);
             if self.cancelled.load(Ordering::Relaxed) {

@@ -1,0 +1,79 @@
+//! Coded pictures on the presentation's timeline, held against the plan.
+
+use bytes::Bytes;
+
+use crate::av::CodedPicture;
+use crate::error::{Error, Result};
+use crate::media::{AvcEncoding, avc};
+use crate::mux::ts::AccessUnit;
+use crate::plan::{Decisions, Rung};
+
+/// Puts coded pictures on the presentation's timeline and holds them against the plan.
+pub(super) fn access_units(
+    coded: Vec<CodedPicture>,
+    plan: &Decisions,
+    rung: &Rung,
+    first: u64,
+) -> Result<Vec<AccessUnit>> {
+    let encoding = &rung.encoding;
+    let mut units = Vec::with_capacity(coded.len());
+    for (position, picture) in (0i64..).zip(coded) {
+        let planned = picture.frame % i64::from(encoding.gop.max(1)) == 0;
+        if picture.key != planned {
+            let what = if planned {
+                "lacks the key frame that is planned"
+            } else {
+                "has a key frame that is not planned"
+            };
+            return Err(Error::internal(format!(
+                "the encoder {what} at frame {}",
+                first as i64 + picture.frame
+            )));
+        }
+        if position == 0 {
+            hold_against_plan(&picture.data, encoding)?;
+        }
+        let pts = plan.mpeg_time(first as i64 + picture.frame);
+        let dts = decoding_time(plan, rung, first, position);
+        if dts > pts {
+            return Err(Error::internal(format!(
+                "frame {} is decoded after it is shown",
+                first as i64 + picture.frame
+            )));
+        }
+        units.push(AccessUnit { pts, dts, key: picture.key, data: without_note(picture.data) });
+    }
+    Ok(units)
+}
+
+/// When the picture at `position` (in decoding order) of the segment that begins with frame `first` is decoded.
+/// Decoding runs ahead of presentation by a constant count of frames: the last picture of a segment and the first
+/// of the next are one frame apart, whoever made them.
+pub(super) fn decoding_time(plan: &Decisions, rung: &Rung, first: u64, position: i64) -> i64 {
+    plan.mpeg_time(first as i64 + position - i64::from(rung.encoding.reorder))
+}
+
+fn without_note(data: Bytes) -> Bytes {
+    avc::without_encoder_note(&data)
+}
+
+/// The playlist promised profile, level, size and references before anything was encoded (RFC 8216bis §4.4.6.2);
+/// the sequence parameter set has to agree.
+fn hold_against_plan(unit: &[u8], encoding: &AvcEncoding) -> Result<()> {
+    let facts = avc::facts(unit);
+    let sps =
+        facts.sps.ok_or_else(|| Error::internal("the first picture carries no sequence parameter set"))?;
+    let sps = avc::Sps::parse(sps)?;
+    let found = (sps.profile, sps.constraints, sps.level, sps.width, sps.height);
+    let planned = (100, 0, encoding.level, encoding.width, encoding.height);
+    if found != planned {
+        let message = format!(
+            "the encoder made profile, constraints, level and size {found:?} where {planned:?} is planned"
+        );
+        return Err(Error::internal(message));
+    }
+    if sps.num_ref_frames > encoding.reference_frames.max(encoding.reorder + 1).max(4) {
+        return Err(Error::internal(format!("the encoder uses {} reference frames", sps.num_ref_frames)));
+    }
+    Ok(())
+}
