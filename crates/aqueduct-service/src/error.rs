@@ -9,8 +9,10 @@ pub type Result<T> = std::result::Result<T, Error>;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The destination or an option of its store is written wrongly, or this build lacks that store.
+    /// The destination or an option of its store is written wrongly.
     Destination,
+    /// This build lacks the store: it is a feature of this crate.
+    Lacking,
     /// The bucket, or the server under this name, does not exist.
     NotFound,
     /// Credentials are missing, unknown or may not write there.

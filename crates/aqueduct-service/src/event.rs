@@ -33,7 +33,8 @@ pub enum Event {
         /// Which one.
         phase: Phase,
     },
-    /// How far the run is; at most about ten a second, and one at the end of [`Phase::Segments`].
+    /// How far the run is; at most about ten a second, and one at the end of [`Phase::Segments`]. Where what exists turns
+    /// out to be damaged, [`Phase::Segments`] comes twice, and the second time counts what is made again.
     Progress {
         /// Frames made in this run, counted like `total_frames`.
         frames: u64,

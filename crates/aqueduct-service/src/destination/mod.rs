@@ -208,7 +208,14 @@ fn stores(scheme: &str, bucket: &str, options: &StoreOptions) -> Result<Stores> 
         "az" => remote::both(options, |options, retry| remote::az(bucket, options, retry)),
         scheme if ["s3", "gs", "az"].contains(&scheme) => {
             let _ = (bucket, options);
-            Err(Error::new(ErrorKind::Destination, format!("this build has no support for {scheme}://")))
+            let feature = match scheme {
+                "s3" => "aws",
+                "gs" => "gcp",
+                _ => "azure",
+            };
+            let message =
+                format!("this build has no support for {scheme}://; build it with --features {feature}");
+            Err(Error::new(ErrorKind::Lacking, message))
         }
         _ => {
             let message =

@@ -1,10 +1,9 @@
 //! What the destination holds before a run: nothing, this presentation, or something else.
 
 use std::collections::BTreeMap;
-use std::ops::Range;
 
 use aqueduct::Plan;
-use aqueduct::plan::{Decisions, Files, MULTIVARIANT_KEY, Object, PLAN_KEY};
+use aqueduct::plan::{AudioLayout, Container, Decisions, Files, MULTIVARIANT_KEY, PLAN_KEY, Rendition};
 
 use super::store::Store;
 use crate::error::{Error, ErrorKind, Result};
@@ -41,65 +40,6 @@ pub(crate) async fn look(store: &Store, plan: &Plan) -> Result<(Found, Sizes)> {
         },
     };
     Ok((found, sizes))
-}
-
-/// The sizes of all segments of each rendition, 0 for gaps, where every object of the plan is there. Where all segments of
-/// a rendition are one file its playlist tells, if it fits the file.
-pub(crate) async fn known_sizes(
-    store: &Store,
-    plan: &Plan,
-    sizes: &Sizes,
-    inits: &[u64],
-) -> Result<Option<Vec<Vec<u64>>>> {
-    let size = |object| plan.key(object).and_then(|key| sizes.get(&key).copied()).unwrap_or(0);
-    if !plan.keys().all(|key| sizes.get(&key).is_some_and(|&bytes| bytes > 0)) {
-        return Ok(None);
-    }
-    let mut known = Vec::with_capacity(inits.len());
-    for (rendition, &init) in plan.renditions().iter().zip(inits) {
-        if plan.files == Files::Segments {
-            let sizes = |segment| size(Object::Segment(rendition.id, segment));
-            known.push((0..plan.segments()).map(sizes).collect());
-            continue;
-        }
-        let Some(key) = plan.playlist_key(rendition.id) else { return Ok(None) };
-        let text = store.read(&key).await?.flatten().unwrap_or_default();
-        let whole = size(Object::Media(rendition.id));
-        let is_gap = |segment| plan.is_gap(rendition, segment);
-        match in_one_file(&text, plan.segments(), is_gap, init..whole) {
-            Some(sizes) => known.push(sizes),
-            None => return Ok(None),
-        }
-    }
-    Ok(Some(known))
-}
-
-/// The sizes of segments by the byte ranges (EXT-X-BYTERANGE, RFC 8216bis §4.4.4.2) of a playlist as we write it, which
-/// follow one another and fill `place`; `None` where they do not.
-fn in_one_file(
-    playlist: &[u8],
-    segments: u32,
-    is_gap: impl Fn(u32) -> bool,
-    place: Range<u64>,
-) -> Option<Vec<u64>> {
-    let mut at = place.start;
-    let lines = std::str::from_utf8(playlist).ok()?.lines();
-    let mut ranges = lines.filter_map(|line| line.strip_prefix("#EXT-X-BYTERANGE:"));
-    let mut sizes = Vec::new();
-    for segment in 0..segments {
-        let (length, start) = ranges.next()?.split_once('@')?;
-        if is_gap(segment) {
-            sizes.push(0);
-            continue;
-        }
-        let length: u64 = length.parse().ok()?;
-        if start.parse() != Ok(at) || length == 0 {
-            return None;
-        }
-        at = at.checked_add(length)?;
-        sizes.push(length);
-    }
-    (at == place.end && ranges.next().is_none()).then_some(sizes)
 }
 
 /// Reads the plan once more and fails unless it is ours: another run may have put its own there meanwhile.
@@ -180,11 +120,11 @@ fn word(encodes: bool) -> &'static str {
     if encodes { "encoded" } else { "copied" }
 }
 
-/// In what two plans differ, `there / here`, for a person.
+/// In what two plans differ, for a person.
 fn differences(there: &Decisions, here: &Decisions) -> String {
     let mut found = Vec::new();
     if there.source != here.source {
-        found.push(format!("another source: {} / {}", there.source, here.source));
+        found.push(format!("another source: there {}, asked for {}", there.source, here.source));
     } else if there.index_sha256 != here.index_sha256 {
         found.push("the same source, indexed by another version".to_owned());
     }
@@ -201,50 +141,88 @@ fn differences(there: &Decisions, here: &Decisions) -> String {
     }
     // What follows from the source says nothing about settings when the source is another.
     if there.source == here.source {
-        let settings = settings(there, here);
-        if !settings.is_empty() {
-            found.push(format!("other settings: {}", settings.join(", ")));
-        }
+        found.extend(settings(there, here));
     }
     if found.is_empty() { "another plan".to_owned() } else { found.join("; ") }
 }
 
-fn settings(there: &Decisions, here: &Decisions) -> Vec<String> {
-    let mut found = Vec::new();
-    if there.more_inputs != here.more_inputs {
-        found.push("other inputs after the first".to_owned());
-    }
-    let names = |plan: &Decisions| {
-        plan.renditions().iter().map(|rendition| rendition.name.to_owned()).collect::<Vec<_>>().join(" ")
+/// The settings in which two plans of one source differ, by the names of the flags.
+fn settings(there: &Decisions, here: &Decisions) -> Option<String> {
+    let (mut theirs, mut ours, mut unnamed) = (Vec::new(), Vec::new(), Vec::new());
+    let mut compare = |there: String, here: String| {
+        if there != here {
+            theirs.push(there);
+            ours.push(here);
+        }
     };
-    let seconds = |plan: &Decisions| format!("{:.3} s", plan.segment_micros(0) as f64 / 1e6);
-    let gop = |plan: &Decisions| plan.video.as_ref().map(|video| video.gop);
+    compare(container(there), container(here));
+    compare(files(there), files(here));
+    // Where there are no pictures or no sound, the layout is nobody's choice.
+    compare(layout(there), layout(here));
+    compare(length(there), length(here));
+    let is_video = |it: &Rendition<'_>| it.has_video();
+    let is_sound = |it: &Rendition<'_>| !it.has_video();
+    compare(names("rungs", there, is_video), names("rungs", here, is_video));
+    compare(names("sounds", there, is_sound), names("sounds", here, is_sound));
+    compare(gop(there), gop(here));
     let encodings = |plan: &Decisions| {
         plan.video.iter().flat_map(|video| video.rungs.clone()).map(|rung| rung.encoding).collect::<Vec<_>>()
     };
+    if names("", there, is_video) == names("", here, is_video) && encodings(there) != encodings(here) {
+        unnamed.push("another --preset, --crf or cap of a rung");
+    }
     let audio = |plan: &Decisions| plan.audio.as_ref().map(|audio| audio.encoding.clone());
-    if there.container != here.container {
-        found.push(format!("container {:?} / {:?}", there.container, here.container));
-    }
-    if there.files != here.files {
-        found.push(format!("files {:?} / {:?}", there.files, here.files));
-    }
-    if there.audio_layout != here.audio_layout {
-        found.push(format!("audio {:?} / {:?}", there.audio_layout, here.audio_layout));
-    }
-    if there.cuts != here.cuts {
-        found.push(format!("segments of {} / {}", seconds(there), seconds(here)));
-    }
-    if names(there) != names(here) {
-        found.push(format!("ladder {} / {}", names(there), names(here)));
-    } else if encodings(there) != encodings(here) {
-        found.push("video encoding".to_owned());
-    }
-    if gop(there) != gop(here) {
-        found.push(format!("frames per GOP {:?} / {:?}", gop(there).unwrap_or(0), gop(here).unwrap_or(0)));
-    }
     if audio(there) != audio(here) {
-        found.push("audio encoding".to_owned());
+        unnamed.push("another --audio-bitrate");
     }
-    found
+    if there.more_inputs != here.more_inputs {
+        unnamed.push("other inputs after the first");
+    }
+    let mut found = Vec::new();
+    if !theirs.is_empty() {
+        found.push(format!("other settings, there: {}; asked for: {}", theirs.join(", "), ours.join(", ")));
+    }
+    found.extend(unnamed.into_iter().map(str::to_owned));
+    (!found.is_empty()).then(|| found.join("; "))
+}
+
+fn container(plan: &Decisions) -> String {
+    let name = match plan.container {
+        Container::Ts => "ts",
+        Container::Fmp4 => "fmp4",
+        _ => "of another name",
+    };
+    format!("--container {name}")
+}
+
+fn files(plan: &Decisions) -> String {
+    if plan.files == Files::Single { "--single-file" } else { "no --single-file" }.to_owned()
+}
+
+fn layout(plan: &Decisions) -> String {
+    let name = match plan.audio_layout {
+        AudioLayout::Muxed => "muxed",
+        AudioLayout::Separate => "separate",
+        _ => "of another name",
+    };
+    format!("--audio-layout {name}")
+}
+
+/// Key frames decide in the end, so it is not what --segment said.
+fn length(plan: &Decisions) -> String {
+    format!("segments of {:.2} s", plan.segment_micros(0) as f64 / 1e6)
+}
+
+fn names(what: &str, plan: &Decisions, is: impl Fn(&Rendition<'_>) -> bool) -> String {
+    let names: Vec<String> = plan
+        .renditions()
+        .iter()
+        .filter(|rendition| is(rendition))
+        .map(|rendition| rendition.name.to_owned())
+        .collect();
+    if names.is_empty() { format!("no {what}") } else { format!("{what} {}", names.join(" ")) }
+}
+
+fn gop(plan: &Decisions) -> String {
+    plan.video.as_ref().map_or(String::new(), |video| format!("{} frames in each --gop", video.gop))
 }

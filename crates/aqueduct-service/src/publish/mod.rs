@@ -9,6 +9,7 @@ mod engine;
 mod existing;
 mod files;
 mod playlists;
+mod reread;
 mod run;
 mod schedule;
 mod segments;

@@ -12,11 +12,11 @@ use tokio_util::sync::CancellationToken;
 use super::Publish;
 use super::engine::Engine;
 use super::existing::{self, Found, Sizes};
-use super::playlists;
 use super::segments::Job;
 use super::store::Store;
 use super::stored;
 use super::work::Work;
+use super::{playlists, reread};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, Observer, Phase};
 use crate::report::Report;
@@ -46,8 +46,7 @@ pub(super) async fn run(publish: Publish, observer: Observer, cancel: Cancellati
     };
 
     let inits = inits(&*engine)?;
-    let known = unless(&cancel, existing::known_sizes(&store, &plan, &sizes, &lengths(&inits))).await?;
-    // A presentation that is complete has the playlists that belong to it.
+    let known = unless(&cancel, reread::known(&store, &plan, &mut sizes, &lengths(&inits))).await?;
     let is_complete = known.is_some();
     let key_frames = match is_complete {
         true => stored::KeyFrames::new(),
@@ -63,9 +62,9 @@ pub(super) async fn run(publish: Publish, observer: Observer, cancel: Cancellati
     });
     // Also where no segment is missing: playlists name them.
     if !is_complete {
-        unless(&cancel, store_inits(&store, &plan, &sizes, &inits, &observer)).await?;
+        unless(&cancel, store_inits(&store, &plan, &mut sizes, &inits, &observer)).await?;
     }
-    if !work.columns.is_empty() {
+    while !work.columns.is_empty() {
         phase(Phase::Segments);
         let job = Job {
             store: &store,
@@ -79,6 +78,14 @@ pub(super) async fn run(publish: Publish, observer: Observer, cancel: Cancellati
             cancel: &cancel,
         };
         job.run(&mut work).await?;
+        let damaged = work.damaged(&plan, &mut sizes);
+        if !damaged.is_empty() {
+            tracing::warn!(?damaged, "what is stored is not as long as it should be, and is made again");
+            let made = std::mem::take(&mut work.made);
+            // Only what is copied is made for the sake of comparing: what is stored of encoded segments was read.
+            work = Work::new(&plan, &sizes, lengths(&inits), None, stored::KeyFrames::new());
+            work.made = made;
+        }
     }
 
     let measured = work.measured(&plan)?;
@@ -106,11 +113,11 @@ fn lengths(inits: &[Option<Bytes>]) -> Vec<u64> {
     inits.iter().map(|init| init.as_ref().map_or(0, |init| init.len() as u64)).collect()
 }
 
-/// Stores the init sections that are objects of their own and are missing.
+/// Stores the init sections that are objects of their own and are missing or too short, and notes them in `sizes`.
 async fn store_inits(
     store: &Store,
     plan: &Plan,
-    sizes: &Sizes,
+    sizes: &mut Sizes,
     inits: &[Option<Bytes>],
     observer: &Observer,
 ) -> Result<()> {
@@ -119,6 +126,7 @@ async fn store_inits(
         let bytes = init.len() as u64;
         if sizes.get(&key) != Some(&bytes) {
             store.put(&key, vec![init.clone()]).await?;
+            sizes.insert(key.clone(), bytes);
             observer(Event::Stored { key, bytes });
         }
     }

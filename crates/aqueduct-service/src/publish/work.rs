@@ -6,6 +6,7 @@ use aqueduct::playlist::Measured;
 
 use super::engine::Told;
 use super::existing::Sizes;
+use super::reread::{Known, end_of};
 use super::schedule::Column;
 use super::stored::KeyFrames;
 use crate::error::Result;
@@ -51,13 +52,13 @@ impl State {
 }
 
 impl Work {
-    /// `sizes` are the objects that are there. `known` are the sizes of all segments where every object of the plan is
-    /// there: then nothing is to be made. `key_frames` are those of stored segments, as far as they were found.
+    /// `sizes` are the objects that are there. `known` is what playlists tell where every object of the plan is there:
+    /// then nothing is to be made. `key_frames` are those of stored segments, as far as they were found.
     pub(super) fn new(
         plan: &Plan,
         sizes: &Sizes,
         inits: Vec<u64>,
-        known: Option<Vec<Vec<u64>>>,
+        known: Option<Known>,
         key_frames: KeyFrames,
     ) -> Self {
         let renditions = plan.renditions();
@@ -82,7 +83,8 @@ impl Work {
                 work.total += u64::from(state != State::Gap);
                 match state {
                     State::Missing => missing.push(rendition.id),
-                    State::There(_) if known.is_none() && is_more_than_its_size(plan, rendition) => {
+                    // The playlists need more of it than its size, and copying tells what that should be.
+                    State::There(_) if known.is_none() && plan.engine.is_none() => {
                         again.push(rendition.id);
                     }
                     _ => {}
@@ -102,7 +104,10 @@ impl Work {
             true => renditions.iter().map(whole).sum(),
             false => found.iter().flatten().map(|state| state.bytes()).sum(),
         };
-        work.bytes = known.unwrap_or_else(|| found.iter().map(sizes_of).collect());
+        match known {
+            Some(known) => (work.bytes, work.key_frames) = (known.bytes, known.key_frames),
+            None => work.bytes = found.iter().map(sizes_of).collect(),
+        }
         for ((rendition, segment), found) in key_frames {
             let of = work.key_frames.get_mut(rendition.0 as usize);
             if let Some(place) = of.and_then(|of| of.get_mut(segment as usize)) {
@@ -126,18 +131,37 @@ impl Work {
         }
     }
 
+    /// Takes over into `sizes` what is there after a run, and takes out what turned out to be damaged: of another size
+    /// than what was made of it again. Returns the keys of that.
+    pub(super) fn damaged(&self, plan: &Plan, sizes: &mut Sizes) -> Vec<String> {
+        let mut damaged = Vec::new();
+        let mut compare = |object, bytes: u64| {
+            let Some(key) = plan.key(object) else { return };
+            match sizes.get(&key) {
+                Some(&found) if found == bytes => {}
+                Some(&found) if found > 0 => {
+                    sizes.remove(&key);
+                    damaged.push(key);
+                }
+                // It was made and stored.
+                _ => drop(sizes.insert(key, bytes)),
+            }
+        };
+        for ((rendition, bytes), &init) in plan.renditions().iter().zip(&self.bytes).zip(&self.inits) {
+            compare(Object::Media(rendition.id), end_of(bytes, init));
+            for (segment, &bytes) in (0..).zip(bytes) {
+                compare(Object::Segment(rendition.id, segment), bytes);
+            }
+        }
+        damaged
+    }
+
     /// All that is known now.
     pub(super) fn measured(&mut self, plan: &Plan) -> Result<Measured> {
         let measured = Measured::new(plan, std::mem::take(&mut self.bytes))?;
         let measured = measured.with_key_frames(plan, std::mem::take(&mut self.key_frames))?;
         Ok(measured.with_inits(std::mem::take(&mut self.inits))?)
     }
-}
-
-/// Whether the playlists need more of a segment than the size of its object, and it is only copied: then it is made
-/// again, with the same bytes. What is encoded is read instead: [`super::stored`].
-fn is_more_than_its_size(plan: &Plan, rendition: &Rendition<'_>) -> bool {
-    rendition.copied_video.is_some() || plan.files == Files::Single
 }
 
 fn look(plan: &Plan, rendition: &Rendition<'_>, sizes: &Sizes) -> Vec<State> {

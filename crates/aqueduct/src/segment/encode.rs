@@ -123,6 +123,10 @@ fn pack(
     let mut seen: Vec<(&str, Vec<AccessUnit>)> = Vec::with_capacity(pictures.len());
     for (rung, coded) in pictures {
         let rung = rungs.get(rung).ok_or_else(|| Error::internal("a rung was made that is not planned"))?;
+        let (found, planned) = (coded.len() as u64, plan.frames(segment).count() as u64);
+        if found != planned {
+            return Err(Error::internal(format!("{found} pictures were encoded of {planned}")));
+        }
         seen.push((&rung.name, access_units(coded, plan, rung, first)?));
     }
     let mut made = Vec::with_capacity(request.renditions.len());

@@ -147,7 +147,9 @@ impl<'j> State<'j> {
         {
             line.is_busy = true;
             let (mut pictures, mut ends) = (Vec::new(), None);
-            while let (None, Some(item)) = (ends, line.waiting.pop_front()) {
+            while ends.is_none()
+                && let Some(item) = line.waiting.pop_front()
+            {
                 match item {
                     Item::Picture(picture) => pictures.push(picture),
                     Item::End(serial) => ends = Some(serial),

@@ -252,6 +252,81 @@ async fn a_complete_presentation_is_left_alone() {
     }
 }
 
+/// What is written by a run over a complete presentation in which `key` holds `bytes`.
+async fn written_over(
+    presentation: &Presentation,
+    all: &BTreeMap<String, Bytes>,
+    key: &str,
+    bytes: Bytes,
+) -> Vec<String> {
+    let store = Arc::new(Faulty::default());
+    for (key, bytes) in all {
+        store.inner.put(&Path::from(key.as_str()), bytes.clone().into()).await.unwrap();
+    }
+    store.inner.put(&Path::from(key), bytes.into()).await.unwrap();
+    finish(Publish::new(presentation.clone(), into(&store)).jobs(jobs(2))).await.unwrap();
+    assert_same(&contents(&*store.inner).await, all, key);
+    store.log.lock().unwrap().clone()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_damaged_in_a_complete_presentation_is_made_again_and_nothing_else() {
+    for case in CASES {
+        let presentation = case.presentation();
+        let all = complete(&presentation);
+        for (key, bytes) in all.iter().filter(|(key, _)| *key != "plan.json") {
+            let mut longer = bytes.to_vec();
+            longer.push(b'\n');
+            let mut damaged = vec![bytes.slice(..bytes.len() / 2), longer.into()];
+            if let Ok(text) = std::str::from_utf8(bytes) {
+                // Every digit decides something.
+                for (at, _) in text.char_indices().filter(|(_, letter)| letter.is_ascii_digit()).step_by(5) {
+                    let mut other = bytes.to_vec();
+                    other[at] = if other[at] == b'7' { b'8' } else { b'7' };
+                    damaged.push(other.into());
+                }
+                damaged.push(bytes.slice(..bytes.len() - 1));
+            } else if matches!(presentation.plan().object(key), Some(Object::Init(_) | Object::Media(_))) {
+                damaged.push(bytes.slice(..bytes.len() - 1));
+            } else {
+                // How long a segment is shows in bit rates alone.
+                damaged.truncate(1);
+            }
+            for bytes in damaged {
+                let said =
+                    format!("{case:?} {key}: {}", String::from_utf8_lossy(&bytes[..bytes.len().min(2000)]));
+                let written = written_over(&presentation, &all, key, bytes).await;
+                assert_eq!(written, [key.as_str()], "{said}");
+            }
+        }
+    }
+}
+
+/// A stopped run left a short segment: resuming copies all again and sees it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_short_object_among_missing_ones_is_made_again() {
+    for case in CASES {
+        let presentation = case.presentation();
+        let all = complete(&presentation);
+        let is_media = |key: &&String| [".ts", ".m4s", "media.mp4"].iter().any(|end| key.ends_with(end));
+        let key = all.keys().rfind(is_media).unwrap();
+        let mut there = all.clone();
+        there.retain(|key, _| !key.ends_with(".m3u8"));
+        there.insert(key.clone(), all[key].slice(..100));
+        let store = Arc::new(Faulty::default());
+        for (key, bytes) in there {
+            store.inner.put(&Path::from(key), bytes.into()).await.unwrap();
+        }
+        let report = finish(Publish::new(presentation.clone(), into(&store))).await.unwrap();
+        assert_same(&contents(&*store.inner).await, &all, case);
+        let segments = match presentation.plan().files {
+            Files::Single => 1..=u64::from(presentation.plan().segments()),
+            _ => 1..=1,
+        };
+        assert!(segments.contains(&report.made), "{case:?}: {} were made", report.made);
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(40))]
 

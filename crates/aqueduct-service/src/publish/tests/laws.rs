@@ -73,6 +73,22 @@ async fn a_complete_presentation_is_left_alone() {
     assert_eq!(engine.starts.load(Ordering::Relaxed), 0, "no encoder was started");
 }
 
+#[tokio::test]
+async fn a_damaged_playlist_is_written_anew_without_encoding() {
+    let plan = plan(3);
+    let all = complete(&plan);
+    for (key, text) in all.iter().filter(|(key, _)| key.ends_with(".m3u8")) {
+        let store = Arc::new(Faulty::default());
+        seed(&store.inner, all.clone()).await;
+        seed(&store.inner, [(key.clone(), text.slice(..text.len() / 2))]).await;
+        let engine = Arc::new(Maker::new(&plan));
+        finish(publish(&engine, &dynamic(&store))).await.unwrap();
+        assert_eq!(contents(&*store.inner).await, all);
+        assert_eq!(*store.log.lock().unwrap(), [key.as_str()]);
+        assert_eq!(engine.starts.load(Ordering::Relaxed), 0, "no encoder was started");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn only_what_is_missing_is_made() {
     let plan = plan(4);
