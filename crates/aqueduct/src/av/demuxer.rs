@@ -32,7 +32,7 @@ impl Demuxer {
     pub(super) fn open(source: &Arc<dyn Source>) -> Result<Self> {
         init();
         if source.is_empty() {
-            return Err(Error::corrupt(format!("{} is empty", source.name())).at_offset(0));
+            return Err(Error::corrupt(format!("{} is empty", source.name())));
         }
         let failure = Failure::default();
         let stream = SourceStream::new(Arc::clone(source), failure.clone());

@@ -6,8 +6,9 @@ use super::demuxer::timebase;
 use crate::index::{AudioTrack, VideoTrack};
 use crate::media::{Codec, Colour, Orientation};
 
-pub(super) fn codec(id: codec::Id) -> Codec {
-    match id {
+/// What libav has no name for is called by the four letters of its container.
+pub(super) fn codec(parameters: &codec::Parameters) -> Codec {
+    match parameters.id() {
         codec::Id::H264 => Codec::H264,
         codec::Id::HEVC => Codec::H265,
         codec::Id::AV1 => Codec::Av1,
@@ -18,6 +19,11 @@ pub(super) fn codec(id: codec::Id) -> Codec {
         codec::Id::EAC3 => Codec::Eac3,
         codec::Id::OPUS => Codec::Opus,
         codec::Id::FLAC => Codec::Flac,
+        codec::Id::None => {
+            let letters = raw(parameters).codec_tag.to_le_bytes().map(char::from);
+            let known = letters.iter().all(char::is_ascii_alphanumeric);
+            Codec::Other(if known { letters.iter().collect() } else { "unknown".to_owned() })
+        }
         other => Codec::Other(other.name().to_owned()),
     }
 }

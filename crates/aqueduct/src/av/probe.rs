@@ -106,7 +106,7 @@ impl Scan {
         // A cover picture beside the sound is not the video of the presentation.
         let is_cover = stream.disposition().contains(format::stream::Disposition::ATTACHED_PIC);
         let kind = if is_cover { TrackKind::Other } else { kind };
-        let mut track = Track::new(id, facts::codec(parameters.id()), kind);
+        let mut track = Track::new(id, facts::codec(&parameters), kind);
         track.profile = facts::profile(&parameters);
         track.language = stream.metadata().get("language").unwrap_or_default().to_owned();
         track.default = stream.disposition().contains(format::stream::Disposition::DEFAULT);

@@ -139,6 +139,12 @@ impl Track {
             packets: Packets::default(),
         }
     }
+
+    /// Whether its sample entry says that it is encrypted (`encv`, `enca` and the like; ISO/IEC 14496-12 §8.12): it is
+    /// listed, and cannot be read.
+    pub fn is_encrypted(&self) -> bool {
+        ["encv", "enca", "enct", "encs"].contains(&self.sample_entry.as_str())
+    }
 }
 
 impl SourceIndex {

@@ -77,7 +77,8 @@ fn picture(track: &Track, facts: &VideoTrack, found: &mut Found) {
         note(
             "rotated",
             format!(
-                "the picture is stored {mirrored}turned; it is turned by {degrees} degrees to {width}x{height}"
+                "the picture is stored {mirrored}turned; `publish` turns it by {degrees} degrees to \
+                 {width}x{height}, a copy is shown as it is stored"
             ),
         );
     }
@@ -86,11 +87,17 @@ fn picture(track: &Track, facts: &VideoTrack, found: &mut Found) {
         let stored = (facts.width, facts.height);
         note(
             "anamorphic",
-            format!("{}x{} pixels of {num}:{den} are squared to {width}x{height}", stored.0, stored.1),
+            format!(
+                "the {}x{} pixels are not square but {num}:{den}; `publish` squares them to {width}x{height}, \
+                 a copy keeps them",
+                stored.0, stored.1
+            ),
         );
     }
     if width % 2 == 1 || height % 2 == 1 {
-        note("odd-size", format!("{width}x{height} has an odd side; it is rounded to an even one"));
+        let message =
+            format!("{width}x{height} has an odd side; `publish` rounds it to an even one, a copy keeps it");
+        note("odd-size", message);
     }
     if facts.interlaced {
         note(
@@ -135,7 +142,8 @@ fn times(track: &Track, facts: &VideoTrack, found: &mut Found) {
     match cadence::constant(&times, track.timebase, facts.nominal_frame_duration) {
         None => note(
             "variable-frame-rate",
-            "frames come at a varying rate; they are put on a constant grid".to_owned(),
+            "frames come at a varying rate; `publish` puts them on a constant grid, a copy keeps their times"
+                .to_owned(),
         ),
         Some(frame) if u64::from(frame.den()) > 60 * u64::from(frame.num()) => {
             let message =
@@ -244,6 +252,10 @@ fn other_tracks(index: &SourceIndex, found: &mut Found) {
     let audios = of(|kind| matches!(kind, TrackKind::Audio(_)));
     several("several-audio-tracks", "audio", audios.len(), index.main_audio().map(|(track, _)| track));
     for track in of(|kind| matches!(kind, TrackKind::Other)) {
+        // Of what is encrypted the scan told.
+        if track.is_encrypted() {
+            continue;
+        }
         found.note(
             "unused-track",
             Some(track),
@@ -252,12 +264,12 @@ fn other_tracks(index: &SourceIndex, found: &mut Found) {
     }
 }
 
-/// Microseconds as seconds with three decimals.
+/// Microseconds as seconds with two decimals.
 struct Seconds(i64);
 
 impl fmt::Display for Seconds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{:03} s", self.0 / 1_000_000, self.0 / 1000 % 1000)
+        write!(f, "{:.2} s", self.0 as f64 / 1e6)
     }
 }
 
@@ -393,7 +405,7 @@ mod tests {
         let late = moved(1500).oddities();
         assert_eq!(
             late[0].to_string(),
-            "track 1: the sound starts 1.500 s after the pictures; silence goes before it"
+            "track 1: the sound starts 1.50 s after the pictures; silence goes before it"
         );
     }
 

@@ -24,7 +24,9 @@ impl FileSource {
         let path = path.as_ref();
         let name = path.display().to_string();
         let failed = |cause: std::io::Error| match cause.kind() {
-            std::io::ErrorKind::NotFound => Error::new(ErrorKind::NotFound, format!("{name} does not exist")),
+            std::io::ErrorKind::NotFound => {
+                Error::new(ErrorKind::NotFound, format!("`{name}` does not exist"))
+            }
             _ => Error::new(ErrorKind::Source, format!("cannot open {name}")).with_cause(cause),
         };
         // Looked at before it is opened: opening a named pipe would wait for its writer.

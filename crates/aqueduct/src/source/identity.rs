@@ -17,11 +17,14 @@ const BLOCKS: u64 = 64;
 const BLOCK: u64 = 16 << 10;
 
 /// Length and SHA-256 over fixed sampled blocks of a source; never a path, a time or an ETag.
+///
+/// Of a source of up to 8 MiB every byte counts; of a longer one the first and the last MiB and 64 blocks of 16 KiB
+/// between them. One that is edited in place elsewhere, and keeps its length, passes for the same.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Identity {
     /// Length in bytes.
     pub bytes: u64,
-    /// SHA-256 in lower-case hexadecimal.
+    /// SHA-256 over the length and those samples in lower-case hexadecimal: not that of the file.
     pub sha256: String,
 }
 

@@ -48,8 +48,10 @@ pub(super) fn read(stsd: Node<'_>, path: &str, handler: Option<Handler>, draft: 
     }
     draft.track.sample_entry = code(&node.kind);
     draft.track.codec = Codec::Other(code(&node.kind));
-    if matches!(&node.kind, b"encv" | b"enca") {
-        draft.note("encrypted", "it is encrypted and left out");
+    if draft.track.is_encrypted() {
+        let message =
+            format!("it is encrypted ({}) and cannot be read; it is left out", draft.track.sample_entry);
+        draft.note("encrypted", message);
         return Ok(());
     }
     let mut entry = Entry { kind: node.kind, node, head: 0, path: &entry_path };
@@ -63,14 +65,13 @@ pub(super) fn read(stsd: Node<'_>, path: &str, handler: Option<Handler>, draft: 
     }
 }
 
-/// The name that libav gives to what is neither picture nor sound.
+/// The name that libav gives to what is neither picture nor sound; where it has none, that of the sample entry.
 fn other(kind: &Kind) -> String {
     match kind {
         b"tx3g" | b"text" => "mov_text".to_owned(),
         b"wvtt" => "webvtt".to_owned(),
         b"stpp" => "ttml".to_owned(),
         b"c608" => "eia_608".to_owned(),
-        b"tmcd" => "none".to_owned(),
         kind => code(kind),
     }
 }

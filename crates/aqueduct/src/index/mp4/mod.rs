@@ -107,7 +107,7 @@ fn missing(source: &dyn Source, early_fragment: Option<u64>) -> Error {
             let message = format!("{name} is a fragment of an MP4 without its header (no `moov` box)");
             Error::corrupt(message).at_offset(at)
         }
-        None if source.is_empty() => Error::corrupt(format!("{name} is empty")).at_offset(0),
+        None if source.is_empty() => Error::corrupt(format!("{name} is empty")),
         None => {
             let message = format!(
                 "{name} is an MP4 without its index (no `moov` box): it is cut off, or was never finished"
