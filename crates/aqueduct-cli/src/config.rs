@@ -42,6 +42,8 @@ const RUN_KEYS: [&str; 6] = ["destination", "jobs", "overwrite", "s3-endpoint", 
 pub(crate) trait What: Default {
     /// The command whose help lists the names.
     const COMMAND: &'static str;
+    /// A name that its reader knows and does not list.
+    const UNLISTED: &'static str;
 
     fn from_map(map: Map<String, Value>) -> serde_json::Result<Self>;
 }
@@ -55,6 +57,7 @@ pub(crate) struct PublishConfig {
 
 impl What for PublishConfig {
     const COMMAND: &'static str = "publish";
+    const UNLISTED: &'static str = "input";
 
     fn from_map(mut map: Map<String, Value>) -> serde_json::Result<Self> {
         let input = map.remove("input").map(serde_json::from_value).transpose()?;
@@ -66,6 +69,7 @@ impl What for PublishConfig {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
 pub(crate) struct PackageConfig {
+    #[serde(alias = "input", deserialize_with = "one_or_several")]
     pub(crate) inputs: Vec<PathBuf>,
     pub(crate) audio: Vec<PathBuf>,
     pub(crate) container: Option<Container>,
@@ -77,6 +81,7 @@ pub(crate) struct PackageConfig {
 
 impl What for PackageConfig {
     const COMMAND: &'static str = "package";
+    const UNLISTED: &'static str = "input";
 
     fn from_map(map: Map<String, Value>) -> serde_json::Result<Self> {
         serde_json::from_value(Value::Object(map))
@@ -122,9 +127,26 @@ impl<T: What> Config<T> {
     fn from_map(mut table: Map<String, Value>) -> Result<Self, String> {
         let run: Map<String, Value> = RUN_KEYS.iter().filter_map(|key| table.remove_entry(*key)).collect();
         let run = serde_json::from_value(Value::Object(run)).map_err(|error| error.to_string())?;
-        let what = T::from_map(table).map_err(|error| error.to_string())?;
+        let what = T::from_map(table).map_err(|error| {
+            let error = error.to_string();
+            // The reader lists the names that it knows; the others are as good.
+            if !error.starts_with("unknown field") {
+                return error;
+            }
+            let others = std::iter::once(T::UNLISTED).chain(RUN_KEYS);
+            others.fold(error, |text, name| format!("{text}, `{name}`"))
+        })?;
         Ok(Self { run, what })
     }
+}
+
+/// A name, or a list of names.
+fn one_or_several<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<PathBuf>, D::Error> {
+    let value = match Value::deserialize(deserializer)? {
+        Value::String(one) => Value::Array(vec![Value::String(one)]),
+        other => other,
+    };
+    serde_json::from_value(value).map_err(serde::de::Error::custom)
 }
 
 /// The same bounds, and the same words, as the flag's.
@@ -181,6 +203,13 @@ mod tests {
         assert_eq!((run.destination.as_deref(), run.overwrite), (Some("out"), true));
     }
 
+    #[test]
+    fn a_single_input_needs_no_list() {
+        for text in ["input = 'a.mp4'", "inputs = 'a.mp4'", "input = ['a.mp4']"] {
+            assert_eq!(Package::from_toml(text).unwrap().what.inputs, [PathBuf::from("a.mp4")]);
+        }
+    }
+
     #[track_caller]
     fn refused<T: What + std::fmt::Debug>(text: &str, says: &str) {
         let error = Config::<T>::from_toml(text).unwrap_err();
@@ -197,7 +226,12 @@ mod tests {
         refused::<PublishConfig>("container = 'mkv'", "expected `ts` or `fmp4`");
         refused::<PublishConfig>("audio-layout = 'loud'", "`separate`");
         refused::<PublishConfig>("single-file = true", "single-file");
-        refused::<PackageConfig>("input = 'a.mp4'", "`inputs`");
+        refused::<PackageConfig>("input = 1", "expected a sequence");
+        refused::<PackageConfig>("sgment = '6s'", "`inputs`");
+        for name in ["destination", "jobs", "overwrite", "s3-endpoint", "input"] {
+            refused::<PackageConfig>("sgment = '6s'", &format!("`{name}`"));
+            refused::<PublishConfig>("sgment = '6s'", &format!("`{name}`"));
+        }
         refused::<PackageConfig>("container = 'mkv'", "expected `ts` or `fmp4`");
         refused::<PackageConfig>("audio-layout = 'loud'", "`separate`");
         refused::<PackageConfig>("crf = 20", "crf");

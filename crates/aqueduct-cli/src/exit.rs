@@ -42,7 +42,7 @@ impl Exit {
         match self {
             Self::Usage => "usage: a flag, a setting, a job file or a destination is written wrongly",
             Self::Data => "the input is corrupt, not supported or beyond a limit",
-            Self::NoInput => "the input is missing or cannot be opened",
+            Self::NoInput => "the input is missing, is no file or cannot be opened",
             Self::Unavailable => "the store cannot be reached, or this build lacks what is needed",
             Self::Software => "a fault of aqueduct itself",
             Self::CannotCreate => {
@@ -65,6 +65,19 @@ impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         Self::from(u8::from(exit))
     }
+}
+
+/// A line of the table, for machines.
+#[derive(Debug, Serialize)]
+pub(crate) struct Line {
+    exit_code: u8,
+    meaning: &'static str,
+}
+
+/// What `aqueduct exit-codes --json` prints.
+pub(crate) fn lines() -> Vec<Line> {
+    let of = |exit: Exit| Line { exit_code: exit.into(), meaning: exit.meaning() };
+    std::iter::once(Line { exit_code: 0, meaning: "done" }).chain(Exit::ALL.map(of)).collect()
 }
 
 /// The table that `aqueduct exit-codes` prints.
@@ -170,6 +183,7 @@ impl From<aqueduct_service::Error> for Failure {
     fn from(error: aqueduct_service::Error) -> Self {
         let (exit, kind, hint) = match error.kind() {
             ServiceKind::Destination => (Exit::Usage, "destination", None),
+            ServiceKind::Lacking => (Exit::Unavailable, "build", None),
             ServiceKind::NotFound => (Exit::CannotCreate, "destination-not-found", None),
             ServiceKind::PermissionDenied => (Exit::Permission, "permission-denied", None),
             ServiceKind::NotWritable if denied(&error) => (Exit::Permission, "permission-denied", None),

@@ -27,6 +27,8 @@ pub(crate) struct PublishJob {
 #[derive(Debug)]
 pub(crate) struct PackageJob {
     pub(crate) copy: CopyJob,
+    /// Whether a single word stands for the input of a job file that names everything: perhaps it was to be DEST.
+    pub(crate) is_in_doubt: bool,
     pub(crate) target: Target,
 }
 
@@ -72,14 +74,19 @@ pub(crate) struct Target {
 pub(crate) fn publish(args: PublishArgs) -> Result<PublishJob, Failure> {
     let Config { run, what } = config::<PublishConfig>(args.common.config.as_deref())?;
     let input = needed(args.input.or(what.input), "INPUT", "publish")?;
-    let destination = needed(args.destination.or(run.destination.clone()), "DEST", "publish")?;
+    let destination = args.destination.or(run.destination.clone()).ok_or_else(|| {
+        let has_file = args.common.config.is_some();
+        no_destination(std::slice::from_ref(&input), has_file, "publish")
+    })?;
     let settings = encoded(what.settings, args.settings, &args.common);
     Ok(PublishJob { encode: EncodeJob { input, settings }, target: target(destination, args.run, run) })
 }
 
 pub(crate) fn package(args: PackageArgs) -> Result<PackageJob, Failure> {
     let Config { run, mut what } = config::<PackageConfig>(args.common.config.as_deref())?;
-    let words = Words::of(args.words, !what.inputs.is_empty(), run.destination.is_some())?;
+    let has_destination = run.destination.is_some();
+    let is_in_doubt = args.words.len() == 1 && !what.inputs.is_empty() && has_destination;
+    let words = Words::of(args.words, !what.inputs.is_empty(), has_destination)?;
     if !words.inputs.is_empty() {
         what.inputs = words.inputs;
     }
@@ -87,16 +94,23 @@ pub(crate) fn package(args: PackageArgs) -> Result<PackageJob, Failure> {
     if copy.inputs.is_empty() {
         return Err(missing("INPUT", "package"));
     }
-    let destination =
-        words.destination.or(run.destination.clone()).ok_or_else(|| match &copy.inputs[..] {
-            [input] if args.common.config.is_none() => {
-                let input = quoted(&input.display().to_string());
-                let hint = format!("say where to, after the input: aqueduct package {input} DEST");
-                Failure::usage("DEST is missing").hint(hint)
-            }
-            _ => missing("DEST", "package"),
-        })?;
-    Ok(PackageJob { copy, target: target(destination, args.run, run) })
+    let destination = words
+        .destination
+        .or(run.destination.clone())
+        .ok_or_else(|| no_destination(&copy.inputs, args.common.config.is_some(), "package"))?;
+    Ok(PackageJob { copy, is_in_doubt, target: target(destination, args.run, run) })
+}
+
+/// The last word is where to, and is easily forgotten.
+fn no_destination(inputs: &[PathBuf], has_file: bool, command: &str) -> Failure {
+    match inputs {
+        [input] if !has_file => {
+            let input = quoted(&input.display().to_string());
+            let hint = format!("say where to, after the input: aqueduct {command} {input} DEST");
+            Failure::usage("DEST is missing").hint(hint)
+        }
+        _ => missing("DEST", command),
+    }
 }
 
 pub(crate) fn probe(args: ProbeArgs) -> ProbeJob {
@@ -121,7 +135,13 @@ pub(crate) fn plan(args: PlanArgs) -> Result<PlanJob, Failure> {
         let message = format!("{flag} is for `package`");
         return Err(Failure::usage(message).hint("give --copy as well, to see what `package` would make"));
     }
-    let what = config::<PublishConfig>(args.common.config.as_deref())?.what;
+    let path = args.common.config.as_deref();
+    let what = config::<PublishConfig>(path)
+        .map_err(|failure| match config::<PackageConfig>(path) {
+            Ok(_) => failure.hint("it is a job file of `package`: give --copy as well"),
+            Err(_) => failure,
+        })?
+        .what;
     let mut inputs = args.inputs.into_iter();
     let input = needed(inputs.next().or(what.input), "INPUT", "plan")?;
     if let Some(second) = inputs.next() {

@@ -24,7 +24,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::Parser;
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use args::{Args, Command};
 use exit::{Exit, Failure};
@@ -53,8 +53,24 @@ fn run(args: Args, console: &Console) -> Result<(), Failure> {
         Command::Package(package) => package::run(&job::package(package)?, console),
         Command::Probe(probe) => probe::run(&job::probe(probe), console),
         Command::Plan(plan) => plan::run(&job::plan(plan)?, console),
+        Command::ExitCodes if console.is_json() => console.value(&exit::lines()),
         Command::ExitCodes => console.text(&exit::table()),
     }
+}
+
+/// Flags of `publish` that were given to `package`.
+fn for_encoding(error: &clap::Error, typed: &[OsString]) -> Option<Failure> {
+    let is_package =
+        typed.get(1..)?.iter().find(|word| !word.as_encoded_bytes().starts_with(b"-"))? == "package";
+    if error.kind() != ErrorKind::UnknownArgument || !is_package {
+        return None;
+    }
+    let Some(ContextValue::String(flag)) = error.get(ContextKind::InvalidArg) else { return None };
+    let flag = flag.split(['=', ' ']).next().unwrap_or_default();
+    args::ENCODING.contains(&flag).then(|| {
+        Failure::usage(format!("{flag} is for encoding, and `package` encodes nothing"))
+            .hint("leave it out, or let `publish` encode")
+    })
 }
 
 /// Help and version are what was asked for; everything else is a usage error, 64 in every command.
@@ -63,6 +79,10 @@ fn misused(error: &clap::Error, typed: &[OsString]) -> ExitCode {
         // A closed pipe (`| head`) is no reason to complain about help.
         let _ = error.print();
         return ExitCode::SUCCESS;
+    }
+    if let Some(failure) = for_encoding(error, typed) {
+        Console::new(typed.iter().any(|word| word == "--json"), false).failure(&failure);
+        return Exit::Usage.into();
     }
     let _ = error.print();
     if typed.iter().any(|word| word == "--json") {

@@ -14,6 +14,7 @@ pub(crate) fn run(job: &PublishJob, console: &Console) -> Result<(), Failure> {
 #[cfg(feature = "av")]
 pub(crate) fn prepare(job: &EncodeJob) -> Result<Prepared, Failure> {
     let input = crate::input::open(&job.input)?;
+    input.must_be_readable()?;
     let builder = aqueduct::Plan::builder(&input.index, aqueduct::engine()?);
     let plan = builder.settings(job.settings.clone()).build()?;
     let warnings = input.index.oddities().into_iter().map(Into::into).collect();

@@ -17,23 +17,24 @@ Examples:
   aqueduct publish film.mp4 out/
   aqueduct publish film.mkv out/ --ladder 720p,360p --preset medium
   aqueduct publish film.mp4 out/ --ladder 1080p:5M:crf21,540p:1500k --segment 4s
-  aqueduct publish film.mp4 out/ --container fmp4        fMP4 (CMAF), the sound beside the pictures, stored once
-  aqueduct publish film.mp4 out/ --audio-layout separate MPEG-TS, the sound beside the pictures
-  AWS_ACCESS_KEY_ID=… AWS_SECRET_ACCESS_KEY=… aqueduct publish film.mp4 s3://bucket/film --s3-region eu-central-1
+  aqueduct publish film.mp4 out/ --container fmp4
+  aqueduct publish film.mp4 out/ --audio-layout separate
+  AWS_ACCESS_KEY_ID=… AWS_SECRET_ACCESS_KEY=… aqueduct publish film.mp4 s3://bucket/film
   aqueduct publish film.mp4 s3://bucket/film --s3-endpoint http://localhost:8333 --s3-allow-http
   aqueduct publish --config job.toml --json
 
-Run the same command again to go on where it was stopped. Ctrl-C stops at once and leaves no half object; a second
-Ctrl-C does not wait for that.
+Run the same command again to go on where it was stopped. Ctrl-C stops at once and leaves no
+half object; a second Ctrl-C does not wait for that.
 
-A job file holds the same names and the same values as the flags, and `input` and `destination`:
+A job file holds the names and the values of the flags, and `input` and `destination`:
   input = \"film.mp4\"
   destination = \"s3://bucket/film\"
   ladder = \"720p:2500k,360p\"
   segment = \"6s\"
   container = \"fmp4\"
 
-With --json every line on stdout is one event; the last one is `finished` (the report) or `error`.
+With --json every line on stdout is one event; the last one is `finished` (the report) or
+`error`.
 
 Exit codes: `aqueduct exit-codes` lists them.";
 
@@ -47,29 +48,31 @@ Examples:
   aqueduct package film.mp4 s3://bucket/film --s3-region eu-central-1
   aqueduct package --config job.toml --json
 
-Nothing is decoded or encoded: pictures and sound stay as they are, bit by bit, and segments begin at key frames that
-are there already. `publish` is for the rest: other containers than MP4 and MOV, a ladder out of one file, pictures
-that lie on their side.
+Nothing is decoded or encoded: pictures and sound stay as they are, bit by bit, and segments
+begin at key frames that are there already. `publish` is for the rest: other containers than
+MP4 and MOV, a ladder out of one file, pictures that lie on their side.
 
   codec                        ts    fmp4
-  H.264, AAC, AC-3, E-AC-3     yes   yes
+  H.264, AAC, AC-3             yes   yes
+  E-AC-3                       few   yes   (few players hear it in MPEG-TS)
   MP3                          yes   no
   H.265, AV1, Opus, FLAC       no    yes
 
-Several inputs are rungs of one presentation; their key frames must be at the same times. The sound is that of the
-first, or that of --audio.
+Several inputs are rungs of one presentation; their key frames must be at the same times. The
+sound is that of the first, or that of --audio.
 
-Run the same command again to go on where it was stopped. Ctrl-C stops at once and leaves no half object; a second
-Ctrl-C does not wait for that.
+Run the same command again to go on where it was stopped. Ctrl-C stops at once and leaves no
+half object; a second Ctrl-C does not wait for that.
 
-A job file holds the same names and the same values as the flags, and `inputs` and `destination`:
+A job file holds the names and the values of the flags, and `inputs` and `destination`:
   inputs = [\"1080p.mp4\", \"720p.mp4\"]
   audio = [\"english.m4a:en\", \"deutsch.m4a:de\"]
   destination = \"s3://bucket/film\"
   container = \"fmp4\"
   single-file = true
 
-With --json every line on stdout is one event; the last one is `finished` (the report) or `error`.
+With --json every line on stdout is one event; the last one is `finished` (the report) or
+`error`.
 
 Exit codes: `aqueduct exit-codes` lists them.";
 
@@ -78,7 +81,9 @@ Examples:
   aqueduct probe film.mp4
   aqueduct probe film.mp4 --json | jq '.tracks[] | {codec, frame_rate, containers}'
 
-`package` names the containers into which a track can be copied as it is; `-` means that only `publish` can take it.
+`key frames every` is the shortest, the average and the longest distance. `package` names the
+containers into which a track can be copied as it is; a container that is not named cannot hold
+it, and with `-` only `publish` can take the track. A star marks the tracks that are presented.
 
 Exit codes: `aqueduct exit-codes` lists them.";
 
@@ -91,7 +96,8 @@ Examples:
   aqueduct plan --copy 1080p.mp4 720p.mp4 --audio deutsch.m4a:de
   aqueduct plan film.mp4 --json | jq .plan > plan.json
 
-With --copy it tells what `package` would make, else what `publish` would.
+With --copy it tells what `package` would make, else what `publish` would. Bit rates and sizes
+are bounds: what is made is smaller, `about` is a guess at how much.
 
 Exit codes: `aqueduct exit-codes` lists them.";
 

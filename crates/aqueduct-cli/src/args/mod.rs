@@ -67,7 +67,11 @@ pub(crate) struct OutputArgs {
 /// What to publish, and where to.
 #[derive(Debug, clap::Args)]
 pub(crate) struct PublishArgs {
-    /// The video: any file that FFmpeg can read
+    #[cfg_attr(feature = "av", doc = "The video: any file that FFmpeg can read")]
+    #[cfg_attr(
+        not(feature = "av"),
+        doc = "The video; this build has no FFmpeg and encodes nothing: see `package`"
+    )]
     pub(crate) input: Option<PathBuf>,
     /// Where to: a folder, file:///folder or s3://bucket/prefix
     #[arg(value_name = "DEST")]
@@ -99,7 +103,14 @@ pub(crate) struct ProbeArgs {
 /// What to plan for.
 #[derive(Debug, clap::Args)]
 pub(crate) struct PlanArgs {
-    /// The video: any file that FFmpeg can read; with --copy, one or more MP4 or MOV
+    #[cfg_attr(
+        feature = "av",
+        doc = "The video: any file that FFmpeg can read; with --copy, one or more MP4 or MOV"
+    )]
+    #[cfg_attr(
+        not(feature = "av"),
+        doc = "The videos, MP4 or MOV; this build has no FFmpeg, so give --copy"
+    )]
     #[arg(value_name = "INPUT")]
     pub(crate) inputs: Vec<PathBuf>,
     /// Tell what `package` would make instead of what `publish` would
@@ -136,17 +147,20 @@ pub(crate) struct SettingsArgs {
     pub(crate) audio_bitrate: Option<BitRate>,
 }
 
+/// The flags of [`SettingsArgs`].
+pub(crate) const ENCODING: [&str; 5] = ["--ladder", "--preset", "--crf", "--gop", "--audio-bitrate"];
+
 impl SettingsArgs {
     /// A flag that was given, by its name.
     pub(crate) fn given(&self) -> Option<&'static str> {
-        let flags = [
-            ("--ladder", self.ladder.is_some()),
-            ("--preset", self.preset.is_some()),
-            ("--crf", self.crf.is_some()),
-            ("--gop", self.gop.is_some()),
-            ("--audio-bitrate", self.audio_bitrate.is_some()),
+        let given = [
+            self.ladder.is_some(),
+            self.preset.is_some(),
+            self.crf.is_some(),
+            self.gop.is_some(),
+            self.audio_bitrate.is_some(),
         ];
-        flags.into_iter().find(|(_, given)| *given).map(|(name, _)| name)
+        ENCODING.into_iter().zip(given).find(|(_, given)| *given).map(|(name, _)| name)
     }
 }
 
@@ -181,7 +195,11 @@ pub(crate) struct RunArgs {
     pub(crate) jobs: Option<NonZeroUsize>,
     /// Delete another presentation at DEST first
     ///
-    /// Without it, DEST must be empty or hold the same presentation, finished or not.
+    /// Without it, DEST may hold no other presentation (no other plan.json); the same one is finished. Files that
+    /// aqueduct did not write are left alone, with this flag, too.
+    ///
+    /// A source is told from another by its length and by samples of it: one that was edited in place and is as long as
+    /// before may pass for the same. Then give this flag.
     #[arg(long, help_heading = "Run")]
     pub(crate) overwrite: bool,
     #[command(flatten)]

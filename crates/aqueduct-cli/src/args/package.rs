@@ -27,7 +27,9 @@ pub(crate) struct PackageArgs {
 pub(crate) struct CopyArgs {
     /// Store one file for each rendition instead of one for each segment
     ///
-    /// Playlists then name ranges of it (EXT-X-BYTERANGE).
+    /// Playlists then name ranges of it (EXT-X-BYTERANGE), so the web server must answer requests for byte ranges.
+    /// nginx, Caddy, S3 and CDNs do; `python3 -m http.server` does not. What is stopped before a file is whole begins
+    /// that file anew.
     #[arg(long)]
     pub(crate) single_file: bool,
     /// Take the sound of FILE instead of the first input's, as a rendition of its own; may be given several times

@@ -18,7 +18,8 @@ pub(super) fn open(job: &CopyJob) -> Result<(Vec<Input>, Vec<Role>), Failure> {
     let mut inputs: Vec<Input> = Vec::with_capacity(wanted.len());
     let mut roles: Vec<Role> = Vec::with_capacity(wanted.len());
     for (path, role) in wanted {
-        let input = input::open_mp4(&path)?;
+        let input = input::open_mp4(&path, &role)?;
+        input.must_be_readable()?;
         // By its bytes: a copy under another name is the same film.
         let same = inputs.iter().zip(&roles).find(|(other, other_role)| {
             other.index.identity == input.index.identity && is_main(other_role) == is_main(&role)

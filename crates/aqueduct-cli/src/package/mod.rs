@@ -8,7 +8,7 @@ use std::path::Path;
 use aqueduct::Plan;
 use aqueduct::plan::CopyInput;
 
-use crate::exit::Failure;
+use crate::exit::{Exit, Failure};
 use crate::job::{CopyJob, PackageJob};
 use crate::output::Console;
 use crate::prepared::Prepared;
@@ -21,8 +21,16 @@ pub(crate) fn run(job: &PackageJob, console: &Console) -> Result<(), Failure> {
             Failure::usage(message).hint("the last word says where to; was it forgotten after the inputs?")
         );
     }
-    let copy = job.copy.clone();
-    crate::run::run(&job.target, console, move || prepare(&copy))
+    let (copy, is_in_doubt) = (job.copy.clone(), job.is_in_doubt);
+    crate::run::run(&job.target, console, move || {
+        prepare(&copy).map_err(|failure| match &copy.inputs[..] {
+            [word] if is_in_doubt && failure.exit == Exit::NoInput => failure.hint(format!(
+                "the job file names the destination already, so {} was read as the input: give both",
+                word.display()
+            )),
+            _ => failure,
+        })
+    })
 }
 
 /// Opens the inputs and decides everything.

@@ -8,11 +8,12 @@ use aqueduct::time::{Rounding, Timebase};
 
 use super::inputs::is_main;
 use crate::input::Input;
-use crate::output::duration;
 use crate::prepared::Warning;
 
 /// Sound this much longer or shorter than the pictures is worth a word.
 const NOTABLE_MICROS: u64 = 80_000;
+/// Decoders of sound need a little before what is heard, which edit lists hide.
+const PRIMING_MICROS: i64 = 100_000;
 
 /// What a careful person wants to know, input by input, then about the whole.
 pub(super) fn find(inputs: &[Input], roles: &[Role], plan: &Plan, segment: Option<Length>) -> Vec<Warning> {
@@ -21,10 +22,13 @@ pub(super) fn find(inputs: &[Input], roles: &[Role], plan: &Plan, segment: Optio
         let copies: Vec<&CopiedTrack> = plan.copies.iter().filter(|copy| copy.input == number).collect();
         let name = (inputs.len() > 1).then(|| input.name());
         let kept = input.index.oddities().into_iter().filter_map(|oddity| {
-            let message = of_oddity(&oddity, &input.index, &copies, role, plan)?;
+            let message = of_oddity(&oddity, &input.index, &copies, role, plan, number == 0)?;
             Some(Oddity { message, ..oddity })
         });
-        let own = copies.iter().flat_map(|copy| of_track(copy, &input.index, plan.container));
+        let own = copies.iter().flat_map(|copy| {
+            let track = of_track(copy, &input.index, plan.container);
+            track.into_iter().chain(of_start(copy, &input.index))
+        });
         let aside = copies.iter().filter(|_| !is_main(role)).filter_map(|copy| of_end(copy, inputs, plan));
         found.extend(kept.chain(own).chain(aside).map(|oddity| Warning { input: name.clone(), oddity }));
     }
@@ -40,14 +44,16 @@ fn of_oddity(
     copies: &[&CopiedTrack],
     role: &Role,
     plan: &Plan,
+    is_first: bool,
 ) -> Option<String> {
     let is_used = |id: u32| copies.iter().any(|copy| copy.track == id);
     // Before the semicolon stands what it is, behind it what encoding does about it.
     let fact = oddity.message.split(';').next().unwrap_or_default();
     let message = match (oddity.name.as_str(), oddity.track) {
         ("no-video" | "no-audio", _) => {
+            // It is said once, about the first input.
             let is_absent = plan.copies.iter().all(|copy| copy.is_video() == (oddity.name == "no-audio"));
-            return (is_absent && is_main(role)).then(|| oddity.message.clone());
+            return (is_absent && is_main(role) && is_first).then(|| oddity.message.clone());
         }
         ("several-audio-tracks", Some(id)) if is_used(id) => {
             let tracks = index.tracks.iter().filter(|track| matches!(track.kind, TrackKind::Audio(_)));
@@ -58,7 +64,7 @@ fn of_oddity(
             };
             return (tracks.count() > used).then(|| format!("{}{hint}", oddity.message));
         }
-        ("unused-track", _) if is_main(role) => return Some(oddity.message.clone()),
+        ("unused-track" | "encrypted", _) if is_main(role) => return Some(oddity.message.clone()),
         (_, Some(id)) if !is_used(id) => return None,
         ("rotated", Some(id)) => {
             let TrackKind::Video(facts) = &index.track(id)?.kind else { return None };
@@ -71,6 +77,11 @@ fn of_oddity(
             };
             format!(
                 "the picture is to be shown {way}, which HLS cannot say: a copy is shown as it is stored; `publish` turns it"
+            )
+        }
+        ("anamorphic", _) => {
+            format!(
+                "{fact}; a copy keeps them, and few players stretch them as they should; `publish` squares them"
             )
         }
         ("interlaced", _) => format!("{fact} and stay so, so motion shows combs in most players"),
@@ -116,12 +127,39 @@ fn of_track(copy: &CopiedTrack, index: &SourceIndex, container: Container) -> Ve
     found
 }
 
+/// Pictures or sound at the start that the source's edit list hides, and the copy does not.
+fn of_start(copy: &CopiedTrack, index: &SourceIndex) -> Option<Oddity> {
+    let track = index.track(copy.track)?;
+    let first = track.packets.get(*copy.packets.first()? as usize)?.pts;
+    let presented = track.packets.iter().filter(|packet| !packet.discard).map(|packet| packet.pts).min()?;
+    let hidden = presented.saturating_sub(first);
+    let hidden = track.timebase.rescale(hidden, Timebase::new(1, 1_000_000)?, Rounding::Nearest);
+    let (most, what) = match copy.is_video() {
+        true => {
+            (0, "of pictures that an edit list hides at the start are shown: they are needed for decoding")
+        }
+        false => {
+            (PRIMING_MICROS, "of sound that an edit list hides at the start are heard, beside the pictures")
+        }
+    };
+    (hidden > most).then(|| Oddity {
+        name: "hidden-start".to_owned(),
+        track: Some(copy.track),
+        message: format!("{} {what}; `publish` cuts them off", in_seconds(hidden.unsigned_abs())),
+    })
+}
+
+/// As the oddities of a source have it.
+fn in_seconds(micros: u64) -> String {
+    format!("{:.2} s", micros as f64 / 1e6)
+}
+
 /// Sound of a file of its own that is not as long as the pictures.
 fn of_end(copy: &CopiedTrack, inputs: &[Input], plan: &Plan) -> Option<Oddity> {
     let pictures = plan.copies.iter().find(|copy| copy.is_video())?;
     let late = end_micros(copy, inputs)?.saturating_sub(end_micros(pictures, inputs)?);
     let (name, way) = if late < 0 { ("short-audio", "before") } else { ("long-audio", "after") };
-    let message = format!("the sound ends {} {way} the pictures", duration(late.unsigned_abs()));
+    let message = format!("the sound ends {} {way} the pictures", in_seconds(late.unsigned_abs()));
     (late.unsigned_abs() > NOTABLE_MICROS).then(|| Oddity {
         name: name.to_owned(),
         track: Some(copy.track),
@@ -154,7 +192,7 @@ fn of_plan(plan: &Plan, segment: Length) -> Vec<Oddity> {
             "long-segments",
             format!(
                 "segments begin at key frames, and those are far apart: the longest segment is {}, not {segment}",
-                duration(longest)
+                in_seconds(longest)
             ),
         ));
     }

@@ -12,6 +12,7 @@ use aqueduct_service::{CancellationToken, Destination, Observer, Publish};
 use serde::Serialize;
 
 use crate::exit::{Exit, Failure};
+use crate::input::Input;
 use crate::job::Target;
 use crate::output::{Console, Progress, Unit};
 use crate::plan::Outline;
@@ -45,7 +46,7 @@ async fn publish(
 ) -> Result<(), Failure> {
     let mut signals = Signals::new().map_err(|error| Failure::io("listen to signals", &error))?;
     let progress = Progress::start(console, "reading");
-    let presentation = {
+    let (presentation, names) = {
         let prepared = tokio::select! {
             prepared = tokio::task::spawn_blocking(prepare) => prepared
                 .map_err(|error| Failure::new(Exit::Software, "internal", error.to_string()))
@@ -58,12 +59,13 @@ async fn publish(
         };
         announce(&prepared, console)?;
         progress.measure(unit(&prepared.plan));
+        let names: Vec<String> = prepared.inputs.iter().map(Input::name).collect();
         let inputs = prepared.inputs.into_iter().map(|input| (input.source, input.index));
-        Presentation::of_inputs(inputs.collect(), Arc::new(prepared.plan))?
+        (Presentation::of_inputs(inputs.collect(), Arc::new(prepared.plan))?, names)
     };
     tracing::info!("plan {}", presentation.plan().digest()?);
 
-    let watch = Arc::new(Watch::new(console, progress));
+    let watch = Arc::new(Watch::new(console, progress, presentation.plan()));
     let token = CancellationToken::new();
     let observer: Observer = {
         let watch = Arc::clone(&watch);
@@ -94,7 +96,15 @@ async fn publish(
             watch.lost()?;
             if console.is_json() { Ok(()) } else { console.text(&report::for_people(&report)) }
         }
-        Err(error) => Err(watch.explain(error.into(), target.overwrite)),
+        Err(error) => {
+            let mut failure = watch.explain(error.into(), target.overwrite);
+            if failure.kind == "conflict" {
+                // A plan knows sources by their bytes, people by their names.
+                let named = format!("another source than {}:", names.join(", "));
+                failure.message = failure.message.replacen("another source:", &named, 1);
+            }
+            Err(failure)
+        }
     }
 }
 

@@ -1,7 +1,10 @@
 //! Watches a run: shows it, and remembers what is needed to explain its end.
 
+use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use aqueduct::Plan;
+use aqueduct::plan::{Object, Rendition};
 use aqueduct_service::{Event, Phase};
 
 use crate::exit::{Exit, Failure};
@@ -12,6 +15,8 @@ pub(super) struct Watch {
     console: Console,
     progress: Progress,
     seen: Mutex<Seen>,
+    /// How many segments are in which file, where a file holds more than one.
+    files: BTreeMap<String, u64>,
 }
 
 #[derive(Default)]
@@ -21,13 +26,20 @@ struct Seen {
     existing: u64,
     total: u64,
     stored: u64,
+    /// Segments of files that became whole in this run.
+    whole: u64,
     /// Why an event could not be written.
     lost: Option<Failure>,
 }
 
 impl Watch {
-    pub(super) fn new(console: &Console, progress: Progress) -> Self {
-        Self { console: console.clone(), progress, seen: Mutex::default() }
+    pub(super) fn new(console: &Console, progress: Progress, plan: &Plan) -> Self {
+        let of = |it: &Rendition<'_>| {
+            let segments = (0..plan.segments()).filter(|&segment| !plan.is_gap(it, segment)).count();
+            Some((plan.key(Object::Media(it.id))?, segments as u64))
+        };
+        let files = plan.renditions().iter().filter_map(of).collect();
+        Self { console: console.clone(), progress, seen: Mutex::default(), files }
     }
 
     pub(super) fn event(&self, event: &Event) {
@@ -46,6 +58,7 @@ impl Watch {
             }
             Event::Phase { phase: Phase::Segments } => seen.making = true,
             Event::Progress { segments, .. } => seen.stored = *segments,
+            Event::Stored { key, .. } => seen.whole += self.files.get(key).copied().unwrap_or(0),
             _ => {}
         }
         self.progress.event(event);
@@ -76,11 +89,20 @@ impl Watch {
         let seen = self.seen();
         let again = matches!(failure.exit, Exit::Interrupted | Exit::Io | Exit::Unavailable);
         if failure.exit == Exit::Interrupted {
-            let done = seen.existing + seen.stored;
             failure.message = if seen.total == 0 {
                 "stopped before anything was made".to_owned()
+            } else if !self.files.is_empty() {
+                format!(
+                    "stopped: {} of {} segments are in files that are whole and stay; the other files begin anew",
+                    count(seen.existing + seen.whole),
+                    count(seen.total)
+                )
             } else {
-                format!("stopped: {} of {} segments are stored and stay", count(done), count(seen.total))
+                format!(
+                    "stopped: {} of {} segments are stored and stay",
+                    count(seen.existing + seen.stored),
+                    count(seen.total)
+                )
             };
         }
         // Before segments are made, another presentation may still be there, and only --overwrite gets past it.

@@ -71,10 +71,10 @@ fn unreadable() {
 #[test]
 fn not_a_file() {
     let place = Place::new();
-    place.refused(path(place.0.path()), 65, &["is a folder"]);
+    place.refused(path(place.0.path()), 66, &["is a folder"]);
     let pipe = place.0.path().join("pipe");
     assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
-    place.refused(path(&pipe), 65, &["not a regular file"]);
+    place.refused(path(&pipe), 66, &["not a regular file"]);
 }
 
 #[test]

@@ -228,6 +228,26 @@ fn a_signal_stops_and_the_same_command_goes_on() {
     }
 }
 
+/// What goes into one file is not there before the file is whole, and so it is told.
+#[test]
+fn a_signal_says_that_files_begin_anew() {
+    let place = Place::new();
+    let (clip, long) = (clip("plain-25.mp4"), place.file("long.mp4"));
+    ffmpeg(["-stream_loop", "2999", "-i", path(&clip), "-c", "copy", path(&long)]);
+    let out = place.file("out");
+    let words = ["package", path(&long), path(&out), "--single-file", "--json", "--jobs", "1"];
+    let mut child = command(words).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let begun = |line: &String| line.contains("\"segments\"") && line.contains("\"phase\"");
+    lines.by_ref().map(Result::unwrap).find(begun).expect("segments are made");
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    let rest: Vec<String> = lines.map(Result::unwrap).collect();
+    let says = ["stopped: 0 of ", "in files that are whole and stay; the other files begin anew"];
+    Ended::of(child.wait_with_output().unwrap()).failed(130, &says);
+    assert!(rest.last().unwrap().contains("begin anew"), "{rest:?}");
+    assert_eq!(keys(&out), ["plan.json"]);
+}
+
 #[test]
 fn a_job_file_says_it_all() {
     let place = Place::new();
@@ -256,9 +276,20 @@ fn a_job_file_says_it_all() {
     lacking("inputs");
     run(["package", "--config", path(&job)]).failed(64, &["INPUT is missing"]);
     run(["package", path(&film), "--config", path(&job), "--overwrite"]).done();
-    write(json!({ "input": "film.mp4" }));
-    let wrong = run(["package", "--config", path(&job)]).failed(64, &["job.json", "`inputs`"]);
+    write(json!({ "ladder": "720p" }));
+    let wrong =
+        run(["package", "--config", path(&job)]).failed(64, &["job.json", "`inputs`", "`destination`"]);
     assert!(wrong.stderr.contains("aqueduct package --help"), "{wrong:?}");
+    // One input needs no list.
+    write(json!({ "input": film, "destination": place.file("single") }));
+    run(["package", "--config", path(&job)]).done();
+    // A single word is the input where the file names both: perhaps it was to be something else.
+    let doubt =
+        run(["package", path(&place.file("elsewhere")), "--config", path(&job)]).failed(66, &["elsewhere"]);
+    assert!(doubt.stderr.contains("names the destination already"), "{doubt:?}");
+    write(whole);
+    let plan = run(["plan", "--config", path(&job)]).failed(64, &["job.json"]);
+    assert!(plan.stderr.contains("give --copy"), "{plan:?}");
 }
 
 #[test]
@@ -309,9 +340,9 @@ fn what_copying_cannot_mend_is_told() {
     warned("portrait-90.mp4", "turned by 90 degrees");
     warned("open-gop.mp4", "open GOPs");
     warned("odd-444.mp4", "yuv444p");
+    warned("anamorphic.mp4", "not square");
     // What encoding would change, copying keeps: there is nothing to say.
-    for name in ["plain-25.mp4", "anamorphic.mp4", "variable-rate.mp4", "surround-5.1.mp4", "mono-22050.mp4"]
-    {
+    for name in ["plain-25.mp4", "variable-rate.mp4", "surround-5.1.mp4", "mono-22050.mp4"] {
         let ended = run(["package", path(&clip(name)), path(&place.file(name))]).done();
         assert!(ended.stderr.is_empty(), "{ended:?}");
     }
@@ -319,6 +350,98 @@ fn what_copying_cannot_mend_is_told() {
     let events = run(["package", "--json", path(&open), path(&out), "--segment", "1s"]).done().values();
     let warnings: Vec<_> = events.iter().filter(|event| event["event"] == "warning").collect();
     assert!(warnings.iter().any(|warning| warning["name"] == "open-gop"), "{warnings:?}");
+}
+
+#[test]
+fn what_an_edit_list_hides_and_the_copy_shows_is_told() {
+    let place = Place::new();
+    let (film, cut, out) = (clip("plain-25.mp4"), place.file("cut.mp4"), place.file("out"));
+    // A second into a group of pictures: the cut is an edit list, the pictures before it stay.
+    ffmpeg(["-ss", "1", "-i", path(&film), "-c", "copy", path(&cut)]);
+    let (package, plan) = (["package", path(&cut), path(&out)], ["plan", "--copy", path(&cut)]);
+    for ended in [run(package).done(), run(plan).done()] {
+        let said = ended.stderr.lines().find(|line| line.contains("of pictures that an edit list hides"));
+        let said = said.unwrap_or_else(|| panic!("{ended:?}"));
+        assert!(said.contains("1.00 s") && said.contains("`publish` cuts them off"), "{said}");
+    }
+}
+
+#[test]
+fn what_is_encrypted_is_called_that() {
+    let place = Place::new();
+    let (file, out) = (place.file("film.mp4"), place.file("out"));
+    let mut bytes = fs::read(clip("plain-25.mp4")).unwrap();
+    let mut rename = |from: &[u8; 4], to: &[u8; 4]| {
+        // `avc1` is a brand as well: the sample entry lies in `stsd`.
+        let find = |name: &[u8; 4], after: usize| {
+            after + bytes[after..].windows(4).position(|found| found == name).unwrap()
+        };
+        let at = find(from, find(b"stsd", 0));
+        bytes[at..at + 4].copy_from_slice(to);
+        fs::write(&file, &bytes).unwrap();
+    };
+    rename(b"avc1", b"encv");
+    // The sound can be read.
+    let sound = run(["package", path(&file), path(&out)]).done();
+    assert!(sound.stderr.contains("it is encrypted (encv) and cannot be read"), "{sound:?}");
+    assert!(!sound.stderr.contains("neither video nor audio"), "{sound:?}");
+    rename(b"mp4a", b"enca");
+    run(["package", path(&file), path(&out)]).failed(65, &["film.mp4 is encrypted (encv)"]);
+    run(["plan", "--copy", path(&file)]).failed(65, &["film.mp4 is encrypted (encv)"]);
+}
+
+#[test]
+fn a_timecode_is_called_that() {
+    let place = Place::new();
+    let (film, timed) = (clip("plain-25.mp4"), place.file("timed.mov"));
+    ffmpeg(["-i", path(&film), "-c", "copy", "-timecode", "01:00:00:00", path(&timed)]);
+    let ended = run(["package", path(&timed), path(&place.file("out"))]).done();
+    assert!(ended.stderr.contains("tmcd is neither video nor audio and is left out"), "{ended:?}");
+}
+
+#[test]
+fn what_is_missing_everywhere_is_said_once() {
+    let place = Place::new();
+    let silent = |name: &str, from: &Path| {
+        let file = place.file(name);
+        ffmpeg(["-i", path(from), "-an", "-c", "copy", path(&file)]);
+        file
+    };
+    let large = silent("large.mp4", &clip("plain-25.mp4"));
+    let small = silent("silent.mp4", &place.rung("small.mp4", &SAME_KEYS));
+    let ended = run(["package", path(&large), path(&small), path(&place.file("out"))]).done();
+    assert_eq!(ended.stderr.matches("there is no sound").count(), 1, "{ended:?}");
+}
+
+#[test]
+fn another_presentation_is_told_by_the_names_of_the_flags() {
+    let place = Place::new();
+    let film = clip("plain-25.mp4");
+    let out = place.packaged("out", &[path(&film)]);
+    let words = ["package", path(&film), path(&out), "--container", "fmp4", "--single-file"];
+    let there = "there: --container ts, no --single-file, --audio-layout muxed";
+    let here = "asked for: --container fmp4, --single-file, --audio-layout separate";
+    run(words).failed(73, &[there, here, "--overwrite"]);
+    let rungs =
+        run(["package", path(&film), path(&out), "--segment", "2s"]).failed(73, &["segments of 2.00 s"]);
+    assert!(!rungs.stderr.contains("ladder"), "{rungs:?}");
+    let other = clip("film-23976.mp4");
+    run(["package", path(&other), path(&out)]).failed(73, &["another source than", path(&other)]);
+}
+
+/// A finished presentation that was damaged is mended by the same command, byte for byte.
+#[test]
+fn what_is_damaged_is_mended() {
+    let place = Place::new();
+    let film = clip("plain-25.mp4");
+    let words = [path(&film), "--container", "fmp4", "--single-file", "--segment", "2s"];
+    let out = place.packaged("out", &words);
+    let whole = tree(&out);
+    for (key, bytes) in whole.iter().filter(|(key, _)| key != "plan.json") {
+        fs::write(out.join(key), &bytes[..bytes.len() / 2]).unwrap();
+        run(["package", words[0], path(&out)].into_iter().chain(words[1..].iter().copied())).done();
+        assert!(tree(&out) == whole, "{key}");
+    }
 }
 
 #[test]
@@ -352,10 +475,21 @@ fn bad_inputs_end_with_one_line_and_nothing_stored() {
     refused(&file("half.mp4", &whole[..whole.len() / 2]), 65, &["half.mp4"]);
     let folder = place.file("folder");
     fs::create_dir(&folder).unwrap();
-    refused(&folder, 65, &["is a folder"]);
+    refused(&folder, 66, &["is a folder"]);
     let pipe = place.file("pipe");
     assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
-    refused(&pipe, 65, &["not a regular file"]);
+    refused(&pipe, 66, &["not a regular file"]);
+    run(["package", "/dev/null", path(&out)]).failed(66, &["/dev/null"]);
+    run(["package", "", path(&out)]).failed(66, &["`` does not exist"]);
+    let empty = run(["package", path(&place.file("empty.mp4")), path(&out)]);
+    assert!(!empty.stderr.contains("byte"), "{empty:?}");
+    let url = run(["package", "https://example.org/film.mp4", path(&out)]).failed(66, &["does not exist"]);
+    assert!(url.stderr.contains("inputs are local files"), "{url:?}");
+    let list = file("master.m3u8", b"#EXTM3U\n");
+    run(["package", path(&list), path(&out)]).failed(65, &["playlists are no inputs"]);
+    let film = clip("plain-25.mp4");
+    let sound = run(["package", path(&film), path(&out), "--audio", path(&clip("audio-only.mp3"))]);
+    assert!(sound.failed(65, &["audio-only.mp3"]).stderr.contains("-c:a aac audio-only.m4a"));
     for name in ["matroska.mkv", "transport.ts", "audio-only.mp3"] {
         let ended =
             run(["package", path(&clip(name)), path(&out)]).failed(65, &[name, "neither MP4 nor MOV"]);

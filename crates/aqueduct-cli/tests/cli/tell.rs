@@ -77,7 +77,7 @@ fn probe_names_what_is_odd() {
         ("portrait-90.mp4", "turned"),
         ("variable-rate.mp4", "varying rate"),
         ("odd-444.mp4", "odd side"),
-        ("anamorphic.mp4", "squared"),
+        ("anamorphic.mp4", "`publish` squares them to"),
         ("late-audio.mp4", "after the pictures"),
     ] {
         let text = run(["probe", path(&clip(name))]).done().stdout;

@@ -104,6 +104,8 @@ fn flags_of_one_way_are_refused_in_the_other() {
         (["plan", "a.mp4", "--container=fmp4", "--single-file"], "--single-file", "--copy"),
         (["plan", "a.mp4", "b.mp4", "c.mp4"], "b.mp4", "--copy"),
         (["plan", "--copy", "a.mp4", "--ladder=720p"], "--ladder", "leave out"),
+        (["package", "a.mp4", "out", "--ladder=720p"], "--ladder is for encoding", "`publish`"),
+        (["package", "a.mp4", "--crf", "20"], "--crf is for encoding", "`publish`"),
     ] {
         let ended = run(words).failed(64, &[says]);
         assert!(ended.stderr.contains(hint), "{ended:?}");
@@ -131,6 +133,21 @@ fn a_job_file_that_is_wrong_ends_with_64_and_names_the_place() {
     run(["publish", "--config", path(&film)]).failed(64, &["film.toml", "not UTF-8"]);
     // It says that it is empty, and never ends.
     run(["publish", "--config", "/dev/zero"]).failed(64, &["/dev/zero", "longer than"]);
+}
+
+#[test]
+fn a_forgotten_destination_is_asked_for() {
+    for command in ["publish", "package"] {
+        let ended = run([command, "a.mp4"]).failed(64, &["DEST is missing"]);
+        assert!(ended.stderr.contains(&format!("aqueduct {command} a.mp4 DEST")), "{ended:?}");
+    }
+}
+
+#[cfg(not(feature = "gcp"))]
+#[test]
+fn a_store_that_this_build_lacks_ends_with_69() {
+    let clip = clip("plain-25.mp4");
+    run(["package", path(&clip), "gs://bucket/film"]).failed(69, &["gs://", "--features gcp"]);
 }
 
 #[test]

@@ -22,7 +22,8 @@ fn it_reads_mp4_and_nothing_else() {
     let facts = run(["probe", "--json", path(&clip("plain-25.mp4"))]).done().values().remove(0);
     assert_eq!(facts["tracks"][0]["codec"], "h264");
     assert_eq!(facts["tracks"][0]["packets"], 125);
+    assert!(!run(["publish", "--help"]).done().stdout.contains("FFmpeg can read"));
     for name in ["matroska.mkv", "transport.ts", "audio-only.mp3"] {
-        run(["probe", path(&clip(name))]).failed(65, &[name, "no libav"]);
+        run(["probe", path(&clip(name))]).failed(69, &[name, "no libav"]);
     }
 }
