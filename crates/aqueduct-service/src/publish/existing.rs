@@ -157,13 +157,15 @@ fn settings(there: &Decisions, here: &Decisions) -> Option<String> {
     };
     compare(container(there), container(here));
     compare(files(there), files(here));
-    // Where there are no pictures or no sound, the layout is nobody's choice.
     compare(layout(there), layout(here));
     compare(length(there), length(here));
     let is_video = |it: &Rendition<'_>| it.has_video();
     let is_sound = |it: &Rendition<'_>| !it.has_video();
     compare(names("rungs", there, is_video), names("rungs", here, is_video));
-    compare(names("sounds", there, is_sound), names("sounds", here, is_sound));
+    // Muxed, a sound has no name.
+    if there.audio_layout == here.audio_layout {
+        compare(names("sounds", there, is_sound), names("sounds", here, is_sound));
+    }
     compare(gop(there), gop(here));
     let encodings = |plan: &Decisions| {
         plan.video.iter().flat_map(|video| video.rungs.clone()).map(|rung| rung.encoding).collect::<Vec<_>>()
