@@ -180,7 +180,8 @@ pub struct AudioPlan {
     pub encoding: AacEncoding,
     /// Access units of the presentation; unit k starts at sample k * 1024.
     pub units: u64,
-    /// Units encoded before a segment's first one and dropped, so that the encoder's state has settled.
+    /// Units encoded before a segment's first one and dropped, so that the encoder's state has settled; none before time
+    /// zero.
     pub pre_roll: u32,
     /// Units encoded after a segment's last one and dropped, because the encoder looks ahead.
     pub post_roll: u32,

@@ -115,7 +115,9 @@ impl SoundMap {
         }
         let unit = i64::from(AacEncoding::UNIT);
         let (first, end) = (first as i64, end as i64);
-        let (from, to) = (first - i64::from(audio.pre_roll), end + i64::from(audio.post_roll));
+        // Silence before time zero is no run-up: libav's encoder would spread its bits worse for seconds after it.
+        let from = (first - i64::from(audio.pre_roll)).max(0);
+        let to = end + i64::from(audio.post_roll);
         let planes = self.mixed(reader, &audio.encoding, from * unit, to * unit)?;
         let units = AacEncoder::new(&audio.encoding)?.encode(&planes)?;
         // The first unit out is the priming unit of the run, one before `from`.
