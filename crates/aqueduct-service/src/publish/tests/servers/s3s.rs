@@ -10,7 +10,8 @@ use tokio::task::JoinSet;
 use super::*;
 
 pub(super) struct S3s {
-    root: tempfile::TempDir,
+    /// What it holds, a folder for each bucket.
+    pub(super) root: tempfile::TempDir,
     port: u16,
     task: Option<tokio::task::JoinHandle<()>>,
 }
