@@ -8,7 +8,8 @@ mod common;
 
 use std::sync::Arc;
 
-use aqueduct::{Control, MemorySource, Presentation, Source};
+use aqueduct::plan::RenditionId;
+use aqueduct::{ColumnRequest, Control, MemorySource, Presentation, Source};
 use bytes::Bytes;
 use common::{clip, ladder, present, short};
 
@@ -27,7 +28,7 @@ const CLIPS: [&str; 12] = [
     "audio-only.mp3",
 ];
 
-fn column(maker: &mut aqueduct::Maker, segment: u32, ids: &[aqueduct::plan::RenditionId]) -> Vec<Bytes> {
+fn column(maker: &mut aqueduct::Maker, segment: u32, ids: &[RenditionId]) -> Vec<Bytes> {
     let made = maker.column(segment, ids, &Control::new()).unwrap();
     made.iter().map(aqueduct::Made::to_bytes).collect()
 }
@@ -65,6 +66,52 @@ fn settings(name: &str) -> aqueduct::Settings {
         _ => settings.ladder,
     };
     settings
+}
+
+/// Columns that are made in one go, the next begun while one is finished: any rungs of any segments, in any order.
+#[test]
+fn a_run_of_columns_gives_what_each_column_gives() {
+    for name in ["plain-25.mp4", "open-gop.mp4", "audio-only.mp3"] {
+        let presentation = present(&clip(name), settings(name));
+        let expected = in_order(&presentation);
+        let segments = presentation.plan().segments();
+        let renditions = expected[0].len() as u32;
+        let all = || (0..renditions).map(RenditionId);
+        // All; the smallest alone, which waits for nobody; every other segment; back and forth with other rungs each time.
+        let last = || vec![RenditionId(renditions - 1)];
+        let runs: [Vec<(u32, Vec<RenditionId>)>; 4] = [
+            (0..segments).map(|segment| (segment, all().collect())).collect(),
+            (0..segments).map(|segment| (segment, last())).collect(),
+            (0..segments).step_by(2).map(|segment| (segment, all().rev().collect())).collect(),
+            (0..segments).rev().map(|segment| (segment, vec![RenditionId(segment % renditions)])).collect(),
+        ];
+        for threads in [0, 1, 3] {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads.max(1)).build().unwrap();
+            let pool = Arc::new(pool);
+            for run in &runs {
+                let maker = presentation.maker();
+                let mut maker = if threads == 0 { maker } else { maker.on_pool(Arc::clone(&pool)) };
+                let mut requests = run.iter().map(|(segment, renditions)| ColumnRequest {
+                    segment: *segment,
+                    renditions: renditions.clone(),
+                });
+                let mut made = Vec::new();
+                let mut done = |request, column: Vec<aqueduct::Made>| {
+                    made.push((request, column));
+                    std::ops::ControlFlow::Continue(())
+                };
+                maker.run(&mut || requests.next(), &mut done, &Control::new()).unwrap();
+                assert_eq!(made.len(), run.len(), "{name}: each column once");
+                for ((request, column), (segment, renditions)) in made.iter().zip(run) {
+                    assert_eq!((request.segment, &request.renditions), (*segment, renditions), "{name}");
+                    let column: Vec<Bytes> = column.iter().map(aqueduct::Made::to_bytes).collect();
+                    let wanted = &expected[*segment as usize];
+                    let wanted: Vec<_> = renditions.iter().map(|id| wanted[id.0 as usize].clone()).collect();
+                    same(&column, &wanted, &format!("{name}, segment {segment}, {threads} threads"));
+                }
+            }
+        }
+    }
 }
 
 #[test]
@@ -146,6 +193,6 @@ fn what_the_plan_lacks_is_not_found() {
     let id = presentation.plan().renditions()[0].id;
     let past = presentation.plan().segments();
     assert_eq!(presentation.segment(id, past).unwrap_err().kind(), aqueduct::ErrorKind::NotFound);
-    let nobody = aqueduct::RenditionId(99);
+    let nobody = RenditionId(99);
     assert_eq!(presentation.segment(nobody, 0).unwrap_err().kind(), aqueduct::ErrorKind::NotFound);
 }
