@@ -157,23 +157,23 @@ impl<'a> Lane<'a> {
     /// a hundred, since single steps may be short by mistake.
     pub(super) fn frame_duration(&self, nominal: Option<Timebase>) -> Timebase {
         let timebase = self.track.timebase;
-        let mut times: Vec<i64> = self.times().collect();
-        times.sort_unstable();
+        let packets = &self.track.packets;
+        // Steps of decoding are those of presentation in another order.
+        let times = (self.first..self.end).filter_map(|position| packets.dts(position));
+        let next = times.clone().skip(1);
         let mut steps: Vec<i64> =
-            times.windows(2).map(|pair| pair[1].saturating_sub(pair[0])).filter(|step| *step > 0).collect();
-        steps.sort_unstable();
-        let Some(&short) = steps.get(steps.len() / 10) else {
+            times.zip(next).map(|(time, next)| next.saturating_sub(time)).filter(|step| *step > 0).collect();
+        let tenth = steps.len() / 10;
+        if steps.is_empty() {
             return nominal.unwrap_or(timebase.times(self.finish.max(1).unsigned_abs(), 1));
-        };
-        let tenth = short / 10;
-        let from = steps.partition_point(|step| *step < short - tenth);
-        let to = steps.partition_point(|step| *step <= short + tenth);
-        let usual = steps.get(from..to).unwrap_or_default();
-        let frames = usual.len() as u64;
-        let sum = usual.iter().fold(0u64, |sum, step| sum.saturating_add(step.unsigned_abs()));
+        }
+        let (_, &mut short, _) = steps.select_nth_unstable(tenth);
+        let usual = steps.iter().filter(|step| step.abs_diff(short) <= short.unsigned_abs() / 10);
+        let (sum, frames) = usual
+            .fold((0u64, 0u64), |(sum, frames), step| (sum.saturating_add(step.unsigned_abs()), frames + 1));
         // What the stream promises, where it keeps the promise to one in a thousand.
         if let Some(nominal) = nominal {
-            let promised = nominal.rescale(usual.len() as i64, timebase, Rounding::Nearest);
+            let promised = nominal.rescale(frames as i64, timebase, Rounding::Nearest);
             if promised.unsigned_abs().abs_diff(sum) <= sum / 1000 + 1 {
                 return nominal;
             }
