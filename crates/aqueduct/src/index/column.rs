@@ -173,6 +173,11 @@ impl<T: Number> Column<T> {
         }
     }
 
+    /// Gives back memory that no number is in.
+    pub(super) fn shrink(&mut self) {
+        self.each.shrink_to_fit();
+    }
+
     /// Keeps each number by itself from now on.
     fn spread(&mut self, more: usize) {
         if self.each.is_empty() {

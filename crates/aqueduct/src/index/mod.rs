@@ -201,7 +201,7 @@ impl SourceIndex {
 
     /// SHA-256 of [`SourceIndex::to_bytes`] in lower-case hexadecimal: a plan names the index that it was made from.
     pub fn sha256(&self) -> Result<String> {
-        self.to_bytes().map(|bytes| sidecar::sha256(&bytes))
+        sidecar::digest(self)
     }
 
     /// Reads what [`SourceIndex::to_bytes`] wrote. Hostile bytes give an error, never a panic or a large

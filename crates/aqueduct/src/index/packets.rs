@@ -68,6 +68,17 @@ impl Packets {
             .push(flag(packet.key, KEY) | flag(packet.discard, DISCARD) | flag(packet.corrupt, CORRUPT));
     }
 
+    /// Gives back memory that no packet is in, once all are there.
+    pub(crate) fn shrink(&mut self) {
+        self.pts.shrink();
+        self.dts.shrink();
+        self.duration.shrink();
+        self.bytes.shrink();
+        self.offset.shrink();
+        self.samples.shrink();
+        self.flags.shrink();
+    }
+
     /// The packet at `position`, counted from 0.
     pub fn get(&self, position: usize) -> Option<Packet> {
         let flags = self.flags.get(position)?;

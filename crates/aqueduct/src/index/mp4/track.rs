@@ -259,6 +259,7 @@ impl Draft {
             track.profile = profile.unwrap_or_default();
         }
         let skipped = self.edits.apply(&mut track.packets, &track.kind, self.has_fragments)?;
+        track.packets.shrink();
         match &mut track.kind {
             TrackKind::Audio(facts) => {
                 let rate = Timebase::new(1, facts.sample_rate);
