@@ -5,34 +5,17 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a failure is a test's way to speak")]
 
 use std::collections::BTreeMap;
-use std::future::Future;
 use std::path::{Path, PathBuf};
-use std::pin::Pin;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 // The server that the service's own tests publish to, and the names it goes by.
 #[path = "../../aqueduct-service/src/publish/tests/servers/s3s.rs"]
 mod s3s;
+#[path = "../../aqueduct-service/src/publish/tests/servers/seam.rs"]
+mod seam;
 
-const KEY: &str = "key";
-const SECRET: &str = "secret";
-const BUCKET: &str = "videos";
-
-type Done<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
-
-trait Server: Send {
-    fn port(&self) -> u16;
-    fn start(&mut self) -> Done<'_>;
-    #[allow(dead_code, reason = "these tests never stop it")]
-    fn stop(&mut self) -> Done<'_>;
-}
-
-/// Ports of the loopback interface that nobody listens on.
-fn free_ports<const N: usize>() -> [u16; N] {
-    let listeners = [(); N].map(|()| std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap());
-    listeners.map(|listener| listener.local_addr().unwrap().port())
-}
+use seam::{BUCKET, Done, KEY, SECRET, Server, free_ports};
 
 type Objects = BTreeMap<String, Vec<u8>>;
 

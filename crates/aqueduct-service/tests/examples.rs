@@ -9,10 +9,8 @@
 )]
 
 use std::collections::BTreeMap;
-use std::future::Future;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::pin::Pin;
 use std::process::{Child, Command, Output, Stdio};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -20,25 +18,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 // The server that the crate's own tests publish to, and the names it goes by.
 #[path = "../src/publish/tests/servers/s3s.rs"]
 mod s3s;
+#[path = "../src/publish/tests/servers/seam.rs"]
+mod seam;
 
-const KEY: &str = "key";
-const SECRET: &str = "secret";
-const BUCKET: &str = "videos";
-
-type Done<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
-
-trait Server: Send {
-    fn port(&self) -> u16;
-    fn start(&mut self) -> Done<'_>;
-    #[allow(dead_code, reason = "these tests never stop it")]
-    fn stop(&mut self) -> Done<'_>;
-}
-
-/// Ports of the loopback interface that nobody listens on.
-fn free_ports<const N: usize>() -> [u16; N] {
-    let listeners = [(); N].map(|()| std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap());
-    listeners.map(|listener| listener.local_addr().unwrap().port())
-}
+use seam::{BUCKET, Done, KEY, SECRET, Server, free_ports};
 
 fn clip() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/film-23976.mp4")

@@ -461,47 +461,18 @@ fn the_mp4_crate((path, tracks): &Mp4, faults: &mut Faults) {
     faults.check(found == expected, || format!("{}: the mp4 crate reads {found:?}", path.display()));
 }
 
-/// A tool of scripts/setup.sh; without it a word on stderr, or a failure where `CI` is in the environment.
-fn tool(variable: &str, name: &str) -> Option<PathBuf> {
-    let tools = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.cache/tools");
-    let path = std::env::var_os(variable).map_or_else(|| tools.join(name), PathBuf::from);
-    if path.exists() {
-        return Some(path);
-    }
-    let message =
-        format!("{} is missing: scripts/setup.sh fetches it, or {variable} names it", path.display());
-    assert!(std::env::var_os("CI").is_none(), "{message}");
-    eprintln!("{message}; one witness is not heard");
-    None
-}
-
 /// mp4box.js finds every sample and every key frame, and gives every coding the name that the playlist has.
 fn mp4box(files: &[Mp4], faults: &mut Faults) {
-    const SCRIPT: &str = "
-        const MP4Box = require(process.argv[1]);
-        // It takes the box dfLa for longer than it is, whoever wrote it.
-        MP4Box.Log.error = MP4Box.Log.warn = () => {};
-        for (const file of process.argv.slice(2)) {
-            const bytes = new Uint8Array(require('fs').readFileSync(file)).buffer;
-            bytes.fileStart = 0;
-            const mp4 = MP4Box.createFile();
-            mp4.onError = (...error) => { throw new Error(error.join(' ')); };
-            mp4.appendBuffer(bytes);
-            mp4.flush();
-            const tracks = mp4.getInfo().tracks.map((track) => {
-                const keys = mp4.getTrackSamplesInfo(track.id).flatMap((sample, at) => sample.is_sync ? [at] : []);
-                return `${track.codec} ${track.nb_samples} [${keys.join(', ')}]`;
-            });
-            console.log(tracks.join('; '));
-        }";
-    let Some(module) = tool("AQUEDUCT_MP4BOX", "node/node_modules/mp4box/dist/mp4box.all.cjs") else {
-        return;
-    };
-    let mut arguments = vec!["-e", SCRIPT, module.to_str().unwrap()];
-    arguments.extend(files.iter().map(|(path, _)| path.to_str().unwrap()));
-    let found = codec_clips::run("node", &arguments);
-    assert_eq!(found.lines().count(), files.len());
-    for (found, (path, tracks)) in found.lines().zip(files) {
+    const TRACKS: &str = "
+        const tracks = mp4.getInfo().tracks.map((track) => {
+            const keys = mp4.getTrackSamplesInfo(track.id).flatMap((sample, at) => sample.is_sync ? [at] : []);
+            return `${track.codec} ${track.nb_samples} [${keys.join(', ')}]`;
+        });
+        console.log(tracks.join('; '));";
+    let paths: Vec<&Path> = files.iter().map(|(path, _)| path.as_path()).collect();
+    let Some(found) = codec_clips::mp4box(&paths, TRACKS) else { return };
+    assert_eq!(found.len(), files.len());
+    for (found, (path, tracks)) in found.iter().zip(files) {
         let track = |track: &Mp4Track| {
             // It knows no more of a colour than AV1's short name has.
             let parts = if track.codec.starts_with("av01") { 4 } else { usize::MAX };

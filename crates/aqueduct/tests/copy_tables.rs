@@ -100,15 +100,7 @@ fn pictures() -> impl Strategy<Value = Vec<Sample>> {
     let offset = prop_oneof![4 => Just(0i32), 4 => -9000i32..9000, 1 => -400_000i32..400_000];
     let sample = (duration, offset, 6u32..400, prop::bool::weighted(0.2));
     prop::collection::vec(sample, 1..60).prop_map(|samples| {
-        let mut samples: Vec<Sample> = samples
-            .into_iter()
-            .map(|(duration, composition_offset, bytes, key)| Sample {
-                duration,
-                composition_offset,
-                bytes,
-                key,
-            })
-            .collect();
+        let mut samples: Vec<Sample> = samples.into_iter().map(Sample::from).collect();
         samples[0].key = true;
         samples
     })

@@ -8,7 +8,7 @@ mod codec_clips;
 
 use std::fs;
 use std::num::NonZeroU32;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use aqueduct::index::{self, TrackKind, mp4 as mp4_index};
 use aqueduct::media::{Codec, codec_string};
@@ -17,43 +17,7 @@ use aqueduct::mux::fmp4::{
     video_format,
 };
 use aqueduct::{ErrorKind, FileSource};
-use codec_clips::{Clip, clips, ffmpeg, run};
-
-/// A tool of scripts/setup.sh; without it a word on stderr, or a failure where `CI` is in the environment.
-fn tool(variable: &str, name: &str) -> Option<PathBuf> {
-    let tools = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.cache/tools");
-    let path = std::env::var_os(variable).map_or_else(|| tools.join(name), PathBuf::from);
-    if path.exists() {
-        return Some(path);
-    }
-    let message =
-        format!("{} is missing: scripts/setup.sh fetches it, or {variable} names it", path.display());
-    assert!(std::env::var_os("CI").is_none(), "{message}");
-    eprintln!("{message}; one witness is not heard");
-    None
-}
-
-/// What mp4box.js calls the coding of the only track of each file.
-fn mp4box(files: &[PathBuf]) -> Option<Vec<String>> {
-    const SCRIPT: &str = "
-        const MP4Box = require(process.argv[1]);
-        // It takes the box dfLa for longer than it is, whoever wrote it.
-        MP4Box.Log.error = MP4Box.Log.warn = () => {};
-        for (const file of process.argv.slice(2)) {
-            const bytes = new Uint8Array(require('fs').readFileSync(file)).buffer;
-            bytes.fileStart = 0;
-            const mp4 = MP4Box.createFile();
-            mp4.onError = (...error) => { throw new Error(error.join(' ')); };
-            mp4.appendBuffer(bytes);
-            mp4.flush();
-            const [track] = mp4.getInfo().tracks;
-            console.log(`${track.codec} ${track.nb_samples}`);
-        }";
-    let module = tool("AQUEDUCT_MP4BOX", "node/node_modules/mp4box/dist/mp4box.all.cjs")?;
-    let mut arguments = vec!["-e", SCRIPT, module.to_str().unwrap()];
-    arguments.extend(files.iter().map(|file| file.to_str().unwrap()));
-    Some(run("node", &arguments).lines().map(str::to_owned).collect())
-}
+use codec_clips::{Clip, clips, ffmpeg, mp4box, run, tool};
 
 fn bytes_of(source: &FileSource, track: &index::Track) -> Vec<u8> {
     let mut data = Vec::new();
@@ -183,7 +147,9 @@ fn every_codec_becomes_cmaf() {
         }
     }
     assert!(files.len() >= 35, "{}", files.len());
-    if let Some(found) = mp4box(&files) {
+    const CODING: &str =
+        "const [track] = mp4.getInfo().tracks; console.log(`${track.codec} ${track.nb_samples}`);";
+    if let Some(found) = mp4box(&files, CODING) {
         for ((found, expected), file) in found.iter().zip(&expected).zip(&files) {
             // Its hexadecimal digits are small.
             assert_eq!(found.to_lowercase(), expected.to_lowercase(), "{}", file.display());

@@ -19,17 +19,7 @@ fn samples() -> impl Strategy<Value = Vec<Sample>> {
     let offset = prop_oneof![Just(0), -20_000i32..20_000, Just(i32::MIN), Just(i32::MAX)];
     let bytes = prop_oneof![Just(0u32), 1u32..100_000, Just(u32::MAX)];
     let sample = (duration, offset, bytes, any::<bool>());
-    prop::collection::vec(sample, 1..40).prop_map(|samples| {
-        samples
-            .into_iter()
-            .map(|(duration, composition_offset, bytes, key)| Sample {
-                duration,
-                composition_offset,
-                bytes,
-                key,
-            })
-            .collect()
-    })
+    prop::collection::vec(sample, 1..40).prop_map(|samples| samples.into_iter().map(Sample::from).collect())
 }
 
 fn track() -> impl Strategy<Value = Track> {

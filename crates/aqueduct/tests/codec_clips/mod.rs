@@ -237,3 +237,40 @@ pub(crate) fn run(tool: &str, arguments: &[&str]) -> String {
     assert!(output.status.success() && complaint.is_empty(), "{tool} {arguments:?}: {complaint}");
     String::from_utf8(output.stdout).unwrap()
 }
+
+/// A tool of scripts/setup.sh; without it a word on stderr, or a failure where `CI` is in the environment.
+pub(crate) fn tool(variable: &str, name: &str) -> Option<PathBuf> {
+    let tools = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.cache/tools");
+    let path = std::env::var_os(variable).map_or_else(|| tools.join(name), PathBuf::from);
+    if path.exists() {
+        return Some(path);
+    }
+    let message =
+        format!("{} is missing: scripts/setup.sh fetches it, or {variable} names it", path.display());
+    assert!(std::env::var_os("CI").is_none(), "{message}");
+    eprintln!("{message}; one witness is not heard");
+    None
+}
+
+/// What mp4box.js prints of each file, a line each: `script` prints it, of the file that it knows as `mp4`.
+pub(crate) fn mp4box(files: &[impl AsRef<Path>], script: &str) -> Option<Vec<String>> {
+    let script = format!(
+        "
+        const MP4Box = require(process.argv[1]);
+        // It takes the box dfLa for longer than it is, whoever wrote it.
+        MP4Box.Log.error = MP4Box.Log.warn = () => {{}};
+        for (const file of process.argv.slice(2)) {{
+            const bytes = new Uint8Array(require('fs').readFileSync(file)).buffer;
+            bytes.fileStart = 0;
+            const mp4 = MP4Box.createFile();
+            mp4.onError = (...error) => {{ throw new Error(error.join(' ')); }};
+            mp4.appendBuffer(bytes);
+            mp4.flush();
+            {script}
+        }}"
+    );
+    let module = tool("AQUEDUCT_MP4BOX", "node/node_modules/mp4box/dist/mp4box.all.cjs")?;
+    let mut arguments = vec!["-e", &script, module.to_str().unwrap()];
+    arguments.extend(files.iter().map(|file| file.as_ref().to_str().unwrap()));
+    Some(run("node", &arguments).lines().map(str::to_owned).collect())
+}

@@ -13,6 +13,13 @@ pub(crate) struct Sample {
     pub(crate) key: bool,
 }
 
+/// Duration, composition offset, bytes, key flag.
+impl From<(u32, i32, u32, bool)> for Sample {
+    fn from((duration, composition_offset, bytes, key): (u32, i32, u32, bool)) -> Self {
+        Self { duration, composition_offset, bytes, key }
+    }
+}
+
 /// A track: `samples_per_chunk` is repeated as often as needed.
 #[derive(Debug, Clone)]
 pub(crate) struct Track {

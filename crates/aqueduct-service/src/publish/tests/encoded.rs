@@ -4,7 +4,7 @@
 use aqueduct::plan::{AudioLayout, Container, Length};
 use aqueduct::{Presentation, Settings};
 
-use super::copied::{assert_same, complete, files, folder_at, into, open};
+use super::cases::{assert_same, complete, files, folder_at, into, open};
 use super::store::Faulty;
 use super::*;
 

@@ -8,6 +8,7 @@ use object_store::Attribute;
 use object_store::memory::InMemory;
 use proptest::prelude::*;
 
+use super::cases::files;
 use super::store::{Create, Faulty};
 use super::*;
 use crate::destination::StoreOptions;
@@ -397,22 +398,7 @@ async fn a_folder_gets_the_same_objects_and_no_more() {
     let folder = root.path().join("a b/ü");
     let destination = Destination::parse(folder.to_str().unwrap(), &StoreOptions::default()).unwrap();
     finish(publish_to(&Arc::new(Maker::new(&plan)), destination.clone())).await.unwrap();
-    let files = || {
-        let mut found = BTreeMap::new();
-        let mut folders = vec![folder.clone()];
-        while let Some(next) = folders.pop() {
-            for entry in std::fs::read_dir(next).unwrap() {
-                let path = entry.unwrap().path();
-                if path.is_dir() {
-                    folders.push(path);
-                } else {
-                    let key = path.strip_prefix(&folder).unwrap().to_str().unwrap().to_owned();
-                    found.insert(key, Bytes::from(std::fs::read(path).unwrap()));
-                }
-            }
-        }
-        found
-    };
+    let files = || files(&folder);
     assert_eq!(files(), complete(&plan));
 
     // Killed: a staged file is left, a segment is missing.

@@ -1,6 +1,7 @@
 //! Publishing is tested without libav: bytes come from a deterministic maker, stores are real ones that can be
 //! told to fail.
 
+mod cases;
 mod copied;
 #[cfg(feature = "av")]
 mod encoded;

@@ -3,30 +3,18 @@
 //! SeaweedFS honours conditional puts; s3s-fs lets several racers win. Neither may make a difference.
 
 mod s3s;
+mod seam;
 mod weed;
 
-use std::future::Future;
-use std::pin::Pin;
 use std::time::Instant;
 
 use aqueduct::plan::MULTIVARIANT_KEY;
 
+use seam::{BUCKET, Done, KEY, SECRET, Server, free_ports};
+
 use super::*;
 use crate::destination::StoreOptions;
 use crate::error::ErrorKind;
-
-const KEY: &str = "key";
-const SECRET: &str = "secret";
-const BUCKET: &str = "videos";
-
-type Done<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
-
-/// An S3 server that can be stopped and started again with what it holds. It has one bucket.
-trait Server: Send {
-    fn port(&self) -> u16;
-    fn start(&mut self) -> Done<'_>;
-    fn stop(&mut self) -> Done<'_>;
-}
 
 fn options(port: u16) -> StoreOptions {
     let mut options = StoreOptions::default();
@@ -190,10 +178,4 @@ fn counter() -> (Observer, tokio::sync::watch::Receiver<u64>) {
         }
     });
     (observer, counted)
-}
-
-/// Ports that nothing listened on a moment ago.
-fn free_ports<const COUNT: usize>() -> [u16; COUNT] {
-    let listeners = [(); COUNT].map(|()| std::net::TcpListener::bind("127.0.0.1:0").unwrap());
-    listeners.map(|listener| listener.local_addr().unwrap().port())
 }
