@@ -200,6 +200,7 @@ fn encoded(mut settings: Settings, flags: SettingsArgs, common: &CommonArgs) -> 
     set(&mut settings.segment, common.segment);
     set(&mut settings.gop, flags.gop);
     set(&mut settings.audio_bitrate, flags.audio_bitrate);
+    set(&mut settings.copy_source, flags.copy_source);
     set(&mut settings.container, common.container);
     set(&mut settings.audio_layout, common.audio_layout);
     settings

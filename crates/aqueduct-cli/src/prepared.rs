@@ -4,6 +4,7 @@ use std::fmt;
 
 use aqueduct::Plan;
 use aqueduct::index::Oddity;
+use aqueduct::plan::SourceCopy;
 use serde::Serialize;
 
 use crate::exit::Failure;
@@ -15,6 +16,8 @@ pub(crate) struct Prepared {
     pub(crate) inputs: Vec<Input>,
     pub(crate) plan: Plan,
     pub(crate) warnings: Vec<Warning>,
+    /// What became of the source's own video, where there was a choice.
+    pub(crate) source_copy: Option<SourceCopy>,
 }
 
 impl Prepared {

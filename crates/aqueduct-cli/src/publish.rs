@@ -16,9 +16,9 @@ pub(crate) fn prepare(job: &EncodeJob) -> Result<Prepared, Failure> {
     let input = crate::input::open(&job.input)?;
     input.must_be_readable()?;
     let builder = aqueduct::Plan::builder(&input.index, aqueduct::engine()?);
-    let plan = builder.settings(job.settings.clone()).build()?;
+    let (plan, source_copy) = builder.settings(job.settings.clone()).build_explained()?;
     let warnings = input.index.oddities().into_iter().map(Into::into).collect();
-    Ok(Prepared { inputs: vec![input], plan, warnings })
+    Ok(Prepared { inputs: vec![input], plan, warnings, source_copy })
 }
 
 /// A build without libav looks whether there is an input, and says what it lacks.

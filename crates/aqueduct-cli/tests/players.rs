@@ -113,9 +113,16 @@ fn players_and_parsers_find_nothing_wrong() {
     film.play("publish", &[&clip("plain-25.mp4")]);
     let words = [&words[..], &["--container", "fmp4"]].concat();
     Round { words: &words, playlists: 5, ..film }.play("publish", &[&clip("plain-25.mp4")]);
+    // The source itself is a rung, and players switch to and from it.
+    let words = ["--ladder", "180p,90p", "--segment", "2s", "--copy-source", "always"];
+    let mixed = Round { words: &words, segments: 3, ..film };
+    mixed.play("publish", &[&clip("plain-25.mp4")]);
+    let words = [&words[..], &["--container", "fmp4"]].concat();
+    Round { words: &words, playlists: 5, ..mixed }.play("publish", &[&clip("plain-25.mp4")]);
+    let words = ["--container", "fmp4", "--segment", "1s"];
     // The clip is cut by its container inside an access unit, which is kept whole.
     let seconds = (5.0_f64 * 44_100.0 / 1024.0).ceil() * 1024.0 / 44_100.0;
-    let song = Round { words: &words[2..4], variants: 1, playlists: 1, segments: 5, seconds, heights: &[] };
+    let song = Round { words: &words, variants: 1, playlists: 1, segments: 5, seconds, heights: &[] };
     song.play("publish", &[&clip("audio-only.m4a")]);
 }
 

@@ -7,7 +7,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use aqueduct::media::{Crf, Preset};
-use aqueduct::plan::{AudioLayout, BitRate, Container, Ladder, Length};
+use aqueduct::plan::{AudioLayout, BitRate, Container, CopySource, Ladder, Length};
 use clap::{ArgAction, Parser, Subcommand};
 
 use examples::SEE_CODES;
@@ -145,10 +145,20 @@ pub(crate) struct SettingsArgs {
     /// AAC bit rate over both channels, such as 96k [default: 128k]
     #[arg(long, value_name = "RATE", allow_hyphen_values = true)]
     pub(crate) audio_bitrate: Option<BitRate>,
+    /// Whether the source's own video becomes a rung: auto, never or always [default: auto]
+    ///
+    /// Such a rung is copied as `package` would, loses nothing and costs next to nothing; all rungs are then cut where the
+    /// source has key frames, and AAC-LC stereo is copied as well. It must be H.264 as a rung is: of a rung's size, High
+    /// profile at most, the rung's level at most, 8 bit 4:2:0, a constant frame rate, closed GOPs, a key frame for each
+    /// segment. `auto` takes it where its bit rate stays below the rung's cap, too; `always` at any bit rate, and fails
+    /// where something else does not fit.
+    #[arg(long, value_name = "WHEN")]
+    pub(crate) copy_source: Option<CopySource>,
 }
 
 /// The flags of [`SettingsArgs`].
-pub(crate) const ENCODING: [&str; 5] = ["--ladder", "--preset", "--crf", "--gop", "--audio-bitrate"];
+pub(crate) const ENCODING: [&str; 6] =
+    ["--ladder", "--preset", "--crf", "--gop", "--audio-bitrate", "--copy-source"];
 
 impl SettingsArgs {
     /// A flag that was given, by its name.
@@ -159,6 +169,7 @@ impl SettingsArgs {
             self.crf.is_some(),
             self.gop.is_some(),
             self.audio_bitrate.is_some(),
+            self.copy_source.is_some(),
         ];
         ENCODING.into_iter().zip(given).find(|(_, given)| *given).map(|(name, _)| name)
     }

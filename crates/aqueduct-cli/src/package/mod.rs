@@ -44,5 +44,5 @@ pub(crate) fn prepare(job: &CopyJob) -> Result<Prepared, Failure> {
         failure
     })?;
     let warnings = warnings::find(&inputs, &roles, &plan, job.settings.segment);
-    Ok(Prepared { inputs, plan, warnings })
+    Ok(Prepared { inputs, plan, warnings, source_copy: None })
 }

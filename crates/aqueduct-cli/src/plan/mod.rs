@@ -23,7 +23,7 @@ pub(crate) fn run(job: &PlanJob, console: &Console) -> Result<(), Failure> {
     };
     progress.finish();
     let prepared = prepared?;
-    let outline = Outline::of(&prepared.plan)?;
+    let outline = Outline::of(&prepared)?;
     let inputs: Vec<String> = prepared.inputs.iter().map(Input::name).collect();
     if console.is_json() {
         let (oddities, plan) = (&prepared.warnings, &*prepared.plan);

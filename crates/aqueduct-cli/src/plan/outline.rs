@@ -1,10 +1,11 @@
 //! A plan in few numbers.
 
 use aqueduct::Plan;
-use aqueduct::plan::{AudioLayout, Container, CopiedMedia, Files, Rendition};
+use aqueduct::plan::{AudioLayout, Container, CopiedMedia, Files, Rendition, SourceCopy};
 use serde::Serialize;
 
 use crate::exit::Failure;
+use crate::prepared::Prepared;
 
 /// What a plan makes.
 #[derive(Debug, Serialize)]
@@ -12,6 +13,9 @@ pub(crate) struct Outline {
     pub(super) digest: String,
     /// Whether nothing is encoded.
     pub(super) copied: bool,
+    /// What became of the source's own video, where there was a choice.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) source_copy: Option<SourceCopy>,
     pub(super) container: Container,
     /// One file for each segment, or one for each rendition.
     pub(super) files: Files,
@@ -40,6 +44,10 @@ pub(crate) struct Outline {
 pub(super) struct RenditionOutline {
     pub(super) name: String,
     pub(super) codecs: String,
+    /// Whether its pictures are the source's own.
+    pub(super) video_copied: bool,
+    /// Whether its sound is the source's own.
+    pub(super) audio_copied: bool,
     pub(super) width: Option<u32>,
     pub(super) height: Option<u32>,
     pub(super) frame_rate: Option<f64>,
@@ -69,7 +77,8 @@ pub(super) struct RenditionOutline {
 }
 
 impl Outline {
-    pub(crate) fn of(plan: &Plan) -> Result<Self, Failure> {
+    pub(crate) fn of(prepared: &Prepared) -> Result<Self, Failure> {
+        let plan = &prepared.plan;
         let renditions: Vec<RenditionOutline> =
             plan.renditions().iter().map(|rendition| RenditionOutline::of(plan, rendition)).collect();
         let (shortest_segment, longest_segment) =
@@ -77,6 +86,7 @@ impl Outline {
         Ok(Self {
             digest: plan.digest()?,
             copied: plan.engine.is_none(),
+            source_copy: prepared.source_copy.clone(),
             container: plan.container,
             files: plan.files,
             audio_layout: plan.audio_layout,
@@ -107,6 +117,8 @@ impl RenditionOutline {
         Self {
             name: rendition.name.to_owned(),
             codecs: rendition.codecs().join(","),
+            video_copied: rendition.copied_video.is_some(),
+            audio_copied: rendition.copied_audio.is_some(),
             width: picture.map(|picture| picture.width),
             height: picture.map(|picture| picture.height),
             frame_rate: picture.map(|picture| picture.frame_duration.rate()),

@@ -15,8 +15,9 @@ pub(super) fn text(outline: &Outline) -> String {
         true => format!("at most {}", bytes(outline.most_bytes)),
         false => format!("about {}, at most {}", bytes(outline.estimated_bytes), bytes(outline.most_bytes)),
     };
+    let source = outline.source_copy.as_ref().map_or(String::new(), |copy| format!("{copy}\n"));
     format!(
-        "{}\n{} in {segments} of {} (target duration {} s)\n{}\n{} objects, {weight}\nplan {}\n",
+        "{}\n{} in {segments} of {} (target duration {} s)\n{}\n{source}{} objects, {weight}\nplan {}\n",
         table.render(2),
         micros(outline.duration),
         between(outline.shortest_segment, outline.longest_segment),
@@ -44,9 +45,9 @@ fn encoded(outline: &Outline) -> Table {
             rendition.name.clone(),
             rendition.picture(),
             or_none(rendition.frame_rate.map(rate)),
-            or_none(rendition.max_rate.map(|bits| bit_rate(bits.into()))),
+            or_copied(rendition.max_rate.map(|bits| bit_rate(bits.into())), rendition.video_copied),
             or_none(rendition.crf.map(rate)),
-            or_none(rendition.audio_bit_rate.map(|bits| bit_rate(bits.into()))),
+            or_copied(rendition.audio_bit_rate.map(|bits| bit_rate(bits.into())), rendition.audio_copied),
             rendition.codecs.clone(),
             bytes(rendition.estimated_bytes),
             bytes(rendition.most_bytes),
@@ -131,6 +132,10 @@ fn packing(outline: &Outline) -> String {
 
 fn or_none(text: Option<String>) -> String {
     text.unwrap_or_else(|| "-".to_owned())
+}
+
+fn or_copied(text: Option<String>, copied: bool) -> String {
+    or_none(text.or_else(|| copied.then(|| "copied".to_owned())))
 }
 
 fn micros(seconds: f64) -> String {

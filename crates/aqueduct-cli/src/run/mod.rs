@@ -127,7 +127,9 @@ fn announce(prepared: &Prepared, console: &Console) -> Result<(), Failure> {
     }
     prepared.warn(console)?;
     if console.is_json() {
-        console.value(&Announced::Planned(Outline::of(&prepared.plan)?))?;
+        console.value(&Announced::Planned(Outline::of(prepared)?))?;
+    } else if let Some(copy) = &prepared.source_copy {
+        console.note("note", &copy.to_string());
     }
     Ok(())
 }

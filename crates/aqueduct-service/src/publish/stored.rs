@@ -21,15 +21,14 @@ const PIECE: u64 = 4 << 20;
 /// Key pictures by rendition and segment.
 pub(super) type KeyFrames = BTreeMap<(RenditionId, u32), Vec<KeyFrame>>;
 
-/// Reads what is stored of the pictures of a plan that encodes: of fMP4 the heads of segments, of MPEG-TS all. What is
+/// Reads what is stored of pictures that are encoded: of fMP4 the heads of segments, of MPEG-TS all. What is
 /// not what its key says is taken out of `sizes`, so that it is made again.
 pub(super) async fn key_frames(store: &Store, engine: &dyn Engine, sizes: &mut Sizes) -> Result<KeyFrames> {
     let plan = engine.plan();
-    if plan.engine.is_none() {
-        return Ok(KeyFrames::new());
-    }
     let renditions = plan.renditions();
-    let pictures = renditions.iter().filter(|rendition| rendition.has_video()).map(|rendition| rendition.id);
+    // What is copied is made again, which is cheaper.
+    let pictures = renditions.iter().filter(|rendition| rendition.has_video() && !rendition.is_copied());
+    let pictures = pictures.map(|rendition| rendition.id);
     let places = pictures.flat_map(|id| (0..plan.segments()).map(move |segment| (id, segment)));
     let there = places.filter_map(|(id, segment)| {
         let key = plan.key(Object::Segment(id, segment))?;

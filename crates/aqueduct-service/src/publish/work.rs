@@ -84,7 +84,7 @@ impl Work {
                 match state {
                     State::Missing => missing.push(rendition.id),
                     // The playlists need more of it than its size, and copying tells what that should be.
-                    State::There(_) if known.is_none() && plan.engine.is_none() => {
+                    State::There(_) if known.is_none() && rendition.is_copied() => {
                         again.push(rendition.id);
                     }
                     _ => {}
@@ -189,7 +189,8 @@ fn size_of(plan: &Plan, sizes: &Sizes, object: Object) -> u64 {
 /// Frames of a segment as [`crate::Event::Progress`] counts them.
 fn frames(plan: &Plan, renditions: &[Rendition<'_>], id: RenditionId, segment: u32) -> u64 {
     let Some(rendition) = renditions.get(id.0 as usize) else { return 0 };
-    if let Some(copy) = rendition.copied_video.or(rendition.copied_audio) {
+    if let Some(copy) = rendition.copied_video.or(rendition.copied_audio.filter(|_| rendition.rung.is_none()))
+    {
         return copy.packets_of(segment).len() as u64;
     }
     let frames = match rendition.has_video() {

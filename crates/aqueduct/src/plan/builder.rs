@@ -1,14 +1,16 @@
 //! From an index and settings to a plan.
 
 use super::cuts::Cuts;
+use super::ladder::Step;
 use super::settings::{BitRate, Length, Limits, Settings};
+use super::source_rung::{Candidate, CopySource, Reason, SourceCopy, SourceRung, rounded};
 use super::{
-    AudioLayout, AudioPlan, Container, Decisions, FORMAT_VERSION, Files, Ladder, Origin, Plan, Rung,
-    VideoPlan, check, cuts, encode, ladder, rate,
+    AudioLayout, AudioPlan, Container, CopiedTrack, Decisions, FORMAT_VERSION, Files, Ladder, Origin, Plan,
+    Rung, VideoPlan, check, cuts, encode, ladder, rate,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::index::{AudioTrack, SourceIndex, Track, TrackKind, VideoTrack, sound};
-use crate::media::{AacEncoding, Crf, Engine, Preset};
+use crate::media::{AacEncoding, Colour, Crf, Engine, Preset};
 use crate::time::{Rounding, Timebase};
 
 /// Samples per second of the fastest sound there is (16 times 48 kHz). A header can claim any number, and a segment
@@ -92,6 +94,13 @@ impl<'a> PlanBuilder<'a> {
         self
     }
 
+    /// Whether the source's own video becomes a rung; see [`Settings::copy_source`].
+    #[must_use]
+    pub fn copy_source(mut self, copy: CopySource) -> Self {
+        self.settings.copy_source = copy;
+        self
+    }
+
     /// What a source may ask of us; see [`Settings::limits`].
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
@@ -103,21 +112,28 @@ impl<'a> PlanBuilder<'a> {
     ///
     /// Fails with [`ErrorKind::Settings`] when a setting is out of its range or asks for more than the source
     /// has, with [`ErrorKind::Limit`] when the source is beyond the limits, with [`ErrorKind::Unsupported`] when
-    /// there is neither video nor audio, and with [`ErrorKind::Corrupt`] when the times of a track make no sense.
+    /// there is neither video nor audio, or the source's video must be copied and cannot be, and with
+    /// [`ErrorKind::Corrupt`] when the times of a track make no sense.
     pub fn build(self) -> Result<Plan> {
+        self.build_explained().map(|(plan, _)| plan)
+    }
+
+    /// [`PlanBuilder::build`], and what became of the source's own video; `None` where it has none.
+    pub fn build_explained(self) -> Result<(Plan, Option<SourceCopy>)> {
         self.settings.check()?;
         match (self.index.main_video(), self.index.main_audio()) {
             (Some((track, facts)), audio) => {
                 let video = Pictures { track, facts };
                 let audio = audio.map(|(track, facts)| Sound { track, facts });
-                self.with_pictures(&video, audio.as_ref())
+                let (plan, copy) = self.with_pictures(&video, audio.as_ref())?;
+                Ok((plan, Some(copy)))
             }
-            (None, Some((track, facts))) => self.sound_alone(&Sound { track, facts }),
+            (None, Some((track, facts))) => Ok((self.sound_alone(&Sound { track, facts })?, None)),
             (None, None) => Err(nothing_to_present(self.index)),
         }
     }
 
-    fn with_pictures(&self, video: &Pictures<'_>, sound: Option<&Sound<'_>>) -> Result<Plan> {
+    fn with_pictures(&self, video: &Pictures<'_>, sound: Option<&Sound<'_>>) -> Result<(Plan, SourceCopy)> {
         let settings = &self.settings;
         let in_video = |error: Error| error.in_track(video.track.id);
         let display = video.display(&settings.limits).map_err(in_video)?;
@@ -160,21 +176,135 @@ impl<'a> PlanBuilder<'a> {
             encode::source_colour(video.facts.colour, video.facts.is_rgb(), display.0.min(display.1));
         let colour = encode::output_colour(source_colour, display.0.min(display.1));
         let steps = settings.ladder.steps(display, rate::is_fast(grid.frame)).map_err(in_video)?;
-        let tree = ladder::scaling_tree(&steps);
-        let rungs = steps.iter().zip(tree).map(|(step, scale_from)| {
-            let encoding = encode::avc(step, grid.frame, gop, colour, settings)?;
-            let codec = encode::avc_codec(encoding.level);
-            Ok(Rung { name: format!("{}p", step.short_side()), scale_from, encoding, codec })
-        });
-        let video = VideoPlan {
+        let rungs = self.rungs(&steps, grid.frame, gop, colour)?;
+        let pictures = VideoPlan {
             track: video.track.id,
             frames,
             gop,
             orientation: video.facts.orientation,
             source_colour,
-            rungs: rungs.collect::<Result<_>>()?,
+            rungs,
         };
-        self.decide(origin, grid.frame, at, Some(video), audio.map(|audio| audio.plan))
+        let draft = Draft {
+            origin,
+            timebase: grid.frame,
+            cuts: at,
+            video: Some(pictures),
+            audio: audio.map(|audio| audio.plan),
+            copies: Vec::new(),
+        };
+        let (track, facts) = (video.track, video.facts);
+        let candidate = draft.video.as_ref().map(|pictures| Candidate {
+            track,
+            facts,
+            steps: &steps,
+            rungs: &pictures.rungs,
+            times: &times,
+            origin,
+            frame: grid.frame,
+            frames,
+            settings,
+        });
+        let copied = match (settings.copy_source, candidate) {
+            (CopySource::Never, _) | (_, None) => Err("that was asked for".to_owned()),
+            (_, Some(candidate)) => match candidate.fit() {
+                Ok(rung) => self.with_source_rung(&draft, &rung, &steps, colour, sound)?,
+                Err(reason) => Err(reason),
+            },
+        };
+        match copied {
+            Ok(copied) => Ok(copied),
+            Err(reason) if settings.copy_source == CopySource::Always => {
+                let message = format!("the source's video cannot be a rung as it is: {reason}");
+                Err(in_video(Error::unsupported(message)))
+            }
+            Err(reason) => Ok((check::built(self.decisions(draft)?)?, SourceCopy::Encoded { reason })),
+        }
+    }
+
+    /// What the encoders are told for these steps.
+    fn rungs(&self, steps: &[Step], frame: Timebase, gop: u32, colour: Colour) -> Result<Vec<Rung>> {
+        let rungs = steps.iter().zip(ladder::scaling_tree(steps)).map(|(step, scale_from)| {
+            let encoding = encode::avc(step, frame, gop, colour, &self.settings)?;
+            let codec = encode::avc_codec(encoding.level);
+            Ok(Rung { name: format!("{}p", step.short_side()), scale_from, encoding, codec })
+        });
+        rungs.collect()
+    }
+
+    /// The plan in which the source's own video is a rung, in place of the one that `encoded` has; or why it cannot be.
+    fn with_source_rung(
+        &self,
+        encoded: &Draft,
+        rung: &SourceRung<'_>,
+        steps: &[Step],
+        colour: Colour,
+        sound: Option<&Sound<'_>>,
+    ) -> Result<std::result::Result<(Plan, SourceCopy), Reason>> {
+        let (Some(pictures), Some(step)) = (&encoded.video, steps.get(rung.step)) else {
+            return Err(Error::internal("a rung is copied that is not planned"));
+        };
+        let sound = match (sound, &encoded.audio) {
+            (Some(sound), Some(audio)) => {
+                Some(rung.sound(sound.track, sound.facts, &audio.encoding, &self.settings)?)
+            }
+            _ => None,
+        };
+        let layout = self.layout(sound.is_some());
+        let is_muxed = layout == AudioLayout::Muxed;
+        if is_muxed && self.settings.container == Container::Fmp4 {
+            return Ok(Err("sound that is muxed into fMP4 is encoded with its pictures".to_owned()));
+        }
+        let video = rung.video(!is_muxed)?;
+        let name = video.name.clone();
+        let rest: Vec<Step> = steps.iter().filter(|other| *other != step).copied().collect();
+        let rungs = self.rungs(&rest, encoded.timebase, pictures.gop, colour)?;
+        let average = rung.average(&video);
+        let (audio, copied_sound, sound_encoded) = match sound {
+            Some(Ok(copy)) => (None, Some(copy), None),
+            Some(Err(reason)) => (encoded.audio.clone(), None, Some(reason)),
+            None => (None, None, None),
+        };
+        let draft = Draft {
+            cuts: rung.at.clone(),
+            video: Some(VideoPlan { rungs, ..pictures.clone() }).filter(|video| !video.rungs.is_empty()),
+            audio,
+            copies: std::iter::once(video).chain(copied_sound).collect(),
+            ..*encoded
+        };
+        let decisions = self.decisions(draft)?;
+        if self.settings.copy_source == CopySource::Auto {
+            if average > u64::from(step.max_rate) {
+                let (found, cap) = (rounded(average), BitRate::from_bits(step.max_rate));
+                return Ok(Err(format!(
+                    "the source's video has {found} bit/s on average, and the rung's cap is {cap}"
+                )));
+            }
+            let mut whole = decisions.clone();
+            whole.video = encoded.video.clone();
+            whole.copies.retain(|copy| !copy.is_video());
+            let peak = |decisions: &Decisions| {
+                let rendition = decisions.rendition_named(&name)?.id;
+                Some(decisions.planned_rates(rendition)?.peak)
+            };
+            let (Some(found), Some(planned)) = (peak(&decisions), peak(&whole)) else {
+                return Err(Error::internal("a rung that is copied has no rate"));
+            };
+            if found > planned {
+                let (found, planned) = (rounded(found), rounded(planned));
+                return Ok(Err(format!(
+                    "the source's peak is {found} bit/s, and an encoded rung's is {planned} at most"
+                )));
+            }
+        }
+        Ok(Ok((check::built(decisions)?, SourceCopy::Copied { rendition: name, sound_encoded })))
+    }
+
+    /// Where the sound goes, beside pictures.
+    fn layout(&self, has_sound: bool) -> AudioLayout {
+        let usual = self.settings.container.usual_layout();
+        // What is alone goes into nothing.
+        if has_sound { self.settings.audio_layout.unwrap_or(usual) } else { AudioLayout::Separate }
     }
 
     fn sound_alone(&self, sound: &Sound<'_>) -> Result<Plan> {
@@ -185,32 +315,31 @@ impl<'a> PlanBuilder<'a> {
             .after(origin, settings)?
             .ok_or_else(|| in_track(Error::corrupt("the audio has no sample that is presented")))?;
         let cuts = cuts::audio(audio.plan.units, AacEncoding::UNIT, audio.sample_duration, settings.segment)?;
-        self.decide(origin, audio.sample_duration, cuts, None, Some(audio.plan))
+        let draft = Draft {
+            origin,
+            timebase: audio.sample_duration,
+            cuts,
+            video: None,
+            audio: Some(audio.plan),
+            copies: Vec::new(),
+        };
+        check::built(self.decisions(draft)?)
     }
 
-    fn decide(
-        &self,
-        origin: Origin,
-        timebase: Timebase,
-        cuts: Vec<i64>,
-        video: Option<VideoPlan>,
-        audio: Option<AudioPlan>,
-    ) -> Result<Plan> {
-        let container = self.settings.container;
-        let audio_layout = match (&video, &audio) {
-            (Some(_), Some(_)) => self.settings.audio_layout.unwrap_or(container.usual_layout()),
-            // What is alone goes into nothing.
-            _ => AudioLayout::Separate,
-        };
+    fn decisions(&self, draft: Draft) -> Result<Decisions> {
+        let Draft { origin, timebase, cuts, video, audio, copies } = draft;
+        let has_pictures = video.is_some() || copies.iter().any(CopiedTrack::is_video);
+        let has_sound = audio.is_some() || copies.iter().any(|copy| !copy.is_video());
+        let encodes = video.is_some() || audio.is_some();
         let mut decisions = Decisions {
             format_version: FORMAT_VERSION,
             source: self.index.identity.clone(),
             index_sha256: self.index.sha256()?,
             more_inputs: Vec::new(),
-            engine: Some(self.engine.clone()),
-            container,
+            engine: encodes.then(|| self.engine.clone()),
+            container: self.settings.container,
             files: Files::Segments,
-            audio_layout,
+            audio_layout: self.layout(has_pictures && has_sound),
             independent: true,
             origin,
             timebase,
@@ -218,11 +347,21 @@ impl<'a> PlanBuilder<'a> {
             cuts,
             video,
             audio,
-            copies: Vec::new(),
+            copies,
         };
         decisions.target_duration = decisions.longest_segment();
-        check::built(decisions)
+        Ok(decisions)
     }
+}
+
+/// What is decided one way or the other.
+struct Draft {
+    origin: Origin,
+    timebase: Timebase,
+    cuts: Vec<i64>,
+    video: Option<VideoPlan>,
+    audio: Option<AudioPlan>,
+    copies: Vec<CopiedTrack>,
 }
 
 /// The video track that is presented.

@@ -5,7 +5,7 @@ mod copies;
 use super::cuts::MOST_SEGMENTS;
 use super::ladder::{LARGEST_SIDE, MOST_RUNGS, SMALLEST_SIDE};
 use super::settings::check_crf;
-use super::{AudioPlan, Decisions, Plan, Rung, VideoPlan, encode, level, rate};
+use super::{AudioPlan, CopiedTrack, Decisions, Plan, Rung, VideoPlan, encode, level, rate};
 use crate::error::{Error, ErrorKind, Result};
 use crate::media::{AacEncoding, Colour};
 use crate::time::Timebase;
@@ -33,6 +33,10 @@ pub(super) fn plan(decisions: Decisions) -> Result<Plan> {
                 law(audio.track != video.track, || "video and audio are one track".to_owned())?;
                 sound_ends_with_pictures(audio, &decisions)?;
             }
+        }
+        (None, Some(audio)) if decisions.copies.iter().any(CopiedTrack::is_video) => {
+            sound(audio)?;
+            sound_ends_with_pictures(audio, &decisions)?;
         }
         (None, Some(audio)) => sound_alone(audio, &decisions)?,
         (None, None) if decisions.copies.is_empty() => {

@@ -46,11 +46,12 @@ impl Decisions {
     ///
     /// Encoded: an encoder may start a segment with a full buffer, so the peak is (cap * d + buffer) / d for a full
     /// segment of d seconds; the average is the cap. Sound and what packing adds come on top of both. Copied: from the
-    /// sizes of the source's access units, with what packing adds at most.
+    /// sizes of the source's access units, with what packing adds at most. Where one is muxed with the other, their sum.
     pub fn planned_rates(&self, rendition: RenditionId) -> Option<Rates> {
         let rendition = self.rendition(rendition)?;
+        let copied = self.rates_of(&rendition, &self.copied_sizes(&rendition));
         if rendition.rung.is_none() && rendition.audio.is_none() {
-            return Some(self.rates_of(&rendition, &self.copied_sizes(&rendition)));
+            return Some(copied);
         }
         let durations = (0..self.segments()).map(|segment| self.rendition_micros(&rendition, segment));
         let segment = durations.max().unwrap_or(0).max(1);
@@ -66,7 +67,14 @@ impl Decisions {
             let bits = u64::from(rung.encoding.buffer);
             if self.container == Container::Ts { in_packets(bits) } else { bits }
         });
-        Some(Rates { peak: rate(average + burst), average: rate(average) })
+        let (peak, average) = (rate(average + burst), rate(average));
+        if rendition.copied_video.is_none() && rendition.copied_audio.is_none() {
+            return Some(Rates { peak, average });
+        }
+        Some(Rates {
+            peak: peak.saturating_add(copied.peak),
+            average: average.saturating_add(copied.average),
+        })
     }
 
     /// Peak and average of a rendition whose segments have these sizes in bytes.

@@ -18,6 +18,7 @@ mod level;
 mod rate;
 mod rendition;
 mod settings;
+mod source_rung;
 
 use std::ops::{Deref, Range};
 
@@ -34,6 +35,7 @@ pub use key::{MULTIVARIANT_KEY, Object, PLAN_KEY};
 pub use ladder::{Ladder, RungRequest};
 pub use rendition::{Picture, Rendition, RenditionId};
 pub use settings::{BitRate, Length, Limits, Settings};
+pub use source_rung::{CopySource, SourceCopy};
 
 use crate::error::{Error, Result};
 use crate::index::SourceIndex;
@@ -84,8 +86,9 @@ pub struct Decisions {
     pub independent: bool,
     /// Where time zero lies in the source.
     pub origin: Origin,
-    /// Length of the ticks in which cuts are counted: one video frame where pictures are encoded, one audio sample where
-    /// only sound is, a tick of the first input's main track where all is copied.
+    /// Length of the ticks in which cuts are counted: one video frame where pictures are encoded or stand beside what is,
+    /// one audio sample where there is only sound and it is encoded, a tick of the first input's main track in a plan
+    /// that was made to copy.
     pub timebase: Timebase,
     /// Segment boundaries in ticks from time zero, rising; the first is 0, the last is the end.
     pub cuts: Vec<i64>,

@@ -71,10 +71,20 @@ impl<'a> Rendition<'a> {
 
     /// RFC 6381 names of all that it holds, pictures first.
     pub fn codecs(&self) -> Vec<&'a str> {
-        let video = self.rung.map(|rung| rung.codec.as_str());
-        let audio = self.audio.map(|audio| audio.codec.as_str());
-        let copies = [self.copied_video, self.copied_audio].into_iter().flatten();
-        video.into_iter().chain(audio).chain(copies.map(|copy| copy.codec_string.as_str())).collect()
+        let copied = |copy: &'a CopiedTrack| copy.codec_string.as_str();
+        let pictures = [self.rung.map(|rung| rung.codec.as_str()), self.copied_video.map(copied)];
+        let sounds = [self.audio.map(|audio| audio.codec.as_str()), self.copied_audio.map(copied)];
+        pictures.into_iter().chain(sounds).flatten().collect()
+    }
+
+    /// Whether its pictures are copied, or its sound where it has no others.
+    pub fn is_copied(&self) -> bool {
+        self.rung.is_none() && (self.copied_video.is_some() || self.copied_audio.is_some())
+    }
+
+    /// Whether its pictures or its sound are encoded.
+    pub fn is_encoded(&self) -> bool {
+        self.rung.is_some() || self.audio.is_some()
     }
 
     /// Whether it is sound alone, and encoded.
@@ -85,6 +95,7 @@ impl<'a> Rendition<'a> {
     /// The copied track whose bounds are the rendition's own; `None` where those are the cuts of the plan.
     fn bounds(&self) -> Option<&'a CopiedTrack> {
         match (self.copied_video, self.copied_audio) {
+            _ if self.rung.is_some() || self.audio.is_some() => None,
             (Some(_), Some(_)) | (None, None) => None,
             (copy, None) | (None, copy) => copy,
         }
@@ -92,8 +103,7 @@ impl<'a> Rendition<'a> {
 }
 
 impl Decisions {
-    /// All renditions: the rungs from large to small, encoded ones before copied ones, then the sounds that are
-    /// renditions of their own.
+    /// All renditions: the rungs from large to small, then the sounds that are renditions of their own.
     pub fn renditions(&self) -> Vec<Rendition<'_>> {
         let sound = self.audio.as_ref();
         let sounds = || self.copies.iter().filter(|copy| !copy.is_video());
@@ -112,15 +122,18 @@ impl Decisions {
             name: &rung.name,
             rung: Some(rung),
             audio: sound.filter(|_| is_muxed),
+            copied_audio: muxed(),
             ..blank
         });
         let copied = self.copies.iter().filter(|copy| copy.is_video()).map(|copy| Rendition {
             name: &copy.name,
             copied_video: Some(copy),
+            audio: sound.filter(|_| is_muxed),
             copied_audio: muxed(),
             ..blank
         });
-        let mut found: Vec<_> = encoded.chain(copied).collect();
+        // What is copied beside encoded rungs is the source itself, and nothing is scaled up.
+        let mut found: Vec<_> = copied.chain(encoded).collect();
         if found.is_empty() || !is_muxed {
             found.extend(sound.map(|_| Rendition { audio: sound, ..blank }));
             found.extend(sounds().map(|copy| Rendition {
@@ -144,7 +157,7 @@ impl Decisions {
     }
 
     /// Whether a rendition has nothing in a segment, because its track has no packet there: EXT-X-GAP (RFC 8216bis
-    /// §4.4.4.7). Always `false` for what is encoded.
+    /// §4.4.4.7). Always `false` for what is encoded, also in part.
     pub fn is_gap(&self, rendition: &Rendition<'_>, segment: u32) -> bool {
         let copies = || [rendition.copied_video, rendition.copied_audio].into_iter().flatten();
         rendition.rung.is_none() && rendition.audio.is_none() && copies().all(|copy| copy.is_gap(segment))

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::ladder::Ladder;
-use super::{AudioLayout, Container};
+use super::{AudioLayout, Container, CopySource};
 use crate::error::{Error, Result};
 use crate::media::{Crf, Preset};
 
@@ -46,6 +46,9 @@ pub struct Settings {
     /// is stored once for all rungs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub audio_layout: Option<AudioLayout>,
+    /// Whether the source's own video becomes a rung where it fits; by default `auto`. That rung costs nothing to encode
+    /// and loses nothing; all rungs are then cut where it has key frames.
+    pub copy_source: CopySource,
     /// What a source may ask of us.
     pub limits: Limits,
 }
@@ -61,6 +64,7 @@ impl Default for Settings {
             audio_bitrate: BitRate::from_bits(128_000),
             container: Container::default(),
             audio_layout: None,
+            copy_source: CopySource::default(),
             limits: Limits::default(),
         }
     }
@@ -345,7 +349,7 @@ mod tests {
     fn a_job_file_says_what_the_flags_say() {
         let json = r#"{"ladder": "720p:2500k:crf21,360p", "segment": 4, "gop": "1500ms", "crf": 21.5,
                        "preset": "medium", "audio-bitrate": "96k", "container": "fmp4",
-                       "audio-layout": "muxed", "limits": {"duration": "3600s"}}"#;
+                       "audio-layout": "muxed", "copy-source": "never", "limits": {"duration": "3600s"}}"#;
         let settings: Settings = serde_json::from_str(json).unwrap();
         assert_eq!(settings.ladder, "720p:2500k:crf21,360p".parse().unwrap());
         assert_eq!(settings.segment, "4s".parse().unwrap());
@@ -353,6 +357,7 @@ mod tests {
         assert_eq!(settings.crf, "21.5".parse().unwrap());
         assert_eq!(settings.audio_bitrate, "96k".parse().unwrap());
         assert_eq!((settings.container, settings.audio_layout), (Container::Fmp4, Some(AudioLayout::Muxed)));
+        assert_eq!(settings.copy_source, CopySource::Never);
         assert_eq!(settings.limits.duration.millis(), 3_600_000);
         assert_eq!(settings.limits.side, 8192);
         let text = serde_json::to_string(&settings).unwrap();

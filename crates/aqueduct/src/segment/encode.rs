@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::Control;
+use super::copy::Copies;
 use super::draw::Painter;
 use super::pack::{Packer, Units, unit_times};
 use super::pictures::access_units;
@@ -60,10 +61,12 @@ pub(super) struct Encoder {
 }
 
 impl Encoder {
-    /// Makes the columns that `next` names and gives each to `done`, until that has had enough.
+    /// Makes the columns that `next` names and gives each to `done`, until that has had enough. What is copied comes from
+    /// `copied`.
     pub(super) fn run(
         &mut self,
         encoded: &Encoded,
+        copied: (&Copies, &[Input]),
         plan: &Plan,
         next: &mut works::Next<'_>,
         done: &mut Done<'_>,
@@ -76,8 +79,8 @@ impl Encoder {
             let place = coded.request.renditions.first().and_then(|id| plan.rendition(*id));
             let place = place.map_or("", |rendition| rendition.name);
             let segment = coded.request.segment;
-            let (request, made) =
-                pack(encoded, plan, coded, control).map_err(|error| error.in_segment(place, segment))?;
+            let (request, made) = pack(encoded, copied, plan, coded, control)
+                .map_err(|error| error.in_segment(place, segment))?;
             Ok(done(request, made))
         };
         let mut next = next;
@@ -112,6 +115,7 @@ impl Encoder {
 /// The segments of a column.
 fn pack(
     encoded: &Encoded,
+    (copies, inputs): (&Copies, &[Input]),
     plan: &Plan,
     coded: Coded,
     control: &Control,
@@ -129,15 +133,31 @@ fn pack(
         }
         seen.push((&rung.name, access_units(coded, plan, rung, first)?));
     }
+    let renditions = request.renditions.iter().map(|id| find(plan, *id)).collect::<Result<Vec<_>>>()?;
+    let copies_any = |it: &Rendition<'_>| it.copied_video.is_some() || it.copied_audio.is_some();
+    let column = match renditions.iter().any(copies_any) {
+        true => Some(copies.column(inputs, plan, segment, &renditions, control)?),
+        false => None,
+    };
     let mut made = Vec::with_capacity(request.renditions.len());
-    for id in &request.renditions {
-        let rendition = find(plan, *id)?;
+    for rendition in &renditions {
+        let column = column.as_ref().filter(|_| copies_any(rendition));
+        let (true, column) = (rendition.is_encoded(), column) else {
+            let column = column.ok_or_else(|| Error::internal("a rendition holds nothing"))?;
+            control.add_frames(column.units(rendition.id));
+            made.push(column.made(rendition.id)?);
+            continue;
+        };
         let units = rendition.rung.and_then(|rung| seen.iter().find(|(name, _)| *name == rung.name));
         let pictures = units.map_or(&[][..], |(_, units)| units);
-        if rendition.rung.is_none() {
-            control.add_frames(sound.len() as u64);
+        match column.filter(|_| rendition.rung.is_none()) {
+            Some(column) => control.add_frames(column.units(rendition.id)),
+            None if rendition.rung.is_none() => control.add_frames(sound.len() as u64),
+            None => {}
         }
-        made.push(encoded.packer.segment(plan, &rendition, segment, Units { pictures, sound: &sound })?);
+        let copied = column.map(|column| column.streams(rendition.id)).transpose()?;
+        let units = Units { pictures, sound: &sound };
+        made.push(encoded.packer.segment(plan, rendition, segment, units, copied.as_ref())?);
     }
     Ok((request, made))
 }

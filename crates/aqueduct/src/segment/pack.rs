@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 
 use bytes::Bytes;
 
+use super::copy::{CopiedSound, CopiedVideo, Streams, in_source};
 use super::pictures::decoding_time;
 use super::presentation::Made;
 use crate::av::AvcEncoder;
@@ -55,16 +56,21 @@ impl Packer {
         Init { tracks: &tracks }.to_bytes().map(Some)
     }
 
-    /// A segment of a rendition; of `units` it takes what the rendition holds.
+    /// A segment of a rendition; of `units` it takes what the rendition holds. Where it copies pictures or sound, they are
+    /// `copied`.
     pub(super) fn segment(
         &self,
         plan: &Decisions,
         rendition: &Rendition<'_>,
         segment: u32,
         units: Units<'_>,
+        copied: Option<&Streams<'_>>,
     ) -> Result<Made> {
         match plan.container {
-            Container::Ts => transport_stream(plan, rendition, segment, units),
+            Container::Ts => transport_stream(plan, rendition, segment, units, copied),
+            Container::Fmp4 if copied.is_some() => {
+                Err(Error::internal("fMP4 is planned with a copy and what is encoded in one segment"))
+            }
             Container::Fmp4 => self.fragment(plan, rendition, segment, units),
         }
     }
@@ -165,27 +171,41 @@ impl Packer {
     }
 }
 
+/// A segment of MPEG-TS, some of which may be copied.
 fn transport_stream(
     plan: &Decisions,
     rendition: &Rendition<'_>,
     segment: u32,
     units: Units<'_>,
+    copied: Option<&Streams<'_>>,
 ) -> Result<Made> {
+    let copied_video = copied.and_then(|copied| copied.video.as_ref());
+    let copied_sound = copied.and_then(|copied| copied.sound.as_ref());
+    let video = rendition.rung.map(|_| ts::VideoStream::byte_stream(units.pictures));
     let format = rendition.audio.map(|audio| config(audio).map(AudioFormat::Aac)).transpose()?;
+    let audio = format.map(|format| ts::AudioStream { format, units: units.sound });
+    let next_dts = match copied.filter(|_| copied_video.is_some()) {
+        Some(copied) => copied.next_dts,
+        None => next_dts(plan, rendition, segment)?,
+    };
     let whole = ts::Segment {
         index: segment,
-        video: rendition.rung.map(|_| ts::VideoStream::byte_stream(units.pictures)),
-        audio: format.map(|format| ts::AudioStream { format, units: units.sound }),
-        next_dts: next_dts(plan, rendition, segment)?,
+        video: copied_video.map(CopiedVideo::stream).or(video),
+        audio: copied_sound.map(CopiedSound::stream).or(audio),
+        next_dts,
         continuity: ts::Continuity::default(),
     };
     let mut out = Vec::new();
-    let keys = whole.write(&mut out)?;
-    let key = |key: ts::KeyFrame| {
-        let unit = units.pictures.get(key.unit);
-        KeyFrame { bytes: key.bytes, micros: unit.map_or(0, |unit| micros(plan, unit)) }
+    let keys = whole.write(&mut out).map_err(in_source)?;
+    let key = |key: ts::KeyFrame| match copied_video {
+        Some(video) => video.key_frame(key),
+        None => {
+            let unit = units.pictures.get(key.unit);
+            KeyFrame { bytes: key.bytes, micros: unit.map_or(0, |unit| micros(plan, unit)) }
+        }
     };
-    Ok(Made::whole(out.into(), keys.into_iter().map(key).collect()))
+    let key_frames = keys.into_iter().map(key).collect();
+    Ok(Made::whole(out.into(), key_frames))
 }
 
 /// The decoding time at which the next segment of `rendition` starts, if there is one.

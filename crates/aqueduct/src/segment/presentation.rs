@@ -98,7 +98,7 @@ impl Presentation {
     pub fn init(&self, rendition: RenditionId) -> Result<Option<Bytes>> {
         let rendition = find(&self.plan, rendition)?;
         #[cfg(feature = "av")]
-        if let Some(encoded) = &self.encoded {
+        if let Some(encoded) = self.encoded.as_ref().filter(|_| !rendition.is_copied()) {
             return encoded.init(&self.plan, &rendition);
         }
         self.copies.init(&self.plan, &rendition)
@@ -108,7 +108,7 @@ impl Presentation {
     /// making it again.
     ///
     /// Fails with [`ErrorKind::NotFound`] when the plan has no such rendition or segment, and with
-    /// [`ErrorKind::Unsupported`] when the plan copies: there it is cheaper to make the segment again.
+    /// [`ErrorKind::Unsupported`] when the rendition is copied: there it is cheaper to make the segment again.
     pub fn scan(&self, rendition: RenditionId, segment: u32) -> Result<KeyFrameScan> {
         let init = self.init(rendition)?;
         KeyFrameScan::new(Arc::clone(&self.plan), rendition, segment, init.as_deref())
@@ -239,7 +239,8 @@ impl Maker {
         let plan = Arc::clone(&self.presentation.plan);
         #[cfg(feature = "av")]
         if let Some(encoded) = &self.presentation.encoded {
-            return self.encoder.run(encoded, &plan, next, done, control);
+            let copied = (&*self.presentation.copies, &*self.presentation.inputs);
+            return self.encoder.run(encoded, copied, &plan, next, done, control);
         }
         while let Some(request) = next() {
             control.check()?;

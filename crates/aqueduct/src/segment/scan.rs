@@ -37,7 +37,7 @@ impl KeyFrameScan {
     ) -> Result<Self> {
         let missing = || Error::new(ErrorKind::NotFound, "the plan has no such rendition or segment");
         let found = plan.rendition(rendition).filter(|_| segment < plan.segments()).ok_or_else(missing)?;
-        if plan.engine.is_none() {
+        if found.is_copied() {
             return Err(Error::unsupported("what is copied is made again rather than searched"));
         }
         let way = match (plan.container, init) {

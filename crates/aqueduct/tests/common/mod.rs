@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
-use aqueduct::plan::Length;
+use aqueduct::plan::{CopySource, Length};
 use aqueduct::{FileSource, Ladder, Plan, Presentation, Settings, Source, engine, probe};
 
 /// A clip of `testdata`.
@@ -35,7 +35,13 @@ pub(crate) fn short() -> Settings {
     settings
 }
 
-pub(crate) fn present(path: &Path, settings: Settings) -> Presentation {
+/// All rungs are encoded: these tests are about encoding.
+pub(crate) fn present(path: &Path, mut settings: Settings) -> Presentation {
+    settings.copy_source = CopySource::Never;
+    present_as_asked(path, settings)
+}
+
+pub(crate) fn present_as_asked(path: &Path, settings: Settings) -> Presentation {
     let source: Arc<dyn Source> = Arc::new(FileSource::open(path).unwrap());
     let index = Arc::new(probe(&source).unwrap());
     let plan = Plan::builder(&index, engine().unwrap()).settings(settings).build().unwrap();

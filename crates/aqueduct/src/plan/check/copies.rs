@@ -2,21 +2,24 @@
 
 use super::{FARTHEST, law};
 use crate::error::Result;
-use crate::plan::{AudioLayout, CopiedMedia, CopiedTrack, Decisions, Files};
+use crate::plan::{AudioLayout, Container, CopiedMedia, CopiedTrack, Decisions, Files, Rung};
 
 pub(super) fn check(decisions: &Decisions) -> Result<()> {
     let copies = &decisions.copies;
     if copies.is_empty() {
         return encoded(decisions);
     }
-    law(decisions.engine.is_none(), || "a plan encodes or copies, not both".to_owned())?;
+    if decisions.engine.is_some() {
+        beside_encoded(decisions)?;
+    }
     let inputs = decisions.more_inputs.len() + 1;
     let sounds = copies.iter().filter(|copy| !copy.is_video()).count();
     let is_sorted = copies.is_sorted_by_key(|copy| !copy.is_video());
     law(is_sorted, || "copied pictures stand before copied sounds".to_owned())?;
     if decisions.audio_layout == AudioLayout::Muxed {
         law(sounds <= 1, || "one sound at most is muxed".to_owned())?;
-        law(copies.iter().any(CopiedTrack::is_video), || "sound is muxed into pictures".to_owned())?;
+        let has_pictures = decisions.video.is_some() || copies.iter().any(CopiedTrack::is_video);
+        law(has_pictures, || "sound is muxed into pictures".to_owned())?;
     }
     for (position, copy) in copies.iter().enumerate() {
         let law = |holds, broken: &str| law(holds, || format!("copied track {}: {broken}", copy.name));
@@ -51,11 +54,36 @@ pub(super) fn check(decisions: &Decisions) -> Result<()> {
     Ok(())
 }
 
+/// The laws of copies beside what is encoded: the source's video as a rung, and perhaps its sound.
+fn beside_encoded(decisions: &Decisions) -> Result<()> {
+    around(decisions)?;
+    let (pictures, sounds): (Vec<_>, Vec<_>) = decisions.copies.iter().partition(|copy| copy.is_video());
+    let [picture] = pictures[..] else {
+        return law(false, || "one video is copied beside what is encoded".to_owned());
+    };
+    let has_gap = |copy: &CopiedTrack| (0..decisions.segments()).any(|segment| copy.is_gap(segment));
+    law(!decisions.copies.iter().any(has_gap), || "what is copied beside rungs has no gap".to_owned())?;
+    let rungs = decisions.video.iter().flat_map(|video| &video.rungs);
+    let is_other = |rung: &Rung| rung.name != picture.name;
+    law(rungs.into_iter().all(is_other), || "the copied rung has a name of its own".to_owned())?;
+    let is_one = sounds.len() + usize::from(decisions.audio.is_some()) <= 1;
+    law(is_one, || "sound is encoded or copied, not both".to_owned())?;
+    let is_muxed = decisions.audio_layout == AudioLayout::Muxed;
+    law(!is_muxed || decisions.container == Container::Ts, || {
+        "fMP4 has no copy and what is encoded in one segment".to_owned()
+    })
+}
+
 /// The laws of what surrounds that which is encoded.
-fn encoded(decisions: &Decisions) -> Result<()> {
+fn around(decisions: &Decisions) -> Result<()> {
     law(decisions.files == Files::Segments, || "segments that are encoded are files".to_owned())?;
     law(decisions.independent, || "segments that are encoded are independent".to_owned())?;
-    law(decisions.more_inputs.is_empty(), || "what is encoded has one input".to_owned())?;
+    law(decisions.more_inputs.is_empty(), || "what is encoded has one input".to_owned())
+}
+
+/// The laws of a plan that only encodes.
+fn encoded(decisions: &Decisions) -> Result<()> {
+    around(decisions)?;
     if decisions.audio_layout == AudioLayout::Muxed {
         let both = decisions.video.is_some() && decisions.audio.is_some();
         return law(both, || "sound is muxed into pictures".to_owned());

@@ -313,13 +313,14 @@ impl<'a> CopyBuilder<'a> {
 }
 
 /// A sound that is copied.
-struct Sound<'a> {
-    lane: Lane<'a>,
-    language: Option<String>,
+pub(in crate::plan) struct Sound<'a> {
+    pub(in crate::plan) lane: Lane<'a>,
+    pub(in crate::plan) language: Option<String>,
 }
 
 impl Sound<'_> {
-    fn copied(&self, at: &[i64], timebase: Timebase) -> Result<CopiedTrack> {
+    /// The sound, cut at `at`, ticks of `timebase` from time zero.
+    pub(in crate::plan) fn copied(&self, at: &[i64], timebase: Timebase) -> Result<CopiedTrack> {
         let lane = &self.lane;
         let own = lane.track.timebase;
         let last = at.len().saturating_sub(1);
@@ -383,7 +384,9 @@ fn packets_differ(packets: &[u32]) -> bool {
     matches!(packets, [.., before, last] if before != last)
 }
 
-fn video(
+/// The pictures, cut at `at`, ticks of `timebase` from time zero, where they have the key pictures `keys`; `aside` where
+/// their sound is a rendition of its own.
+pub(in crate::plan) fn video(
     lane: &Lane<'_>,
     keys: &[Option<Key>],
     at: &[i64],

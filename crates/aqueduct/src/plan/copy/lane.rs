@@ -10,32 +10,32 @@ use crate::time::{Rounding, Timebase};
 const PRIMING_MILLIS: i64 = 100;
 
 /// A track and what is copied of it.
-pub(super) struct Lane<'a> {
-    pub(super) track: &'a Track,
-    pub(super) input: u32,
+pub(in crate::plan) struct Lane<'a> {
+    pub(in crate::plan) track: &'a Track,
+    pub(in crate::plan) input: u32,
     /// Ticks of the track's timebase that are time zero.
-    pub(super) zero: i64,
+    pub(in crate::plan) zero: i64,
     /// Packets from `first` to before `end`, in decoding order.
-    pub(super) first: usize,
-    pub(super) end: usize,
+    pub(in crate::plan) first: usize,
+    pub(in crate::plan) end: usize,
     /// End of the last packet in ticks from time zero.
-    pub(super) finish: i64,
+    pub(in crate::plan) finish: i64,
 }
 
 /// A picture at which decoding can start.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Key {
+pub(in crate::plan) struct Key {
     /// Ticks from time zero.
-    pub(super) time: i64,
+    pub(in crate::plan) time: i64,
     /// Its position in the track's table.
-    pub(super) position: usize,
+    pub(in crate::plan) position: usize,
 }
 
 impl<'a> Lane<'a> {
     /// Pictures: from the key picture with which the first presented one is decoded to the last one presented. The
     /// first picture is time zero, also where an edit list hides it: it cannot be left out, for others are decoded
     /// from it.
-    pub(super) fn of_video(input: u32, track: &'a Track) -> Result<Self> {
+    pub(in crate::plan) fn of_video(input: u32, track: &'a Track) -> Result<Self> {
         let packets = &track.packets;
         let mut first = None;
         let mut shown = None;
@@ -58,7 +58,7 @@ impl<'a> Lane<'a> {
     }
 
     /// Sound that plays beside pictures: from just before `zero` on.
-    pub(super) fn of_audio(input: u32, track: &'a Track, zero: i64) -> Result<Self> {
+    pub(in crate::plan) fn of_audio(input: u32, track: &'a Track, zero: i64) -> Result<Self> {
         let millis = Timebase::new(1, 1000).unwrap_or(track.timebase);
         let before = millis.rescale(PRIMING_MILLIS, track.timebase, Rounding::Ceil);
         let earliest = zero.saturating_sub(before);
@@ -114,21 +114,21 @@ impl<'a> Lane<'a> {
     }
 
     /// Presentation times of its packets, in ticks from time zero.
-    pub(super) fn times(&self) -> impl Iterator<Item = i64> + '_ {
+    pub(in crate::plan) fn times(&self) -> impl Iterator<Item = i64> + '_ {
         (self.first..self.end).filter_map(|position| self.time(position))
     }
 
     /// The presentation time of a packet in ticks from time zero.
-    pub(super) fn time(&self, position: usize) -> Option<i64> {
+    pub(in crate::plan) fn time(&self, position: usize) -> Option<i64> {
         self.track.packets.pts(position).map(|pts| pts.saturating_sub(self.zero))
     }
 
-    pub(super) fn origin(&self) -> Origin {
+    pub(in crate::plan) fn origin(&self) -> Origin {
         Origin { ticks: self.zero, timebase: self.track.timebase }
     }
 
     /// The pictures at which a segment can begin, in order of time; the first is time zero.
-    pub(super) fn keys(&self) -> Vec<Key> {
+    pub(in crate::plan) fn keys(&self) -> Vec<Key> {
         let mut keys: Vec<Key> = Vec::new();
         for position in self.first..self.end {
             if !self.track.packets.is_key(position) {
@@ -143,7 +143,7 @@ impl<'a> Lane<'a> {
     }
 
     /// Whether a picture after `key` in decoding order is shown before it: it is decoded from pictures before the key.
-    pub(super) fn leads(&self, key: Key) -> bool {
+    pub(in crate::plan) fn leads(&self, key: Key) -> bool {
         let Some(at) = self.track.packets.get(key.position) else { return false };
         // Leading pictures follow their key at once.
         (key.position + 1..self.end)
@@ -155,7 +155,7 @@ impl<'a> Lane<'a> {
     /// The usual length of a frame: FRAME-RATE is the highest rate of a film (RFC 8216bis §4.4.6.2), and pauses between
     /// frames say nothing of it. It is the average of all steps that are within a tenth of one of the shortest, the tenth of
     /// a hundred, since single steps may be short by mistake.
-    pub(super) fn frame_duration(&self, nominal: Option<Timebase>) -> Timebase {
+    pub(in crate::plan) fn frame_duration(&self, nominal: Option<Timebase>) -> Timebase {
         let timebase = self.track.timebase;
         let packets = &self.track.packets;
         // Steps of decoding are those of presentation in another order.
@@ -182,7 +182,7 @@ impl<'a> Lane<'a> {
     }
 
     /// Bytes between each two of the positions `packets`.
-    pub(super) fn bytes(&self, packets: &[u32]) -> Vec<u64> {
+    pub(in crate::plan) fn bytes(&self, packets: &[u32]) -> Vec<u64> {
         let sum = |pair: &[u32]| {
             (pair[0] as usize..pair[1] as usize)
                 .filter_map(|position| self.track.packets.bytes(position))
@@ -194,11 +194,11 @@ impl<'a> Lane<'a> {
 }
 
 /// The position in a table as the plan keeps it.
-pub(super) fn number(position: usize) -> Result<u32> {
+pub(in crate::plan) fn number(position: usize) -> Result<u32> {
     u32::try_from(position)
         .map_err(|_| Error::new(ErrorKind::Limit, "a track has more packets than a plan can count"))
 }
 
-pub(super) fn micros(timebase: Timebase, ticks: i64) -> i64 {
+pub(in crate::plan) fn micros(timebase: Timebase, ticks: i64) -> i64 {
     Timebase::new(1, 1_000_000).map_or(0, |micros| timebase.rescale(ticks, micros, Rounding::Nearest))
 }

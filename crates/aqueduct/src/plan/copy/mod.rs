@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 
 pub use builder::{CopyBuilder, CopyInput, CopySettings, Role};
 
+pub(super) use builder::{Sound, video as copied_video};
+pub(super) use lane::{Key, Lane};
+
 use super::Origin;
 use crate::error::{Error, Result};
 use crate::media::{Codec, Colour};

@@ -15,12 +15,14 @@ use super::presentation::{Input, Made};
 use crate::error::{Error, ErrorKind, Result};
 use crate::index::{Packet, Track};
 use crate::mux::ts::Continuity;
-use crate::plan::{Container, CopiedTrack, Decisions, Plan, Rendition};
+use crate::plan::{Container, CopiedTrack, Decisions, Plan, Rendition, RenditionId};
 use crate::time::Rounding;
 
 use pictures::Pictures;
 use pool::Pool;
-use read::Extents;
+use read::{Extents, Read};
+#[cfg(feature = "av")]
+pub(super) use ts::{CopiedSound, CopiedVideo, Streams, in_source};
 
 /// What is known of all copied tracks of a plan before a segment is made.
 pub(super) struct Copies {
@@ -87,8 +89,11 @@ impl Copies {
         let mut copies = Self { tracks, continuity: Vec::new(), read: Pool::new(), written: Pool::new() };
         if plan.container == Container::Ts {
             // Now rather than with the first segment, which somebody may wait for.
-            let counters =
-                |rendition: &Rendition<'_>| Ok(ts::continuity(plan, &copies.parts(plan, rendition)?));
+            let counters = |rendition: &Rendition<'_>| match rendition.is_encoded() {
+                // What is encoded has no sizes before it is made: all counters begin anew.
+                true => Ok(Vec::new()),
+                false => Ok(ts::continuity(plan, &copies.parts(plan, rendition)?)),
+            };
             copies.continuity = plan.renditions().iter().map(counters).collect::<Result<_>>()?;
         }
         Ok(copies)
@@ -116,15 +121,16 @@ impl Copies {
         all.and_then(|all| all.get(segment as usize)).copied().unwrap_or_default()
     }
 
-    /// Makes `renditions` at `segment` with one pass over each input.
-    pub(super) fn make(
-        &self,
+    /// Reads what `renditions` copy at `segment`, with one pass over each input. Fails with [`ErrorKind::Corrupt`] where
+    /// pictures are not what their table says.
+    pub(super) fn column<'a>(
+        &'a self,
         inputs: &[Input],
-        plan: &Plan,
+        plan: &'a Plan,
         segment: u32,
-        renditions: &[Rendition<'_>],
+        renditions: &[Rendition<'a>],
         control: &Control,
-    ) -> Result<Vec<Made>> {
+    ) -> Result<Column<'a>> {
         let parts =
             renditions.iter().map(|rendition| self.parts(plan, rendition)).collect::<Result<Vec<_>>>()?;
         let mut extents: Vec<Extents> = inputs.iter().map(|_| Extents::default()).collect();
@@ -138,28 +144,77 @@ impl Copies {
             control.check()?;
             read.push(extents.read(&*input.source, &self.read)?);
         }
-        let mut made = Vec::with_capacity(renditions.len());
-        for (rendition, parts) in renditions.iter().zip(&parts) {
+        for part in parts.iter().flatten() {
             control.check()?;
-            for part in parts {
-                if let (Some(pictures), Some(read)) = (&part.prepared.pictures, read.get(part.prepared.input))
-                {
-                    pictures.check(part, segment, read)?;
-                }
+            if let (Some(pictures), Some(read)) = (&part.prepared.pictures, read.get(part.prepared.input)) {
+                pictures.check(part, segment, read)?;
             }
-            let whole = match plan.container {
-                _ if plan.is_gap(rendition, segment) => Made::nothing(),
-                Container::Ts => {
-                    let continuity = self.continuity(rendition, segment);
-                    ts::segment(plan, segment, parts, &read, continuity, &self.written)?
-                }
-                Container::Fmp4 => fmp4::segment(segment, parts, &read)?,
-            };
-            let units: usize = parts.iter().take(1).map(|part| part.copy.packets_of(segment).len()).sum();
-            control.add_frames(units as u64);
-            made.push(whole);
         }
-        Ok(made)
+        let parts = renditions.iter().copied().zip(parts).collect();
+        Ok(Column { copies: self, plan, segment, parts, read })
+    }
+
+    /// Makes `renditions`, which are copied as a whole, at `segment`.
+    pub(super) fn make(
+        &self,
+        inputs: &[Input],
+        plan: &Plan,
+        segment: u32,
+        renditions: &[Rendition<'_>],
+        control: &Control,
+    ) -> Result<Vec<Made>> {
+        let column = self.column(inputs, plan, segment, renditions, control)?;
+        let make = |rendition: &Rendition<'_>| {
+            control.check()?;
+            let made = column.made(rendition.id)?;
+            control.add_frames(column.units(rendition.id));
+            Ok(made)
+        };
+        renditions.iter().map(make).collect()
+    }
+}
+
+/// What is copied of some renditions at one index, in memory.
+pub(super) struct Column<'a> {
+    copies: &'a Copies,
+    plan: &'a Plan,
+    segment: u32,
+    parts: Vec<(Rendition<'a>, Vec<Part<'a>>)>,
+    read: Vec<Read>,
+}
+
+impl Column<'_> {
+    /// A segment that is copied as a whole.
+    pub(super) fn made(&self, rendition: RenditionId) -> Result<Made> {
+        let (rendition, parts) = self.parts(rendition)?;
+        let Self { plan, segment, read, .. } = self;
+        match plan.container {
+            _ if plan.is_gap(rendition, *segment) => Ok(Made::nothing()),
+            Container::Ts => {
+                let continuity = self.copies.continuity(rendition, *segment);
+                ts::segment(plan, *segment, parts, read, continuity, &self.copies.written)
+            }
+            Container::Fmp4 => fmp4::segment(*segment, parts, read),
+        }
+    }
+
+    /// The access units that a rendition of MPEG-TS copies, to be muxed with those that are encoded.
+    #[cfg(feature = "av")]
+    pub(super) fn streams(&self, rendition: RenditionId) -> Result<Streams<'_>> {
+        let (_, parts) = self.parts(rendition)?;
+        ts::streams(self.plan, self.segment, parts, &self.read)
+    }
+
+    /// Pictures of the segment, or units of sound where it has no pictures.
+    pub(super) fn units(&self, rendition: RenditionId) -> u64 {
+        let parts = self.parts(rendition).map_or(&[][..], |(_, parts)| parts);
+        parts.iter().take(1).map(|part| part.copy.packets_of(self.segment).len() as u64).sum()
+    }
+
+    fn parts(&self, id: RenditionId) -> Result<(&Rendition<'_>, &[Part<'_>])> {
+        let found = self.parts.iter().find(|(rendition, _)| rendition.id == id);
+        let (rendition, parts) = found.ok_or_else(|| Error::internal("a rendition was not read"))?;
+        Ok((rendition, parts))
     }
 }
 

@@ -41,7 +41,7 @@ impl Pictures {
             })?;
             if packet.key && !starts {
                 let message = "a picture is marked as a key frame, but is decoded from others: players could not \
-                               start there. `publish` encodes it anew";
+                               start there. `publish --copy-source never` encodes it anew";
                 return Err(part.locate(Error::corrupt(message), &packet));
             }
         }

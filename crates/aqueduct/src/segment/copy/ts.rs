@@ -55,6 +55,72 @@ impl Form {
     }
 }
 
+/// Access units that are copied, on the 90 kHz timeline.
+pub(in crate::segment) struct Streams<'a> {
+    pub(in crate::segment) video: Option<CopiedVideo<'a>>,
+    pub(in crate::segment) sound: Option<CopiedSound>,
+    /// The decoding time at which the next segment starts: of the pictures, or of the sound where there are none.
+    pub(in crate::segment) next_dts: Option<i64>,
+}
+
+/// Pictures of a segment that are copied.
+pub(in crate::segment) struct CopiedVideo<'a> {
+    part: &'a Part<'a>,
+    length_size: LengthSize,
+    parameter_sets: &'a [u8],
+    units: Vec<AccessUnit>,
+    /// The position of the first one in its track.
+    first: usize,
+}
+
+impl CopiedVideo<'_> {
+    pub(in crate::segment) fn stream(&self) -> VideoStream<'_> {
+        let form = VideoForm::LengthPrefixed(self.length_size);
+        VideoStream { form, parameter_sets: self.parameter_sets, units: &self.units }
+    }
+
+    /// A key picture that was written, with its time in the source.
+    pub(in crate::segment) fn key_frame(&self, key: ts::KeyFrame) -> KeyFrame {
+        let pts = self.part.track.packets.get(self.first + key.unit).map_or(0, |unit| unit.pts);
+        KeyFrame { bytes: key.bytes, micros: self.part.micros(pts) }
+    }
+}
+
+/// Sound of a segment that is copied.
+pub(in crate::segment) struct CopiedSound {
+    format: AudioFormat,
+    units: Vec<AccessUnit>,
+}
+
+impl CopiedSound {
+    pub(in crate::segment) fn stream(&self) -> AudioStream<'_> {
+        AudioStream { format: self.format, units: &self.units }
+    }
+}
+
+/// The access units of these parts in a segment.
+pub(super) fn streams<'a>(
+    plan: &Decisions,
+    segment: u32,
+    parts: &'a [Part<'a>],
+    read: &[Read],
+) -> Result<Streams<'a>> {
+    let mut streams = Streams { video: None, sound: None, next_dts: next_dts(plan, segment, parts) };
+    for part in parts {
+        let units = units(part, segment, read)?;
+        match &part.prepared.form {
+            AnyForm::Ts(Form::Video { length_size, parameter_sets }) => {
+                let first = part.copy.packets_of(segment).start;
+                let length_size = *length_size;
+                streams.video = Some(CopiedVideo { part, length_size, parameter_sets, units, first });
+            }
+            AnyForm::Ts(Form::Audio(format)) => streams.sound = Some(CopiedSound { format: *format, units }),
+            AnyForm::Fmp4(_) => return Err(Error::internal("a track is prepared for another container")),
+        }
+    }
+    Ok(streams)
+}
+
 /// A segment of these parts.
 pub(super) fn segment(
     plan: &Decisions,
@@ -64,46 +130,29 @@ pub(super) fn segment(
     continuity: Continuity,
     pool: &Arc<Pool>,
 ) -> Result<Made> {
-    let mut video = None;
-    let mut audio = None;
-    for part in parts {
-        let units = units(part, segment, read)?;
-        match &part.prepared.form {
-            AnyForm::Ts(Form::Video { length_size, parameter_sets }) => {
-                video = Some((part, *length_size, parameter_sets, units));
-            }
-            AnyForm::Ts(Form::Audio(format)) => audio = Some((part, *format, units)),
-            AnyForm::Fmp4(_) => return Err(Error::internal("a track is prepared for another container")),
-        }
-    }
+    let Streams { video, sound, next_dts } = streams(plan, segment, parts, read)?;
     let whole = ts::Segment {
         index: ordinal(plan, segment, parts),
-        video: video.as_ref().map(|(_, length_size, parameter_sets, units)| VideoStream {
-            form: VideoForm::LengthPrefixed(*length_size),
-            parameter_sets,
-            units,
-        }),
-        audio: audio.as_ref().map(|(_, format, units)| AudioStream { format: *format, units }),
-        next_dts: next_dts(plan, segment, parts),
+        video: video.as_ref().map(CopiedVideo::stream),
+        audio: sound.as_ref().map(CopiedSound::stream),
+        next_dts,
         continuity,
     };
     let bytes: u64 = parts.iter().filter_map(|part| part.copy.bytes.get(segment as usize)).sum();
     let bytes = usize::try_from(bytes).unwrap_or(0);
     // A packet of 188 bytes holds 184; some hold little.
     let mut out = pool.take_empty(bytes.saturating_add(bytes / 32 + (64 << 10)));
-    let keys = whole.write(&mut out).map_err(|error| error.moved_by(-ZERO_MICROS))?;
+    let keys = whole.write(&mut out).map_err(in_source)?;
     let key_frames = match &video {
-        Some((part, ..)) => {
-            let positions = part.copy.packets_of(segment);
-            let key = |key: ts::KeyFrame| {
-                let pts = part.track.packets.get(positions.start + key.unit).map_or(0, |unit| unit.pts);
-                KeyFrame { bytes: key.bytes, micros: part.micros(pts) }
-            };
-            keys.into_iter().map(key).collect()
-        }
+        Some(video) => keys.into_iter().map(|key| video.key_frame(key)).collect(),
         None => Vec::new(),
     };
     Ok(Made::whole(pool.share(out), key_frames))
+}
+
+/// An error of the writer, which knows times of the MPEG-2 timeline only, at its time in the presentation.
+pub(in crate::segment) fn in_source(error: Error) -> Error {
+    error.moved_by(-ZERO_MICROS)
 }
 
 /// How many segments of these parts come before this one: gaps have no tables, whose counter goes on with each segment.
