@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use aqueduct::error::ErrorKind;
 use aqueduct::index::{SourceIndex, Track, TrackKind};
-use aqueduct::media::{Codec, Colour};
+use aqueduct::media::{Codec, Colour, VideoCoding};
 use aqueduct::plan::{
     AudioLayout, Container, FrameMap, Ladder, Length, MULTIVARIANT_KEY, Object, PLAN_KEY, Plan, RenditionId,
     Settings,
@@ -37,8 +37,9 @@ fn a_film_as_the_issue_describes_it() {
     assert_eq!((plan.target_duration, video.gop, video.frames), (6, 48, 480));
     let top = &video.rungs[0].encoding;
     assert_eq!((top.width, top.height, top.max_rate, top.buffer), (1280, 720, 3_500_000, 5_250_000));
-    assert_eq!((top.crf.to_string(), top.preset.name()), ("23".to_owned(), "veryfast"));
-    assert_eq!((top.b_frames, top.reorder, top.reference_frames, top.level), (3, 2, 1, 31));
+    let VideoCoding::H264(coding) = &top.coding else { panic!("H.264") };
+    assert_eq!((top.crf.to_string(), coding.preset.name()), ("23".to_owned(), "veryfast"));
+    assert_eq!((coding.b_frames, top.reorder, coding.reference_frames, coding.level), (3, 2, 1, 31));
     assert_eq!(top.colour, Colour::BT709);
     assert_eq!(video.rungs[0].codec, "avc1.64001f");
     assert_eq!(video.rungs[2].scale_from, Some(0), "360 is half of 720");

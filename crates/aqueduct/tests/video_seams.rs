@@ -9,7 +9,7 @@ mod common;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use aqueduct::media::AvcEncoding;
+use aqueduct::media::{AvcCoding, VideoCoding, VideoEncoding};
 use aqueduct::plan::{Length, RenditionId};
 use aqueduct::{Control, Plan, Presentation, playlist};
 use common::{ladder, present, run, short};
@@ -126,7 +126,7 @@ struct Made {
     folder: tempfile::TempDir,
     source: PathBuf,
     presentation: Presentation,
-    encoding: AvcEncoding,
+    encoding: VideoEncoding,
     segments: Vec<Vec<u8>>,
     pictures: Vec<Vec<Picture>>,
 }
@@ -177,15 +177,19 @@ impl Made {
     fn continuous(&self) -> PathBuf {
         let path = self.folder.path().join("continuous.ts");
         let encoding = &self.encoding;
+        let VideoCoding::H264(AvcCoding { preset, level, reference_frames, b_frames, .. }) = &encoding.coding
+        else {
+            panic!("H.264")
+        };
         let pyramid = if encoding.reorder >= 2 { "normal" } else { "none" };
         let gop = encoding.gop.to_string();
         let keys: Vec<String> =
             (0..self.frames()).step_by(encoding.gop as usize).map(|n| format!("eq(n,{n})")).collect();
         let keys = format!("expr:{}", keys.join("+"));
         let (cap, buffer) = (encoding.max_rate.to_string(), encoding.buffer.to_string());
-        let level = format!("{}.{}", encoding.level / 10, encoding.level % 10);
-        let (crf, references) = (encoding.crf.to_string(), encoding.reference_frames.to_string());
-        let b_frames = encoding.b_frames.to_string();
+        let level = format!("{}.{}", level / 10, level % 10);
+        let (crf, references) = (encoding.crf.to_string(), reference_frames.to_string());
+        let b_frames = b_frames.to_string();
         let parameters = format!("open-gop=0:b-pyramid={pyramid}:8x8dct=1:stitchable=1:sliced-threads=0");
         let arguments = [
             "-i",
@@ -197,7 +201,7 @@ impl Made {
             "-threads",
             "1",
             "-preset",
-            encoding.preset.name(),
+            preset.name(),
             "-profile:v",
             "high",
             "-level",
@@ -268,7 +272,7 @@ fn pictures(segment: &[u8]) -> Vec<Picture> {
 
 /// The least that is in the buffer after a picture was removed (H.264 Annex C, variable rate: the buffer never
 /// overflows); the picture at which it runs dry as an error.
-fn least_fullness(encoding: &AvcEncoding, pictures: &[Picture]) -> Result<u64, usize> {
+fn least_fullness(encoding: &VideoEncoding, pictures: &[Picture]) -> Result<u64, usize> {
     let mut fullness = u64::from(encoding.buffer) * INITIAL_TENTHS / 10;
     let mut least = fullness;
     for (at, picture) in pictures.iter().enumerate() {
@@ -280,7 +284,7 @@ fn least_fullness(encoding: &AvcEncoding, pictures: &[Picture]) -> Result<u64, u
 }
 
 /// The buffer that these pictures need at the rate of the cap when it starts full.
-fn buffer_needed(encoding: &AvcEncoding, pictures: &[Picture]) -> u64 {
+fn buffer_needed(encoding: &VideoEncoding, pictures: &[Picture]) -> u64 {
     let (mut missing, mut most) = (0_u64, 0);
     for picture in pictures {
         missing += picture.bytes * 8;
@@ -290,7 +294,7 @@ fn buffer_needed(encoding: &AvcEncoding, pictures: &[Picture]) -> u64 {
     most
 }
 
-fn bits_per_frame(encoding: &AvcEncoding) -> u64 {
+fn bits_per_frame(encoding: &VideoEncoding) -> u64 {
     let frame = encoding.frame_duration;
     u64::from(encoding.max_rate) * u64::from(frame.num()) / u64::from(frame.den())
 }

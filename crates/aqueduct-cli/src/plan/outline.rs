@@ -123,7 +123,7 @@ impl RenditionOutline {
             height: picture.map(|picture| picture.height),
             frame_rate: picture.map(|picture| picture.frame_duration.rate()),
             video_range: picture.map(|picture| picture.colour.video_range().to_string()),
-            preset: encoding.map(|encoding| encoding.preset.to_string()),
+            preset: encoding.map(|encoding| encoding.coding.preset()),
             crf: encoding.map(|encoding| f64::from(encoding.crf.hundredths()) / 100.0),
             max_rate: encoding.map(|encoding| encoding.max_rate),
             gop: encoding.map(|encoding| encoding.frame_duration.seconds(encoding.gop.into())),

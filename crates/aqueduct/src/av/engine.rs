@@ -5,9 +5,9 @@ use std::sync::OnceLock;
 
 use ffmpeg_next::ffi;
 
-use super::{AvcEncoder, init};
+use super::{VideoEncoder, init};
 use crate::error::{Error, Result};
-use crate::media::{AvcEncoding, Colour, Crf, Engine, Preset};
+use crate::media::{AvcCoding, Colour, Crf, Engine, Preset, VideoCoding, VideoEncoding};
 use crate::time::Timebase;
 
 /// The encoder builds of this process. Asked of the libraries themselves: x264 writes its build into a stream,
@@ -104,22 +104,24 @@ fn version(packed: u32) -> String {
 
 /// `core 164 r3095 baee400` out of the note that x264 leaves in the first access unit.
 fn x264_build() -> Result<String> {
-    let smallest = AvcEncoding {
+    let smallest = VideoEncoding {
         width: 16,
         height: 16,
         frame_duration: Timebase::new(1, 25).ok_or_else(|| Error::internal("1/25 is a timebase"))?,
-        preset: Preset::Ultrafast,
         crf: Crf::default(),
         max_rate: 64_000,
         buffer: 64_000,
         gop: 1,
-        level: 10,
-        reference_frames: 1,
-        b_frames: 0,
         reorder: 0,
         colour: Colour::UNSPECIFIED,
+        coding: VideoCoding::H264(AvcCoding {
+            preset: Preset::Ultrafast,
+            level: 10,
+            reference_frames: 1,
+            b_frames: 0,
+        }),
     };
-    let unit = AvcEncoder::first_unit(&smallest)?;
+    let unit = VideoEncoder::first_unit(&smallest)?;
     // "x264 - core 164 r3095 baee400 - H.264/MPEG-4 AVC codec - …", text within a user-data SEI.
     let start = unit.windows(NOTE.len()).position(|window| window == NOTE);
     let note = start.map(|start| String::from_utf8_lossy(unit.get(start + NOTE.len()..).unwrap_or_default()));

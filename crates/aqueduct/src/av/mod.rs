@@ -1,12 +1,11 @@
 //! libav*: the only place that knows FFmpeg. Everything that leaves it is safe and in our own types.
 //!
 //! Reading: [`probe`] scans a source once into a [`SourceIndex`](crate::index::SourceIndex);
-//! [`VideoReader`] and [`AudioReader`] decode what a segment needs. Making: [`Scaler`], [`AvcEncoder`] and
+//! [`VideoReader`] and [`AudioReader`] decode what a segment needs. Making: [`Scaler`], [`VideoEncoder`] and
 //! [`AacEncoder`], each fresh per segment and single-threaded, so that bytes never depend on the machine.
 
 mod aac_encoder;
 mod audio_reader;
-mod avc_encoder;
 mod demuxer;
 mod engine;
 mod facts;
@@ -17,17 +16,19 @@ mod orient;
 mod picture;
 mod probe;
 mod scaler;
+mod video_encoder;
 mod video_reader;
+mod x264;
 
 pub(crate) use aac_encoder::AacEncoder;
 pub(crate) use audio_reader::AudioReader;
-pub(crate) use avc_encoder::{AvcEncoder, CodedPicture};
 pub use engine::engine;
 pub(crate) use mixer::Mixer;
 pub(crate) use orient::Orienter;
 pub(crate) use picture::Picture;
 pub(crate) use probe::probe;
 pub(crate) use scaler::Scaler;
+pub(crate) use video_encoder::{CodedPicture, VideoEncoder};
 pub(crate) use video_reader::VideoReader;
 
 use std::sync::Once;

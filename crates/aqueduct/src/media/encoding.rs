@@ -9,35 +9,61 @@ use super::Colour;
 use crate::error::Error;
 use crate::time::Timebase;
 
-/// Everything that an H.264 encoder is told for one rung. Profile is High, chroma 4:2:0, 8 bits, one slice.
+/// Everything that a video encoder is told for one rung: what every coding has, then its own. Chroma is 4:2:0 of 8 bits.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AvcEncoding {
+pub struct VideoEncoding {
     /// Width in pixels, even.
     pub width: u32,
     /// Height in pixels, even.
     pub height: u32,
     /// Duration of one frame.
     pub frame_duration: Timebase,
-    /// x264's trade of speed for size.
-    pub preset: Preset,
-    /// Constant rate factor.
+    /// Constant rate factor on the encoder's own scale.
     pub crf: Crf,
     /// Cap of the bit rate in bit/s (VBV).
     pub max_rate: u32,
     /// Decoder buffer in bits (VBV).
     pub buffer: u32,
-    /// Frames from one IDR picture to the next.
+    /// Frames from one key picture, where decoding can start, to the next.
     pub gop: u32,
+    /// Frames by which decoding runs ahead of presentation: 0 without B-frames, 2 with a B-pyramid.
+    pub reorder: u8,
+    /// Colour as written into the stream.
+    pub colour: Colour,
+    /// The coding, and what only its encoder is told.
+    #[serde(flatten)]
+    pub coding: VideoCoding,
+}
+
+/// What only the encoder of one coding is told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "coding", rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum VideoCoding {
+    /// H.264 by x264.
+    H264(AvcCoding),
+}
+
+impl VideoCoding {
+    /// The encoder's trade of speed for size, as the encoder names it.
+    pub fn preset(&self) -> String {
+        match self {
+            Self::H264(coding) => coding.preset.to_string(),
+        }
+    }
+}
+
+/// What x264 is told besides. Profile is High, one slice.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AvcCoding {
+    /// x264's trade of speed for size.
+    pub preset: Preset,
     /// Ten times the level of H.264 Table A-1: 40 is level 4.
     pub level: u8,
     /// Reference frames (`num_ref_frames`), within what the level allows.
     pub reference_frames: u8,
     /// Consecutive B-frames at most.
     pub b_frames: u8,
-    /// Frames by which decoding runs ahead of presentation: 0 without B-frames, 2 with a B-pyramid.
-    pub reorder: u8,
-    /// Colour as written into the VUI.
-    pub colour: Colour,
 }
 
 /// Everything that an AAC-LC encoder is told.

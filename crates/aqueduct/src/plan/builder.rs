@@ -226,7 +226,7 @@ impl<'a> PlanBuilder<'a> {
     fn rungs(&self, steps: &[Step], frame: Timebase, gop: u32, colour: Colour) -> Result<Vec<Rung>> {
         let rungs = steps.iter().zip(ladder::scaling_tree(steps)).map(|(step, scale_from)| {
             let encoding = encode::avc(step, frame, gop, colour, &self.settings)?;
-            let codec = encode::avc_codec(encoding.level);
+            let codec = encode::codec(&encoding);
             Ok(Rung { name: format!("{}p", step.short_side()), scale_from, encoding, codec })
         });
         rungs.collect()

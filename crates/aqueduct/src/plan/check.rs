@@ -7,7 +7,7 @@ use super::ladder::{LARGEST_SIDE, MOST_RUNGS, SMALLEST_SIDE};
 use super::settings::check_crf;
 use super::{AudioPlan, CopiedTrack, Decisions, Plan, Rung, VideoPlan, encode, level, rate};
 use crate::error::{Error, ErrorKind, Result};
-use crate::media::{AacEncoding, Colour};
+use crate::media::{AacEncoding, Colour, VideoCoding};
 use crate::time::Timebase;
 
 /// Instants beyond this many ticks from zero would overflow when converted.
@@ -139,12 +139,19 @@ fn encoding(rung: &Rung, gop: u32, frame: Timebase) -> Result<()> {
     law(told.gop == gop, "its GOP is the plan's")?;
     law(check_crf(told.crf).is_ok(), "its CRF is at least 1")?;
     law(told.max_rate >= 1000 && told.buffer >= 1000, "its cap and its buffer are at least 1000 bits")?;
-    law((1..=16).contains(&told.reference_frames), "it has 1 to 16 reference frames")?;
-    law(told.b_frames <= 16 && u32::from(told.b_frames) < gop, "its B-frames fit between key frames")?;
-    law(told.reorder == encode::reorder(told.b_frames), "its reordering is that of its B-frames")?;
-    law(level::suffices(told.level, &encode::demand(told)), "its level holds it")?;
     law(is_known(told.colour) && !told.colour.full_range, "its colour is known and in video range")?;
-    law(rung.codec == encode::avc_codec(told.level), "its codec is High profile at its level")
+    match &told.coding {
+        VideoCoding::H264(coding) => {
+            law((1..=16).contains(&coding.reference_frames), "it has 1 to 16 reference frames")?;
+            law(
+                coding.b_frames <= 16 && u32::from(coding.b_frames) < gop,
+                "its B-frames fit between key frames",
+            )?;
+            law(told.reorder == encode::reorder(coding.b_frames), "its reordering is that of its B-frames")?;
+            law(level::suffices(coding.level, &encode::demand(told, coding)), "its level holds it")?;
+        }
+    }
+    law(rung.codec == encode::codec(told), "its codec is its profile and level")
 }
 
 fn is_known(colour: Colour) -> bool {

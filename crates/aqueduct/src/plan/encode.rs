@@ -4,7 +4,7 @@ use super::ladder::Step;
 use super::level::{self, Demand};
 use super::settings::{BitRate, Settings};
 use crate::error::{Error, Result};
-use crate::media::{AacEncoding, AvcEncoding, Colour};
+use crate::media::{AacEncoding, AvcCoding, Colour, VideoCoding, VideoEncoding};
 use crate::time::Timebase;
 
 /// MPEG-4 audio object type 2, AAC-LC (RFC 6381 §3.3).
@@ -23,48 +23,46 @@ pub(super) fn avc(
     gop: u32,
     colour: Colour,
     settings: &Settings,
-) -> Result<AvcEncoding> {
+) -> Result<VideoEncoding> {
     // The buffer holds 1.5 s at the cap.
     let buffer = u32::try_from(u64::from(step.max_rate) * 3 / 2).unwrap_or(u32::MAX);
     // x264 lowers both in the same way, and would say another number in the SPS than the plan.
     let b_frames = u32::from(settings.preset.b_frames()).min(gop.saturating_sub(1)) as u8;
-    let reorder = reorder(b_frames);
-    let mut encoding = AvcEncoding {
+    let mut coding = AvcCoding { preset: settings.preset, level: 0, reference_frames: 1, b_frames };
+    let mut encoding = VideoEncoding {
         width: step.width,
         height: step.height,
         frame_duration,
-        preset: settings.preset,
         crf: step.crf.unwrap_or(settings.crf),
         max_rate: step.max_rate,
         buffer,
         gop,
-        level: 0,
-        reference_frames: 1,
-        b_frames,
-        reorder,
+        reorder: reorder(b_frames),
         colour,
+        coding: VideoCoding::H264(coding.clone()),
     };
     // A slow preset asks for more references than the level of its size holds; old players matter more.
-    encoding.level = level::lowest(&demand(&encoding)).ok_or_else(|| {
+    coding.level = level::lowest(&demand(&encoding, &coding)).ok_or_else(|| {
         let (rate, cap) = (frame_duration.rate(), BitRate::from_bits(step.max_rate));
         let message =
             format!("no H.264 level holds {}x{} at {rate:.3} frames/s and {cap}", step.width, step.height);
         Error::settings(message)
     })?;
-    let kept = level::kept_frames(encoding.level, step.width, step.height);
-    encoding.reference_frames = u32::from(settings.preset.reference_frames()).min(kept).max(1) as u8;
+    let kept = level::kept_frames(coding.level, step.width, step.height);
+    coding.reference_frames = u32::from(settings.preset.reference_frames()).min(kept).max(1) as u8;
+    encoding.coding = VideoCoding::H264(coding);
     Ok(encoding)
 }
 
 /// What this encoding asks of a decoder.
-pub(super) fn demand(encoding: &AvcEncoding) -> Demand {
+pub(super) fn demand(encoding: &VideoEncoding, coding: &AvcCoding) -> Demand {
     Demand {
         width: encoding.width,
         height: encoding.height,
         frame_duration: encoding.frame_duration,
         max_rate: encoding.max_rate,
         buffer: encoding.buffer,
-        kept_frames: kept_frames(encoding),
+        kept_frames: kept_frames(coding, encoding.reorder),
     }
 }
 
@@ -75,14 +73,17 @@ pub(super) fn reorder(b_frames: u8) -> u8 {
 
 /// `max_num_ref_frames` as x264 writes it: with a B-pyramid it keeps four, so that old pictures can be forgotten in
 /// the order of decoding.
-fn kept_frames(encoding: &AvcEncoding) -> u32 {
-    let pyramid = if encoding.b_frames >= 2 { 4 } else { 1 };
-    u32::from(encoding.reference_frames).max(1 + u32::from(encoding.reorder)).max(pyramid)
+fn kept_frames(coding: &AvcCoding, reorder: u8) -> u32 {
+    let pyramid = if coding.b_frames >= 2 { 4 } else { 1 };
+    u32::from(coding.reference_frames).max(1 + u32::from(reorder)).max(pyramid)
 }
 
-/// The RFC 6381 name of High profile (100) without constraint flags at this level.
-pub(super) fn avc_codec(level: u8) -> String {
-    format!("avc1.6400{level:02x}")
+/// The RFC 6381 name of what comes of an encoding.
+pub(super) fn codec(encoding: &VideoEncoding) -> String {
+    match &encoding.coding {
+        // High profile (100) without constraint flags.
+        VideoCoding::H264(coding) => format!("avc1.6400{:02x}", coding.level),
+    }
 }
 
 /// The encoding of the sound: stereo for every source, so that all variants of all presentations switch alike;
@@ -126,7 +127,7 @@ mod tests {
     use super::*;
     use crate::media::Preset;
 
-    fn encoding(preset: Preset, short: u32, rate: u32) -> AvcEncoding {
+    fn encoding(preset: Preset, short: u32, rate: u32) -> VideoEncoding {
         let step = Step { width: short / 9 * 16, height: short, max_rate: 6_000_000, crf: None };
         let settings = Settings { preset, ..Settings::default() };
         avc(&step, Timebase::new(1, rate).unwrap(), 60, Colour::BT709, &settings).unwrap()
@@ -134,22 +135,24 @@ mod tests {
 
     #[test]
     fn references_stay_within_the_level() {
+        let told = |encoding: &VideoEncoding| {
+            let VideoCoding::H264(coding) = &encoding.coding;
+            (coding.level, coding.reference_frames, coding.b_frames, encoding.reorder)
+        };
         let veryfast = encoding(Preset::Veryfast, 1080, 30);
-        assert_eq!((veryfast.level, veryfast.reference_frames, veryfast.reorder), (40, 1, 2));
-        let slower = encoding(Preset::Veryslow, 1080, 30);
-        assert_eq!((slower.level, slower.reference_frames), (40, 4));
-        let ultrafast = encoding(Preset::Ultrafast, 1080, 30);
-        assert_eq!((ultrafast.b_frames, ultrafast.reorder), (0, 0));
-        assert_eq!(avc_codec(40), "avc1.640028");
-        assert_eq!(avc_codec(31), "avc1.64001f");
-        assert_eq!(avc_codec(10), "avc1.64000a");
+        assert_eq!(told(&veryfast), (40, 1, 3, 2));
+        assert_eq!(told(&encoding(Preset::Veryslow, 1080, 30)), (40, 4, 8, 2));
+        assert_eq!(told(&encoding(Preset::Ultrafast, 1080, 30)), (40, 1, 0, 0));
+        assert_eq!(codec(&veryfast), "avc1.640028");
+        assert_eq!(codec(&encoding(Preset::Veryfast, 720, 30)), "avc1.64001f");
     }
 
     #[test]
     fn short_gops_bound_b_frames() {
         let step = Step { width: 320, height: 180, max_rate: 500_000, crf: None };
         let told = avc(&step, Timebase::new(1, 5).unwrap(), 2, Colour::BT601, &Settings::default()).unwrap();
-        assert_eq!((told.b_frames, told.reorder), (1, 1));
+        let VideoCoding::H264(coding) = &told.coding;
+        assert_eq!((coding.b_frames, told.reorder), (1, 1));
     }
 
     #[test]

@@ -39,7 +39,7 @@ pub use source_rung::{CopySource, SourceCopy};
 
 use crate::error::{Error, Result};
 use crate::index::SourceIndex;
-use crate::media::{AacEncoding, AvcEncoding, Colour, Engine, Orientation};
+use crate::media::{AacEncoding, Colour, Engine, Orientation, VideoEncoding};
 use crate::source::Identity;
 use crate::time::{MPEG, Rounding, Timebase};
 
@@ -167,7 +167,7 @@ pub struct Rung {
     /// none means the source's picture.
     pub scale_from: Option<u32>,
     /// What the encoder is told.
-    pub encoding: AvcEncoding,
+    pub encoding: VideoEncoding,
     /// The video's part of CODECS, such as `avc1.640028` (RFC 6381).
     pub codec: String,
 }

@@ -14,7 +14,7 @@ use crate::index::{AudioTrack, Track, VideoTrack, cadence};
 use crate::media::aac::AudioSpecificConfig;
 use crate::media::avc::{DecoderConfiguration, Sps};
 use crate::media::esds::ElementaryStream;
-use crate::media::{AacEncoding, Codec, Orientation};
+use crate::media::{AacEncoding, Codec, Orientation, VideoCoding};
 use crate::time::{Rounding, Timebase};
 
 /// Sound may end so much before the pictures, or after them, and be copied all the same.
@@ -199,7 +199,10 @@ impl<'a> Candidate<'a> {
         if sps.profile == 66 && sps.constraints & 0x40 == 0 {
             return Err("H.264 Baseline profile without constraint_set1_flag is in few players".to_owned());
         }
-        let most = self.rungs.get(step).map_or(0, |rung| rung.encoding.level);
+        let most = match self.rungs.get(step).map(|rung| &rung.encoding.coding) {
+            Some(VideoCoding::H264(coding)) => coding.level,
+            None => 0,
+        };
         if sps.level > most {
             let level = |number: u8| format!("{}.{}", number / 10, number % 10);
             let (found, most) = (level(sps.level), level(most));

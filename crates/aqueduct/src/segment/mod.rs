@@ -13,6 +13,8 @@ mod pictures;
 mod presentation;
 mod scan;
 #[cfg(feature = "av")]
+mod sets;
+#[cfg(feature = "av")]
 mod sound;
 #[cfg(feature = "av")]
 mod works;

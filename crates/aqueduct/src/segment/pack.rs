@@ -8,11 +8,10 @@ use bytes::Bytes;
 use super::copy::{CopiedSound, CopiedVideo, Streams, in_source};
 use super::pictures::decoding_time;
 use super::presentation::Made;
-use crate::av::AvcEncoder;
+use super::sets::Sets;
 use crate::error::{Error, Result};
+use crate::media::AacEncoding;
 use crate::media::aac::AudioSpecificConfig;
-use crate::media::avc::{DecoderConfiguration, NalType, facts, nal_units};
-use crate::media::{AacEncoding, Codec};
 use crate::mux::fmp4::{
     self, Audio, AudioCodec, Clock, Composition, Format, Init, Run, Sample, SampleFlags, SegmentIndex,
     TimedSample,
@@ -29,7 +28,7 @@ const AUDIO: u32 = 2;
 pub(super) struct Packer {
     /// The parameter sets of each rung. They follow from what the encoder is told, so that one black picture shows
     /// them; they are asked for with the first init section or segment.
-    sets: Vec<OnceLock<DecoderConfiguration>>,
+    sets: Vec<OnceLock<Sets>>,
 }
 
 /// The access units of a segment on the 90 kHz timeline, pictures in decoding order.
@@ -92,7 +91,7 @@ impl Packer {
             // are never negative, which some readers take for a delay of the pictures.
             let first = plan.frames(segment).start.cast_signed() - i64::from(rung.encoding.reorder);
             let timed = (first..).zip(units.pictures).map(|(dts, unit)| {
-                let size = append(&unit.data, sets, &mut data)?;
+                let size = sets.append(&unit.data, &mut data)?;
                 let flags = if unit.key { SampleFlags::SYNC } else { SampleFlags::NON_SYNC };
                 Ok(TimedSample { dts, pts: frame(plan, unit), size, flags })
             });
@@ -144,8 +143,8 @@ impl Packer {
                 .map_err(|_| Error::unsupported(format!("a picture of {side} pixels is too large for MP4")))
         };
         let (width, height) = (side(told.width)?, side(told.height)?);
-        let sets = self.sets(plan, rung)?.to_bytes();
-        let format = fmp4::video_format(&Codec::H264, &sets, width, height, None, Some(told.colour))?;
+        let (codec, record) = self.sets(plan, rung)?.configuration();
+        let format = fmp4::video_format(&codec, &record, width, height, None, Some(told.colour))?;
         // Every frame is a whole number of these ticks.
         let timescale = NonZeroU32::new(plan.timebase.den()).unwrap_or(NonZeroU32::MIN);
         let composition = Composition::Unsigned;
@@ -153,7 +152,7 @@ impl Packer {
     }
 
     /// The parameter sets that every segment of a rung has.
-    fn sets(&self, plan: &Decisions, rung: &Rung) -> Result<&DecoderConfiguration> {
+    fn sets(&self, plan: &Decisions, rung: &Rung) -> Result<&Sets> {
         let rungs = plan.video.as_ref().map_or(&[][..], |video| &video.rungs);
         let position = rungs.iter().position(|other| other.name == rung.name);
         let known = position.and_then(|position| self.sets.get(position));
@@ -161,12 +160,7 @@ impl Packer {
         if let Some(sets) = known.get() {
             return Ok(sets);
         }
-        let unit = AvcEncoder::first_unit(&rung.encoding)?;
-        let found = facts(&unit);
-        let (Some(sps), Some(pps)) = (found.sps, found.pps) else {
-            return Err(Error::internal("the first picture carries no parameter sets"));
-        };
-        let sets = DecoderConfiguration::from_sets(vec![sps.to_vec()], vec![pps.to_vec()])?;
+        let sets = Sets::of(&rung.encoding)?;
         Ok(known.get_or_init(|| sets))
     }
 }
@@ -254,55 +248,4 @@ fn config(audio: &AudioPlan) -> Result<AudioSpecificConfig> {
 
 fn sample_duration(audio: &AudioPlan) -> Result<Timebase> {
     Timebase::new(1, audio.encoding.sample_rate).ok_or_else(|| Error::internal("the plan has no sample rate"))
-}
-
-/// Appends a picture as a sample of `avc1` (ISO/IEC 14496-15 §5.3.3.1), NAL units behind lengths of four bytes, and
-/// returns its size. Delimiters have no place in it; parameter sets stand in the init section, and must be those.
-fn append(unit: &[u8], sets: &DecoderConfiguration, data: &mut Vec<u8>) -> Result<u32> {
-    let start = data.len();
-    data.reserve(unit.len() + 16);
-    for nal in nal_units(unit) {
-        let known = match nal.kind() {
-            NalType::AccessUnitDelimiter => continue,
-            NalType::Sps => &sets.sps,
-            NalType::Pps => &sets.pps,
-            _ => {
-                let length = u32::try_from(nal.bytes.len());
-                let length = length.map_err(|_| Error::internal("a NAL unit has more than 4 GiB"))?;
-                data.extend_from_slice(&length.to_be_bytes());
-                data.extend_from_slice(nal.bytes);
-                continue;
-            }
-        };
-        if !known.iter().any(|set| set == nal.bytes) {
-            return Err(Error::internal("the encoder made other parameter sets than the init section holds"));
-        }
-    }
-    u32::try_from(data.len() - start).map_err(|_| Error::internal("a picture has more than 4 GiB"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const SPS: [u8; 25] = [
-        0x67, 0x64, 0x00, 0x0c, 0xac, 0xd9, 0x41, 0x41, 0x9f, 0x9f, 0x01, 0x6c, 0x80, 0x00, 0x00, 0x03, 0x00,
-        0x80, 0x00, 0x00, 0x18, 0x07, 0x8a, 0x14, 0xcb,
-    ];
-    const PPS: [u8; 6] = [0x68, 0xeb, 0xe3, 0xcb, 0x22, 0xc0];
-
-    #[test]
-    fn a_sample_has_no_parameter_sets_and_only_known_ones_are_left_out() {
-        let sets = DecoderConfiguration::from_sets(vec![SPS.to_vec()], vec![PPS.to_vec()]).unwrap();
-        let slice = [0x65, 0x88, 1];
-        let unit = |pps: &[u8]| {
-            let nals: [&[u8]; 5] = [&[9, 0xf0], &SPS, pps, &[6, 1, 1, 0x20, 0x80], &slice];
-            nals.iter().flat_map(|nal| [&[0, 0, 1][..], nal].concat()).collect::<Vec<u8>>()
-        };
-        let mut data = vec![7];
-        assert_eq!(append(&unit(&PPS), &sets, &mut data).unwrap(), 4 + 5 + 4 + 3);
-        assert_eq!(data, [&[7, 0, 0, 0, 5, 6, 1, 1, 0x20, 0x80, 0, 0, 0, 3][..], &slice].concat());
-        let error = append(&unit(&[0x68, 0xeb, 0xe3, 0xcb, 0x22, 0xc1]), &sets, &mut data).unwrap_err();
-        assert_eq!(error.kind(), crate::error::ErrorKind::Internal);
-    }
 }

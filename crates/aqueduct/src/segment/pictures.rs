@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use crate::av::CodedPicture;
 use crate::error::{Error, Result};
-use crate::media::{AvcEncoding, avc};
+use crate::media::{AvcCoding, VideoCoding, VideoEncoding, avc};
 use crate::mux::ts::AccessUnit;
 use crate::plan::{Decisions, Rung};
 
@@ -41,7 +41,12 @@ pub(super) fn access_units(
                 first as i64 + picture.frame
             )));
         }
-        units.push(AccessUnit { pts, dts, key: picture.key, data: without_note(picture.data) });
+        units.push(AccessUnit {
+            pts,
+            dts,
+            key: picture.key,
+            data: without_note(picture.data, &encoding.coding),
+        });
     }
     Ok(units)
 }
@@ -53,26 +58,35 @@ pub(super) fn decoding_time(plan: &Decisions, rung: &Rung, first: u64, position:
     plan.mpeg_time(first as i64 + position - i64::from(rung.encoding.reorder))
 }
 
-fn without_note(data: Bytes) -> Bytes {
-    avc::without_encoder_note(&data)
+/// The unit without what its encoder tells of itself, delimiters and the like.
+fn without_note(data: Bytes, coding: &VideoCoding) -> Bytes {
+    match coding {
+        VideoCoding::H264(_) => avc::without_encoder_note(&data),
+    }
 }
 
 /// The playlist promised profile, level, size and references before anything was encoded (RFC 8216bis §4.4.6.2);
 /// the sequence parameter set has to agree.
-fn hold_against_plan(unit: &[u8], encoding: &AvcEncoding) -> Result<()> {
+fn hold_against_plan(unit: &[u8], encoding: &VideoEncoding) -> Result<()> {
+    match &encoding.coding {
+        VideoCoding::H264(coding) => hold_avc_against_plan(unit, encoding, coding),
+    }
+}
+
+fn hold_avc_against_plan(unit: &[u8], encoding: &VideoEncoding, coding: &AvcCoding) -> Result<()> {
     let facts = avc::facts(unit);
     let sps =
         facts.sps.ok_or_else(|| Error::internal("the first picture carries no sequence parameter set"))?;
     let sps = avc::Sps::parse(sps)?;
     let found = (sps.profile, sps.constraints, sps.level, sps.width, sps.height);
-    let planned = (100, 0, encoding.level, encoding.width, encoding.height);
+    let planned = (100, 0, coding.level, encoding.width, encoding.height);
     if found != planned {
         let message = format!(
             "the encoder made profile, constraints, level and size {found:?} where {planned:?} is planned"
         );
         return Err(Error::internal(message));
     }
-    if sps.num_ref_frames > encoding.reference_frames.max(encoding.reorder + 1).max(4) {
+    if sps.num_ref_frames > coding.reference_frames.max(encoding.reorder + 1).max(4) {
         return Err(Error::internal(format!("the encoder uses {} reference frames", sps.num_ref_frames)));
     }
     Ok(())

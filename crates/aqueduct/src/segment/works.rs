@@ -12,7 +12,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use super::Control;
 use super::draw::Painter;
 use super::presentation::{ColumnRequest, find};
-use crate::av::{AudioReader, AvcEncoder, CodedPicture, Picture};
+use crate::av::{AudioReader, CodedPicture, Picture, VideoEncoder};
 use crate::error::{Error, ErrorKind, Result};
 use crate::mux::ts::AccessUnit;
 use crate::plan::Plan;
@@ -94,7 +94,7 @@ enum Sound {
 /// One rung's place: its encoder, and what waits for it.
 #[derive(Default)]
 struct Line {
-    encoder: Option<AvcEncoder>,
+    encoder: Option<VideoEncoder>,
     /// Whether a thread is at it; the encoder is away then.
     is_busy: bool,
     waiting: VecDeque<Item>,
@@ -111,7 +111,7 @@ enum Step<'j> {
     Begin(Front<'j>),
     Draw(Front<'j>),
     Hear(u64, u32, &'j mut AudioReader),
-    Encode { rung: usize, encoder: Option<AvcEncoder>, pictures: Vec<Picture>, ends: Option<u64> },
+    Encode { rung: usize, encoder: Option<VideoEncoder>, pictures: Vec<Picture>, ends: Option<u64> },
 }
 
 impl<'j> State<'j> {
@@ -406,7 +406,7 @@ impl<'j> Works<'j> {
     fn encode(
         &self,
         rung: usize,
-        mut encoder: Option<AvcEncoder>,
+        mut encoder: Option<VideoEncoder>,
         pictures: Vec<Picture>,
         ends: Option<u64>,
     ) -> Result<()> {
@@ -418,7 +418,7 @@ impl<'j> Works<'j> {
                     let planned = self.plan.video.as_ref().and_then(|video| video.rungs.get(rung));
                     let planned =
                         planned.ok_or_else(|| Error::internal("pictures of a rung that is not planned"))?;
-                    encoder.insert(AvcEncoder::new(&planned.encoding)?)
+                    encoder.insert(VideoEncoder::new(&planned.encoding)?)
                 }
             };
             encoder.encode(&picture)?;
@@ -426,7 +426,7 @@ impl<'j> Works<'j> {
         }
         let mut coded = None;
         if ends.is_some() {
-            coded = Some(encoder.take().map_or(Ok(Vec::new()), AvcEncoder::finish)?);
+            coded = Some(encoder.take().map_or(Ok(Vec::new()), VideoEncoder::finish)?);
         }
         let mut state = self.lock();
         if let Some(line) = state.lines.get_mut(rung) {

@@ -1,16 +1,17 @@
-//! H.264 through libx264: one fresh, single-threaded encoder per rung and segment.
+//! Pictures into a coded stream: one fresh, single-threaded encoder per rung and segment.
 
 use bytes::Bytes;
 use ffmpeg_next::{Dictionary, Packet as AvPacket, Rational, codec, encoder, ffi, format, frame};
 
-use super::engine::x264_instructions;
 use super::picture::{Picture, PicturePool};
-use super::{failed, init};
+use super::{failed, init, x264};
 use crate::error::{Error, ErrorKind, Result};
-use crate::media::AvcEncoding;
+use crate::media::{VideoCoding, VideoEncoding};
 
 /// An encoder of one segment of one rung.
-pub(crate) struct AvcEncoder {
+pub(crate) struct VideoEncoder {
+    /// libav's name of it.
+    name: &'static str,
     encoder: encoder::video::Encoder,
     sent: i64,
     units: Vec<CodedPicture>,
@@ -20,23 +21,38 @@ pub(crate) struct AvcEncoder {
 pub(crate) struct CodedPicture {
     /// Position in the segment in presentation order.
     pub(crate) frame: i64,
-    /// Whether it is an IDR picture.
+    /// Whether decoding can start with it.
     pub(crate) key: bool,
-    /// A byte stream (H.264 Annex B).
+    /// As the encoder gives it: a byte stream of NAL units (H.264 Annex B).
     pub(crate) data: Bytes,
 }
 
-impl AvcEncoder {
-    /// Opens libx264 with exactly what `encoding` says.
-    pub(crate) fn new(encoding: &AvcEncoding) -> Result<Self> {
+/// What libav is told for one coding.
+pub(super) struct Told {
+    /// libav's name of the encoder.
+    pub(super) name: &'static str,
+    /// Where there is one.
+    pub(super) source: &'static str,
+    pub(super) options: Dictionary<'static>,
+    /// Reference frames and B-frames, where libav passes them on.
+    pub(super) reference_frames: i32,
+    pub(super) b_frames: usize,
+}
+
+impl VideoEncoder {
+    /// Opens an encoder with exactly what `encoding` says.
+    pub(crate) fn new(encoding: &VideoEncoding) -> Result<Self> {
         init();
-        let codec = encoder::find_by_name("libx264").ok_or_else(|| {
-            Error::unsupported("this FFmpeg has no libx264; install one that has (Debian's and Ubuntu's do)")
+        let told = match &encoding.coding {
+            VideoCoding::H264(coding) => x264::told(encoding, coding),
+        };
+        let name = told.name;
+        let codec = encoder::find_by_name(name).ok_or_else(|| {
+            Error::unsupported(format!("this FFmpeg has no {name}; install one that has ({})", told.source))
         })?;
-        let mut video = codec::Context::new_with_codec(codec)
-            .encoder()
-            .video()
-            .map_err(|cause| failed(ErrorKind::Unsupported, "libx264 is no video encoder here", cause))?;
+        let mut video = codec::Context::new_with_codec(codec).encoder().video().map_err(|cause| {
+            failed(ErrorKind::Unsupported, &format!("{name} is no video encoder here"), cause)
+        })?;
         video.set_width(encoding.width);
         video.set_height(encoding.height);
         video.set_format(format::Pixel::YUV420P);
@@ -44,7 +60,7 @@ impl AvcEncoder {
         video.set_time_base(Rational::new(duration.num() as i32, duration.den() as i32));
         video.set_frame_rate(Some(Rational::new(duration.den() as i32, duration.num() as i32)));
         video.set_gop(encoding.gop);
-        video.set_max_b_frames(encoding.b_frames.into());
+        video.set_max_b_frames(told.b_frames);
         video.set_aspect_ratio(Rational::new(1, 1));
         // SAFETY: the context is not open yet and owned here; these are plain numbers without a setter.
         unsafe {
@@ -53,7 +69,7 @@ impl AvcEncoder {
             (*raw).rc_buffer_size = i32::try_from(encoding.buffer).unwrap_or(i32::MAX);
             (*raw).thread_count = 1;
             (*raw).keyint_min = i32::try_from(encoding.gop).unwrap_or(i32::MAX);
-            (*raw).refs = encoding.reference_frames.into();
+            (*raw).refs = told.reference_frames;
             (*raw).color_primaries =
                 std::mem::transmute::<u32, ffi::AVColorPrimaries>(known(encoding.colour.primaries, 22));
             (*raw).color_trc = std::mem::transmute::<u32, ffi::AVColorTransferCharacteristic>(known(
@@ -64,10 +80,10 @@ impl AvcEncoder {
                 std::mem::transmute::<u32, ffi::AVColorSpace>(known(encoding.colour.matrix, 14));
             (*raw).color_range = ffi::AVColorRange::AVCOL_RANGE_MPEG;
         }
-        let encoder = video
-            .open_as_with(codec, options(encoding))
-            .map_err(|cause| failed(ErrorKind::Unsupported, "libx264 refuses these settings", cause))?;
-        Ok(Self { encoder, sent: 0, units: Vec::new() })
+        let encoder = video.open_as_with(codec, told.options).map_err(|cause| {
+            failed(ErrorKind::Unsupported, &format!("{name} refuses these settings"), cause)
+        })?;
+        Ok(Self { name, encoder, sent: 0, units: Vec::new() })
     }
 
     /// Encodes the next picture of the segment.
@@ -89,27 +105,23 @@ impl AvcEncoder {
             }
         }
         self.sent += 1;
-        self.encoder
-            .send_frame(&frame)
-            .map_err(|cause| failed(ErrorKind::Internal, "libx264 refuses a picture", cause))?;
+        self.encoder.send_frame(&frame).map_err(|cause| self.broken("refuses a picture", cause))?;
         self.receive()
     }
 
     /// Ends the segment and returns its pictures in decoding order.
     pub(crate) fn finish(mut self) -> Result<Vec<CodedPicture>> {
-        self.encoder
-            .send_eof()
-            .map_err(|cause| failed(ErrorKind::Internal, "libx264 cannot end the segment", cause))?;
+        self.encoder.send_eof().map_err(|cause| self.broken("cannot end the segment", cause))?;
         self.receive()?;
         if self.units.len() as i64 != self.sent {
             let made = self.units.len();
-            return Err(Error::internal(format!("libx264 made {made} pictures out of {}", self.sent)));
+            return Err(Error::internal(format!("{} made {made} pictures out of {}", self.name, self.sent)));
         }
         Ok(self.units)
     }
 
     /// The first access unit that an encoder with these settings makes, of a black picture.
-    pub(crate) fn first_unit(encoding: &AvcEncoding) -> Result<Bytes> {
+    pub(crate) fn first_unit(encoding: &VideoEncoding) -> Result<Bytes> {
         let mut encoder = Self::new(encoding)?;
         let black = PicturePool::new(encoding.width, encoding.height).draw(|frame| {
             for plane in 0..3 {
@@ -119,7 +131,8 @@ impl AvcEncoder {
         })?;
         encoder.encode(&black)?;
         let units = encoder.finish()?;
-        units.into_iter().next().map(|unit| unit.data).ok_or_else(|| Error::internal("libx264 made nothing"))
+        let made = units.into_iter().next().map(|unit| unit.data);
+        made.ok_or_else(|| Error::internal("an encoder made nothing of a picture"))
     }
 
     fn receive(&mut self) -> Result<()> {
@@ -127,37 +140,22 @@ impl AvcEncoder {
         loop {
             match self.encoder.receive_packet(&mut packet) {
                 Ok(()) => self.units.push(CodedPicture {
-                    frame: packet
-                        .pts()
-                        .ok_or_else(|| Error::internal("libx264 gave a picture without a time"))?,
+                    frame: packet.pts().ok_or_else(|| {
+                        Error::internal(format!("{} gave a picture without a time", self.name))
+                    })?,
                     key: packet.is_key(),
                     data: Bytes::copy_from_slice(packet.data().unwrap_or_default()),
                 }),
                 Err(ffmpeg_next::Error::Eof) => return Ok(()),
                 Err(ffmpeg_next::Error::Other { errno: ffmpeg_next::error::EAGAIN }) => return Ok(()),
-                Err(cause) => return Err(failed(ErrorKind::Internal, "libx264 failed", cause)),
+                Err(cause) => return Err(self.broken("failed", cause)),
             }
         }
     }
-}
 
-/// Everything that is not a field of the context. Cuts decide where IDR pictures stand, so scene cuts must not.
-fn options(encoding: &AvcEncoding) -> Dictionary<'static> {
-    let mut options = Dictionary::new();
-    options.set("preset", encoding.preset.name());
-    options.set("profile", "high");
-    options.set("level", &format!("{}.{}", encoding.level / 10, encoding.level % 10));
-    options.set("crf", &encoding.crf.to_string());
-    options.set("sc_threshold", "0");
-    let pyramid = if encoding.reorder >= 2 { "normal" } else { "none" };
-    // Ultrafast alone leaves the 8x8 transform off, and with it High profile.
-    let mut parameters = format!("open-gop=0:b-pyramid={pyramid}:8x8dct=1:stitchable=1:sliced-threads=0");
-    if let Some(instructions) = x264_instructions() {
-        parameters.push_str(":asm=");
-        parameters.push_str(instructions);
+    fn broken(&self, what: &str, cause: ffmpeg_next::Error) -> Error {
+        failed(ErrorKind::Internal, &format!("{} {what}", self.name), cause)
     }
-    options.set("x264-params", &parameters);
-    options
 }
 
 /// A code point that libav knows, else 2 (unspecified).
