@@ -1,5 +1,7 @@
 //! The packet table of a track: one column per fact, in decoding order.
 
+use std::ops::Range;
+
 use super::column::Column;
 
 const KEY: u8 = 1;
@@ -7,7 +9,8 @@ const DISCARD: u8 = 2;
 const CORRUPT: u8 = 4;
 
 /// Times, sizes and places of a track's packets, column by column. All columns have one length. A column that is a
-/// straight line takes no memory: a packet of a film takes 12 (sound) to 21 bytes (pictures out of order).
+/// straight line takes no memory and others are packed: a packet of a film takes 4 (sound) to 8 bytes (pictures out of
+/// order).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Packets {
     pub(super) pts: Column<i64>,
@@ -95,30 +98,9 @@ impl Packets {
         })
     }
 
-    /// The presentation time of a packet, as its other facts below: one column is read many times faster than all.
+    /// The presentation time of a packet: one column is read many times faster than all.
     pub(crate) fn pts(&self, position: usize) -> Option<i64> {
         self.pts.get(position)
-    }
-
-    pub(crate) fn dts(&self, position: usize) -> Option<i64> {
-        self.dts.get(position)
-    }
-
-    pub(crate) fn duration(&self, position: usize) -> Option<u32> {
-        self.duration.get(position)
-    }
-
-    pub(crate) fn bytes(&self, position: usize) -> Option<u32> {
-        self.bytes.get(position)
-    }
-
-    /// Whether the container has one place for it.
-    pub(crate) fn has_offset(&self, position: usize) -> bool {
-        self.offset.get(position).is_some_and(|offset| offset >= 0)
-    }
-
-    pub(crate) fn is_key(&self, position: usize) -> bool {
-        self.flags.get(position).is_some_and(|flags| flags & KEY != 0)
     }
 
     pub(crate) fn is_discarded(&self, position: usize) -> bool {
@@ -127,20 +109,53 @@ impl Packets {
 
     /// All packets in decoding order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = Packet> + '_ {
-        let row = |position| {
-            self.get(position).unwrap_or(Packet {
-                pts: 0,
-                dts: 0,
-                duration: 0,
-                bytes: 0,
-                offset: None,
-                samples: 0,
-                key: false,
-                discard: false,
-                corrupt: false,
-            })
-        };
-        (0..self.len()).map(row)
+        self.range(0..self.len())
+    }
+
+    /// The packets at these positions, as far as there are any: several times faster than one by one.
+    pub(crate) fn range(&self, positions: Range<usize>) -> impl ExactSizeIterator<Item = Packet> + '_ {
+        let range = || positions.clone();
+        let times = self.pts.range(range()).zip(self.dts.range(range()));
+        let sizes = self.duration.range(range()).zip(self.bytes.range(range()));
+        let rest = self.offset.range(range()).zip(self.samples.range(range()));
+        let rows = times.zip(sizes).zip(rest).zip(self.flags.range(range()));
+        rows.map(|((((pts, dts), (duration, bytes)), (offset, samples)), flags)| Packet {
+            pts,
+            dts,
+            duration,
+            bytes,
+            offset: u64::try_from(offset).ok(),
+            samples,
+            key: flags & KEY != 0,
+            discard: flags & DISCARD != 0,
+            corrupt: flags & CORRUPT != 0,
+        })
+    }
+
+    /// Sizes in bytes of the packets at these positions, as far as there are any.
+    pub(crate) fn sizes(&self, positions: Range<usize>) -> impl ExactSizeIterator<Item = u32> + '_ {
+        self.bytes.range(positions)
+    }
+
+    /// Decoding times of the packets at these positions, as far as there are any.
+    pub(crate) fn decoding_times(
+        &self,
+        positions: Range<usize>,
+    ) -> impl ExactSizeIterator<Item = i64> + Clone + '_ {
+        self.dts.range(positions)
+    }
+
+    /// Position and presentation time of the key packets at these positions.
+    pub(crate) fn keys(&self, positions: Range<usize>) -> impl Iterator<Item = (usize, i64)> + '_ {
+        let flags = (positions.start..).zip(self.flags.range(positions));
+        let keys = flags.filter(|(_, flags)| flags & KEY != 0);
+        keys.filter_map(|(position, _)| Some((position, self.pts.get(position)?)))
+    }
+
+    /// Presentation times of the packets that are presented, in decoding order.
+    pub(crate) fn shown_times(&self) -> impl Iterator<Item = i64> + '_ {
+        let times = self.pts.iter().zip(self.flags.iter());
+        times.filter(|(_, flags)| flags & DISCARD == 0).map(|(pts, _)| pts)
     }
 
     /// Sum of all sizes in bytes.
@@ -161,8 +176,7 @@ impl Packets {
 
     /// Presentation times of the packets that are presented, in presentation order.
     pub fn presented(&self) -> Vec<i64> {
-        let mut times: Vec<i64> =
-            self.iter().filter(|packet| !packet.discard).map(|packet| packet.pts).collect();
+        let mut times: Vec<i64> = self.shown_times().collect();
         times.sort_unstable();
         times
     }
@@ -188,32 +202,20 @@ impl Packets {
         self.samples.change(|count| if count == 0 { samples } else { count });
     }
 
-    /// Makes room for `count` more packets.
-    pub(crate) fn reserve(&mut self, count: usize) {
-        self.pts.reserve(count);
-        self.dts.reserve(count);
-        self.duration.reserve(count);
-        self.bytes.reserve(count);
-        self.offset.reserve(count);
-        self.samples.reserve(count);
-        self.flags.reserve(count);
-    }
-
     /// Moves all times; `None` when one leaves the range of 64 bits.
     pub(crate) fn shift(&mut self, pts: i64, dts: i64) -> Option<()> {
         self.pts.shift(pts)?;
         self.dts.shift(dts)
     }
 
-    /// Marks the packets for which `hidden` holds as decoded but not presented.
-    pub(crate) fn discard_where(&mut self, hidden: impl Fn(Packet) -> bool) {
-        for position in 0..self.len() {
-            if let (Some(packet), Some(flags)) = (self.get(position), self.flags.get(position))
-                && hidden(packet)
-            {
-                self.flags.set(position, flags | DISCARD);
-            }
-        }
+    /// Marks the packets for which `hidden`, asked with presentation time and duration, holds as decoded but not
+    /// presented.
+    pub(crate) fn discard_where(&mut self, hidden: impl Fn(i64, u32) -> bool) {
+        let mut times = self.pts.iter().zip(self.duration.iter());
+        self.flags.change(|flags| {
+            let hidden = times.next().is_some_and(|(pts, duration)| hidden(pts, duration));
+            flags | if hidden { DISCARD } else { 0 }
+        });
     }
 
     /// Says how many samples the packet at `position` decodes to; does nothing where there is no such packet.
@@ -221,15 +223,43 @@ impl Packets {
         self.samples.set(position, samples);
     }
 
-    /// Lets no packet be one where decoding can start.
-    pub(crate) fn clear_keys(&mut self) {
-        self.flags.change(|flags| flags & !KEY);
+    /// Decoding can start at these packets and no others.
+    pub(crate) fn set_keys(&mut self, keys: &Marks) {
+        let mut position = 0;
+        self.flags.change(|flags| {
+            let key = keys.has(position);
+            position += 1;
+            flags & !KEY | if key { KEY } else { 0 }
+        });
+    }
+}
+
+/// Some of the positions of a table.
+#[derive(Debug, Clone)]
+pub(crate) struct Marks {
+    len: usize,
+    words: Vec<u64>,
+}
+
+impl Marks {
+    /// None of `len` positions.
+    pub(crate) fn none(len: usize) -> Self {
+        Self { len, words: vec![0; len.div_ceil(64)] }
     }
 
-    /// Decoding can start at `position`; does nothing where there is no such packet.
-    pub(crate) fn set_key(&mut self, position: usize) {
-        if let Some(flags) = self.flags.get(position) {
-            self.flags.set(position, flags | KEY);
+    /// How many positions there are.
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Marks a position; does nothing where there is no such position.
+    pub(crate) fn mark(&mut self, position: usize) {
+        if let Some(word) = self.words.get_mut(position / 64).filter(|_| position < self.len) {
+            *word |= 1 << (position % 64);
         }
+    }
+
+    fn has(&self, position: usize) -> bool {
+        self.words.get(position / 64).is_some_and(|word| word >> (position % 64) & 1 != 0)
     }
 }

@@ -25,6 +25,9 @@ const VERSION: u16 = 3;
 /// written one by one, so that neither memory nor time of whoever walks the packets is asked for with nothing.
 const UNBACKED: usize = 1 << 22;
 
+/// Bytes after which a part of the form is handed over.
+const PART: usize = 64 << 10;
+
 /// A [`SourceIndex`] without packets.
 #[derive(Serialize, Deserialize)]
 struct Head<'a> {
@@ -55,7 +58,7 @@ pub(super) fn encode(index: &SourceIndex) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// SHA-256 of what [`encode`] gives, of which only a column at a time is held.
+/// SHA-256 of what [`encode`] gives, of which only a part at a time is held.
 pub(super) fn digest(index: &SourceIndex) -> Result<String> {
     let mut hasher = Sha256::new();
     let mut bytes = Vec::new();
@@ -163,41 +166,36 @@ fn write_packets(
         }
         None => {
             put64(out, dts.get(0).unwrap_or(0));
-            let times = dts.iter().zip(dts.iter().skip(1));
-            pack(out, &times.map(|(a, b)| b.wrapping_sub(a)).collect::<Vec<_>>());
+            let times = dts.iter().zip(dts.range(1..dts.len()));
+            pack(out, times.map(|(a, b)| b.wrapping_sub(a)), part);
         }
     }
-    part(out);
     match (pts.as_line(), dts.as_line()) {
         (Some((pts, pts_step)), Some((dts, dts_step))) => {
             pack_line(out, pts.wrapping_sub(dts), pts_step.wrapping_sub(dts_step));
         }
         (_, from) => {
-            let ahead: Vec<_> = pts.iter().zip(dts.iter()).map(|(pts, dts)| pts.wrapping_sub(dts)).collect();
-            match ahead.first() {
-                Some(first) if from.is_none() && ahead.iter().all(|other| other == first) => {
-                    pack_line(out, *first, 0);
+            let ahead = pts.iter().zip(dts.iter()).map(|(pts, dts)| pts.wrapping_sub(dts));
+            match ahead.clone().next() {
+                Some(first) if from.is_none() && ahead.clone().all(|other| other == first) => {
+                    pack_line(out, first, 0);
                 }
-                _ => pack(out, &ahead),
+                _ => pack(out, ahead, part),
             }
         }
     }
-    part(out);
-    pack_column(out, &packets.duration);
-    part(out);
-    pack_column(out, &packets.bytes);
-    part(out);
-    pack_column(out, &packets.samples);
+    pack_column(out, &packets.duration, part);
+    pack_column(out, &packets.bytes, part);
+    pack_column(out, &packets.samples, part);
     let left = if packets.is_all_lines() { free.checked_sub(packets.len()) } else { Some(*free) };
     match left {
         Some(left) => {
             *free = left;
-            pack_column(out, &packets.flags);
+            pack_column(out, &packets.flags, part);
         }
-        None => pack(out, &packets.flags.iter().collect::<Vec<_>>()),
+        None => pack(out, packets.flags.iter().map(i64::from), part),
     }
-    part(out);
-    write_places(out, packets);
+    write_places(out, packets, part);
     part(out);
 }
 
@@ -209,13 +207,11 @@ fn read_packets(rest: &mut &[u8], count: usize, free: &mut usize) -> Option<Pack
         Packed::Line { .. } => return None,
         steps => {
             let mut time = first;
-            let mut times = Vec::with_capacity(count);
-            times.extend((count > 0).then_some(first));
-            steps.each(|step| {
+            let rest = steps.numbers().map(|step| {
                 time = time.wrapping_add(step);
-                times.push(time);
+                time
             });
-            Column::of_each(times)
+            Column::of_each((count > 0).then_some(first).into_iter().chain(rest))
         }
     };
     let pts = match (Packed::read(rest, count)?, dts.line()) {
@@ -223,12 +219,10 @@ fn read_packets(rest: &mut &[u8], count: usize, free: &mut usize) -> Option<Pack
             Column::of_line(first.wrapping_add(ahead), step.wrapping_add(more), count)?
         }
         (Packed::Line { first: ahead, .. }, None) => {
-            Column::of_each(dts.iter().map(|time| time.wrapping_add(ahead)).collect())
+            Column::of_each(dts.iter().map(|time| time.wrapping_add(ahead)))
         }
         (packed, _) => {
-            let (mut times, mut from) = (Vec::with_capacity(count), dts.iter());
-            packed.each(|ahead| times.push(from.next().unwrap_or(0).wrapping_add(ahead)));
-            Column::of_each(times)
+            Column::of_each(packed.numbers().zip(dts.iter()).map(|(ahead, time)| time.wrapping_add(ahead)))
         }
     };
     let duration = Packed::read(rest, count)?.column(count)?;
@@ -250,34 +244,34 @@ const CHUNKS: u8 = 1;
 /// Bytes that a chunk takes.
 const CHUNK: usize = 12;
 
-fn write_places(out: &mut Vec<u8>, packets: &Packets) {
+fn write_places(out: &mut Vec<u8>, packets: &Packets, part: &mut impl FnMut(&mut Vec<u8>)) {
     let (offset, bytes) = (&packets.offset, &packets.bytes);
     if offset.as_line().is_none() && bytes.as_line().is_none() {
-        let start = out.len();
-        out.push(CHUNKS);
-        put32(out, 0);
-        let (mut chunks, mut end) = (0usize, 0i64);
-        for (position, (place, bytes)) in (0u32..).zip(offset.iter().zip(bytes.iter())) {
-            if place != end {
+        let mut end = 0i64;
+        let places = (0u32..).zip(offset.iter().zip(bytes.iter()));
+        let chunks = places.filter(move |(_, (place, bytes))| {
+            let starts = *place != end;
+            end = place.wrapping_add((*bytes).into());
+            starts
+        });
+        // More of them would take longer to say than places.
+        let most = offset.len() * 4 / CHUNK;
+        let count = chunks.clone().take(most + 1).count();
+        if count <= most {
+            out.push(CHUNKS);
+            put32(out, count as u32);
+            for (position, (place, _)) in chunks {
                 put32(out, position);
                 put64(out, place);
-                chunks += 1;
-                if chunks * CHUNK > offset.len() * 4 {
-                    break;
+                if out.len() >= PART {
+                    part(out);
                 }
-            }
-            end = place.wrapping_add(bytes.into());
-        }
-        if chunks * CHUNK <= offset.len() * 4 {
-            if let Some(count) = out.get_mut(start + 1..).and_then(<[u8]>::first_chunk_mut) {
-                *count = (chunks as u32).to_le_bytes();
             }
             return;
         }
-        out.truncate(start);
     }
     out.push(PLACES);
-    pack_column(out, offset);
+    pack_column(out, offset, part);
 }
 
 fn read_places(rest: &mut &[u8], count: usize, bytes: &Column<u32>) -> Option<Column<i64>> {
@@ -297,17 +291,19 @@ fn read_places(rest: &mut &[u8], count: usize, bytes: &Column<u32>) -> Option<Co
         Some((position, get64(&mut chunk)?))
     });
     let mut next = list.next().flatten();
-    let (mut places, mut end) = (Vec::with_capacity(count), 0i64);
-    for (position, bytes) in bytes.iter().enumerate() {
-        if let Some((_, place)) = next.filter(|(start, _)| *start == position) {
-            end = place;
+    let mut end = 0i64;
+    let places = bytes.iter().enumerate().map(|(position, bytes)| {
+        if let Some((_, start)) = next.filter(|(start, _)| *start == position) {
+            end = start;
             next = list.next().flatten();
         }
-        places.push(end);
+        let place = end;
         end = end.wrapping_add(bytes.into());
-    }
+        place
+    });
+    let places = Column::of_each(places);
     // Chunks out of order, or beyond the last packet.
-    next.is_none().then(|| Column::of_each(places))
+    next.is_none().then_some(places)
 }
 
 /// A line is written without its numbers.
@@ -319,39 +315,50 @@ fn pack_line(out: &mut Vec<u8>, first: i64, step: i64) {
     put64(out, step);
 }
 
-fn pack_column<T: Number>(out: &mut Vec<u8>, column: &Column<T>) {
+fn pack_column<T: Number>(out: &mut Vec<u8>, column: &Column<T>, part: &mut impl FnMut(&mut Vec<u8>)) {
     match column.as_line() {
         Some((first, step)) => pack_line(out, first, step),
-        None => pack(out, column.each()),
+        None => pack(out, column.iter().map(Into::into), part),
     }
 }
 
 /// The width, the least number, and what each is above it.
-fn pack<T: Number>(out: &mut Vec<u8>, numbers: &[T]) {
-    let wide = || numbers.iter().map(|number| (*number).into());
-    let least: i64 = wide().min().unwrap_or(0);
-    let most: i64 = wide().max().unwrap_or(0);
+fn pack(
+    out: &mut Vec<u8>,
+    numbers: impl ExactSizeIterator<Item = i64> + Clone,
+    part: &mut impl FnMut(&mut Vec<u8>),
+) {
+    let wider = |(least, most): (i64, i64), number: i64| (least.min(number), most.max(number));
+    let (least, most) = match numbers.len() {
+        0 => (0, 0),
+        _ => numbers.clone().fold((i64::MAX, i64::MIN), wider),
+    };
     match most.wrapping_sub(least).cast_unsigned() {
-        0..=0xff => pack_as(out, numbers, least, |above| [above as u8]),
-        0x100..=0xffff => pack_as(out, numbers, least, |above| (above as u16).to_le_bytes()),
-        0x1_0000..=0xffff_ffff => pack_as(out, numbers, least, |above| (above as u32).to_le_bytes()),
-        _ => pack_as(out, numbers, least, u64::to_le_bytes),
+        0..=0xff => pack_as(out, numbers, least, part, |above| [above as u8]),
+        0x100..=0xffff => pack_as(out, numbers, least, part, |above| (above as u16).to_le_bytes()),
+        0x1_0000..=0xffff_ffff => pack_as(out, numbers, least, part, |above| (above as u32).to_le_bytes()),
+        _ => pack_as(out, numbers, least, part, u64::to_le_bytes),
     }
 }
 
-fn pack_as<T: Number, const N: usize>(
+fn pack_as<const N: usize>(
     out: &mut Vec<u8>,
-    numbers: &[T],
+    mut numbers: impl ExactSizeIterator<Item = i64>,
     least: i64,
+    part: &mut impl FnMut(&mut Vec<u8>),
     bytes: impl Fn(u64) -> [u8; N],
 ) {
     out.push(N as u8);
     put64(out, least);
-    let start = out.len();
-    out.resize(start + N * numbers.len(), 0);
-    let places = out.get_mut(start..).unwrap_or_default().chunks_exact_mut(N);
-    for (place, number) in places.zip(numbers) {
-        place.copy_from_slice(&bytes((*number).into().wrapping_sub(least).cast_unsigned()));
+    while numbers.len() > 0 {
+        let start = out.len();
+        out.resize(start + N * numbers.len().min(PART / 8), 0);
+        let places = out.get_mut(start..).unwrap_or_default().chunks_exact_mut(N);
+        // In this order: a number taken without a place for it would be lost.
+        for (place, number) in places.zip(&mut numbers) {
+            place.copy_from_slice(&bytes(number.wrapping_sub(least).cast_unsigned()));
+        }
+        part(out);
     }
 }
 
@@ -376,15 +383,21 @@ impl<'a> Packed<'a> {
         }
     }
 
-    /// Hands over each number; a line has none.
-    fn each(&self, mut to: impl FnMut(i64)) {
-        let Self::Each { least, width, bytes } = self else { return };
-        match width {
-            1 => bytes.iter().for_each(|byte| to(least.wrapping_add((*byte).into()))),
-            2 => words(bytes).for_each(|word| to(least.wrapping_add(u16::from_le_bytes(word).into()))),
-            4 => words(bytes).for_each(|word| to(least.wrapping_add(u32::from_le_bytes(word).into()))),
-            _ => words(bytes).for_each(|word| to(least.wrapping_add(i64::from_le_bytes(word)))),
-        }
+    /// Each number; a line has none.
+    fn numbers(&self) -> impl Iterator<Item = i64> + '_ {
+        let (least, width, bytes) = match self {
+            Self::Line { .. } => (0, 1, &[][..]),
+            Self::Each { least, width, bytes } => (*least, *width, *bytes),
+        };
+        bytes.chunks_exact(width).map(move |number| {
+            let above = match *number {
+                [a] => a.into(),
+                [a, b] => u16::from_le_bytes([a, b]).into(),
+                [a, b, c, d] => u32::from_le_bytes([a, b, c, d]).into(),
+                _ => number.first_chunk().copied().map_or(0, i64::from_le_bytes),
+            };
+            least.wrapping_add(above)
+        })
     }
 
     /// `None` where a number is too wide.
@@ -392,18 +405,15 @@ impl<'a> Packed<'a> {
         if let Self::Line { first, step } = self {
             return Column::of_line(*first, *step, count);
         }
-        let (mut each, mut fits) = (Vec::with_capacity(count), true);
-        self.each(|number| {
+        let mut fits = true;
+        let numbers = self.numbers().map(|number| {
             let cut = T::cut(number);
             fits &= cut.into() == number;
-            each.push(cut);
+            cut
         });
-        fits.then(|| Column::of_each(each))
+        let column = Column::of_each(numbers);
+        fits.then_some(column)
     }
-}
-
-fn words<const N: usize>(bytes: &[u8]) -> impl Iterator<Item = [u8; N]> + '_ {
-    bytes.chunks_exact(N).filter_map(|word| word.first_chunk().copied())
 }
 
 fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
@@ -585,9 +595,9 @@ mod tests {
             prop_assert_eq!(packets_of(&read), bytes.clone());
             // Kept one by one they are the same packets.
             let mut spread = packets.clone();
-            spread.offset = Column::of_each(packets.offset.iter().collect());
-            spread.dts = Column::of_each(packets.dts.iter().collect());
-            spread.bytes = Column::of_each(packets.bytes.iter().collect());
+            spread.offset = Column::of_each(packets.offset.iter());
+            spread.dts = Column::of_each(packets.dts.iter());
+            spread.bytes = Column::of_each(packets.bytes.iter());
             prop_assert_eq!(packets_of(&spread), bytes);
         }
 

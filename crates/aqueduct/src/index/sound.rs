@@ -9,7 +9,7 @@ pub(crate) fn first_audible(track: &Track, facts: &AudioTrack) -> Option<(i64, T
     let sample = Timebase::new(1, facts.sample_rate)?;
     let in_samples = |pts: i64| track.timebase.rescale(pts, sample, Rounding::Nearest);
     let first = track.packets.iter().map(|packet| packet.pts).min()?;
-    let presented = track.packets.iter().filter(|packet| !packet.discard).map(|packet| packet.pts).min()?;
+    let presented = track.packets.shown_times().min()?;
     let audible = in_samples(first).saturating_add(facts.start_skip.into());
     // A reader that marks the delay's packets as discarded may count them in the skip as well.
     Some((audible.max(in_samples(presented)), sample))
@@ -30,7 +30,7 @@ impl SourceIndex {
         let micros = Timebase::new(1, 1_000_000)?;
         let (audible, sample) = first_audible(audio, facts)?;
         let from = |timebase: Timebase, ticks: i64| timebase.rescale(ticks, micros, Rounding::Nearest);
-        let first = video.packets.iter().filter(|packet| !packet.discard).map(|packet| packet.pts).min()?;
+        let first = video.packets.shown_times().min()?;
         let start = from(sample, audible).saturating_sub(from(video.timebase, first));
         let end =
             from(audio.timebase, last_end(audio)?).saturating_sub(from(video.timebase, last_end(video)?));

@@ -83,8 +83,8 @@ impl Edits {
             (false, false) => pts < media_time,
         };
         let hidden = |pts: i64, duration: u32| before(pts, duration) || end.is_some_and(|end| pts >= end);
-        packets.discard_where(|packet| hidden(packet.pts, packet.duration));
-        let first_shown = packets.iter().filter(|packet| !packet.discard).map(|packet| packet.pts).min();
+        packets.discard_where(hidden);
+        let first_shown = packets.shown_times().min();
         let origin = match (is_audio || fragmented, first_shown) {
             (false, Some(first)) => first,
             _ => media_time,

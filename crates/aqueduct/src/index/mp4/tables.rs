@@ -3,6 +3,7 @@
 use super::boxes::{Fields, Kind, Node};
 use super::track::{Budget, Draft, Sample};
 use crate::error::{Error, Result};
+use crate::index::packets::Marks;
 
 /// Samples of uncompressed sound that make one packet, as libav groups them.
 const PCM_PACKET: u32 = 1024;
@@ -49,7 +50,6 @@ struct Walk<'a> {
 
 impl Walk<'_> {
     fn samples(&mut self, chunks: &Chunks<'_>, draft: &mut Draft, budget: &mut Budget) -> Result<()> {
-        draft.track.packets.reserve(self.sizes.backed(budget));
         let mut last = 0;
         for (offset, count) in chunks.iter() {
             let mut offset = offset;
@@ -124,31 +124,28 @@ impl Walk<'_> {
 /// type `rap `, which name open random-access points. Without any of them every sample is one.
 fn sync_samples(stbl: Node<'_>, path: &str, draft: &mut Draft) -> Result<()> {
     let Some(stss) = stbl.child(b"stss", path)? else { return Ok(()) };
-    let packets = &mut draft.track.packets;
-    let numbers = |node: Node<'_>| -> Result<Vec<u32>> {
+    let mut keys = Marks::none(draft.track.packets.len());
+    let mut mark = |node: Node<'_>| -> Result<bool> {
         let mut fields = node.fields(path);
         fields.full()?;
-        Ok(words(fields.counted(4)?).collect())
-    };
-    let mut keys = numbers(stss)?;
-    let none = keys.is_empty();
-    if let Some(stps) = stbl.child(b"stps", path)? {
-        keys.extend(numbers(stps)?);
-    }
-    packets.clear_keys();
-    for number in keys {
+        let numbers = fields.counted(4)?;
         // Numbers count from 1; those beyond the last sample mean nothing.
-        packets.set_key((number as usize).wrapping_sub(1));
+        words(numbers).for_each(|number| keys.mark((number as usize).wrapping_sub(1)));
+        Ok(!numbers.is_empty())
+    };
+    let any = mark(stss)?;
+    if let Some(stps) = stbl.child(b"stps", path)? {
+        mark(stps)?;
     }
-    let grouped = random_access_groups(stbl, path, draft)?;
-    if none && !grouped {
+    if !random_access_groups(stbl, path, &mut keys)? && !any {
         // An empty table says that no sample can be reached; the first one can.
-        draft.track.packets.set_key(0);
+        keys.mark(0);
     }
+    draft.track.packets.set_keys(&keys);
     Ok(())
 }
 
-fn random_access_groups(stbl: Node<'_>, path: &str, draft: &mut Draft) -> Result<bool> {
+fn random_access_groups(stbl: Node<'_>, path: &str, keys: &mut Marks) -> Result<bool> {
     let mut any = false;
     for child in stbl.children(0) {
         let child = child?;
@@ -165,9 +162,9 @@ fn random_access_groups(stbl: Node<'_>, path: &str, draft: &mut Draft) -> Result
         }
         let mut position = 0usize;
         for (count, group) in pairs(fields.counted(8)?) {
-            let end = position.saturating_add(count as usize).min(draft.track.packets.len());
+            let end = position.saturating_add(count as usize).min(keys.len());
             if group > 0 {
-                (position..end).for_each(|position| draft.track.packets.set_key(position));
+                (position..end).for_each(|position| keys.mark(position));
                 any = true;
             }
             position = end;
@@ -239,16 +236,6 @@ impl<'a> Sizes<'a> {
             _ => return Err(fields.corrupt(format!("sizes of {bits} bits are not allowed"))),
         };
         Ok(Some(Self { count, fixed: None, table, bits }))
-    }
-
-    /// How many samples can really be there, by the bytes of the table or of the source.
-    fn backed(&self, budget: &Budget) -> usize {
-        let count = u64::from(self.count).min(budget.samples_left);
-        let count = match self.fixed {
-            Some(fixed) => count.min(budget.source_len / u64::from(fixed)),
-            None => count,
-        };
-        usize::try_from(count).unwrap_or(0)
     }
 
     fn get(&self, position: u32) -> u32 {

@@ -469,8 +469,7 @@ fn zero_beside(track: &Track, pictures: Option<&Lane<'_>>) -> i64 {
 }
 
 fn first_heard(track: &Track) -> i64 {
-    let presented = (0..track.packets.len()).filter(|position| !track.packets.is_discarded(*position));
-    presented.filter_map(|position| track.packets.pts(position)).min().unwrap_or(0)
+    track.packets.shown_times().min().unwrap_or(0)
 }
 
 fn of_input(error: Error, input: u32, several: bool) -> Error {

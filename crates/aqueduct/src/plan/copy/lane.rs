@@ -40,11 +40,11 @@ impl<'a> Lane<'a> {
         let mut first = None;
         let mut shown = None;
         let mut end = 0;
-        for position in 0..packets.len() {
-            if (shown.is_none() || first.is_none()) && packets.is_key(position) {
+        for (position, packet) in packets.iter().enumerate() {
+            if (shown.is_none() || first.is_none()) && packet.key {
                 first = Some(position);
             }
-            if !packets.is_discarded(position) {
+            if !packet.discard {
                 shown = shown.or(Some(position));
                 end = position + 1;
             }
@@ -80,10 +80,10 @@ impl<'a> Lane<'a> {
         let packets = &track.packets;
         let mut before = i64::MIN;
         let mut end_of_all = 1;
-        for position in first..end {
-            let (Some(pts), Some(dts)) = (packets.pts(position), packets.dts(position)) else { break };
+        for packet in packets.range(first..end) {
+            let (pts, dts) = (packet.pts, packet.dts);
             let located = |error: Error| error.in_track(track.id).at_time(micros(track.timebase, dts));
-            if !packets.has_offset(position) {
+            if packet.offset.is_none() {
                 let message = "the container gives packets no place of their own; only MP4 and MOV can be copied, `publish` encodes anything";
                 return Err(located(Error::unsupported(message)));
             }
@@ -91,8 +91,7 @@ impl<'a> Lane<'a> {
                 return Err(located(Error::corrupt("decoding times go back")));
             }
             before = dts;
-            let duration = packets.duration(position).unwrap_or(0);
-            let finish = pts.checked_sub(zero).and_then(|time| time.checked_add(duration.into()));
+            let finish = pts.checked_sub(zero).and_then(|time| time.checked_add(packet.duration.into()));
             let finish =
                 finish.ok_or_else(|| located(Error::corrupt("a time is outside the range of 64 bits")))?;
             end_of_all = finish.max(end_of_all);
@@ -130,11 +129,8 @@ impl<'a> Lane<'a> {
     /// The pictures at which a segment can begin, in order of time; the first is time zero.
     pub(in crate::plan) fn keys(&self) -> Vec<Key> {
         let mut keys: Vec<Key> = Vec::new();
-        for position in self.first..self.end {
-            if !self.track.packets.is_key(position) {
-                continue;
-            }
-            let Some(time) = self.time(position) else { continue };
+        for (position, pts) in self.track.packets.keys(self.first..self.end) {
+            let time = pts.saturating_sub(self.zero);
             if keys.last().is_none_or(|last| last.time < time) {
                 keys.push(Key { time, position });
             }
@@ -159,7 +155,7 @@ impl<'a> Lane<'a> {
         let timebase = self.track.timebase;
         let packets = &self.track.packets;
         // Steps of decoding are those of presentation in another order.
-        let times = (self.first..self.end).filter_map(|position| packets.dts(position));
+        let times = packets.decoding_times(self.first..self.end);
         let next = times.clone().skip(1);
         let mut steps: Vec<i64> =
             times.zip(next).map(|(time, next)| next.saturating_sub(time)).filter(|step| *step > 0).collect();
@@ -184,10 +180,8 @@ impl<'a> Lane<'a> {
     /// Bytes between each two of the positions `packets`.
     pub(in crate::plan) fn bytes(&self, packets: &[u32]) -> Vec<u64> {
         let sum = |pair: &[u32]| {
-            (pair[0] as usize..pair[1] as usize)
-                .filter_map(|position| self.track.packets.bytes(position))
-                .map(u64::from)
-                .sum()
+            let range = pair[0] as usize..pair[1] as usize;
+            self.track.packets.sizes(range).map(u64::from).sum()
         };
         packets.windows(2).map(sum).collect()
     }

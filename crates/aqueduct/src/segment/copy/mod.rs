@@ -228,7 +228,7 @@ struct Part<'a> {
 impl Part<'_> {
     /// Its packets in a segment.
     fn units(&self, segment: u32) -> impl Iterator<Item = Packet> + '_ {
-        self.copy.packets_of(segment).filter_map(|position| self.track.packets.get(position))
+        self.track.packets.range(self.copy.packets_of(segment))
     }
 
     /// The decoding time of what follows a segment, in ticks of the track: of the next packet, or the end of the last.

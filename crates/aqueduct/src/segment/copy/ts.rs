@@ -222,18 +222,15 @@ fn sizes_of(part: &Part<'_>, run: Range<usize>) -> Vec<UnitSize> {
     let from = run.start.saturating_sub(CROWD).max(first).min(run.start);
     let mut before = i64::MIN;
     let is_video = part.copy.is_video();
-    let packets = &part.track.packets;
     let mut sizes = Vec::with_capacity(run.len());
-    for position in from..run.end {
-        let Some(dts) = packets.dts(position) else { break };
-        let dts = mpeg(part, dts).max(before.saturating_add(1));
+    for (position, packet) in (from..).zip(part.track.packets.range(from..run.end)) {
+        let dts = mpeg(part, packet.dts).max(before.saturating_add(1));
         before = dts;
         if position < run.start {
             continue;
         }
-        let pts = packets.pts(position).filter(|_| is_video).map_or(dts, |pts| mpeg(part, pts).max(dts));
-        let key = !is_video || packets.is_key(position);
-        sizes.push(UnitSize { pts, dts, key, bytes: packets.bytes(position).unwrap_or(0) });
+        let pts = if is_video { mpeg(part, packet.pts).max(dts) } else { dts };
+        sizes.push(UnitSize { pts, dts, key: !is_video || packet.key, bytes: packet.bytes });
     }
     sizes
 }
