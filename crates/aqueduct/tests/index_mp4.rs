@@ -331,6 +331,107 @@ fn a_progressive_file_costs_its_header_alone() {
     assert!(source.bytes() < identity + moov + 4 * 4096, "{} bytes for a moov of {moov}", source.bytes());
 }
 
+/// Tables of more than a piece are read to their last entry, and each piece once; only `stsc` is read twice, to be checked.
+#[test]
+fn long_tables_are_read_in_pieces() {
+    let sample = |n: u32| Sample {
+        duration: 1000 + n % 2,
+        composition_offset: (n % 3 * 1000).cast_signed(),
+        bytes: 1 + n * 7919 % 400,
+        key: n.is_multiple_of(3),
+    };
+    let mut picture = Track::video((0..100_000).map(sample).collect());
+    picture.samples_per_chunk = vec![1, 2];
+    let mut sound = Track::video((0..150_000).map(|n| Sample { key: true, ..sample(n) }).collect());
+    sound.samples_per_chunk = vec![5];
+    for gap in [0, 1 << 33] {
+        let tracks = vec![picture.clone(), sound.clone()];
+        let file = File { tracks, gap, moov_last: false, fragments: None }.write();
+        let source = Counting::new(file.clone());
+        let index = read(&source, &Limits::default()).unwrap();
+        assert_eq!(without_offsets(&index, 0), expected(&picture));
+        assert_eq!(without_offsets(&index, 1), expected(&sound));
+        let places: Vec<_> = (0..2).flat_map(|track| index.tracks[track].packets.iter()).collect();
+        assert!(
+            places.windows(2).all(|pair| {
+                pair[0].offset.unwrap() + u64::from(pair[0].bytes) == pair[1].offset.unwrap()
+            })
+        );
+        let moov = file.parts[0].1.len() as u64;
+        let identity = Counting::new(file);
+        aqueduct::source::identify(&identity).unwrap();
+        let read = source.bytes() - identity.bytes();
+        assert!(moov > 6 << 20 && read < moov + (1 << 20), "{read} bytes for a header of {moov}");
+        assert!(source.calls() - identity.calls() < 60, "{} reads", source.calls() - identity.calls());
+    }
+}
+
+/// A header of which the larger tables stay in the source is read as one that is held whole, damaged or not.
+#[test]
+fn tables_in_the_source_say_what_tables_in_memory_say() {
+    let mut picture = Track::video(simple().repeat(300));
+    (picture.samples_per_chunk, picture.edit) = (vec![1, 2], Some((100, 1024, 700)));
+    let mut sound = Track::video(simple().repeat(250));
+    (sound.handler, sound.entry) = (*b"soun", audio_entry(b"twos", 16, &[]));
+    let source =
+        File { moov_last: true, tracks: vec![picture, sound], ..file(Track::video(simple())) }.write();
+    let (start, moov) = &source.parts[1];
+    // Bytes that belong to `moov` make it too large to be held, and beside it mean nothing.
+    let free = atom(b"free", &[&vec![0; 300 << 10]]);
+    let mut state = 0x2545_f491_4f6c_dd1d_u64;
+    let mut random = move |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state % below as u64) as usize
+    };
+    let mut answers = [0; 2];
+    for round in 0..800 {
+        let mut moov = moov.clone();
+        for _ in 0..round.min(1) + random(3) {
+            // Headers more often than the middle of a table.
+            let at = match random(3) {
+                0 => 8 + random(moov.len() - 8),
+                _ => {
+                    let kinds: [&[u8; 4]; 8] =
+                        [b"stts", b"ctts", b"stsz", b"stsc", b"stco", b"stss", b"stbl", b"elst"];
+                    let kind = kinds[random(kinds.len())];
+                    let places: Vec<_> =
+                        (8..moov.len() - 32).filter(|at| moov[*at..].starts_with(kind)).collect();
+                    let Some(place) = places.get(random(2)) else { continue };
+                    place - 4 + random(28)
+                }
+            };
+            let values = [0, 1, 2, 0x7f, 0x80, 0xff, random(256) as u8];
+            moov[at] = values[random(values.len())];
+        }
+        let both = (moov.len() + free.len()) as u32;
+        let with = |moov: Vec<u8>| {
+            let len = start + u64::from(both);
+            let parts = vec![source.parts[0].clone(), (*start, moov)];
+            read(&Sparse { parts, len }, &Limits::default())
+        };
+        let beside = with(moov.clone());
+        moov[..4].copy_from_slice(&both.to_be_bytes());
+        moov.extend_from_slice(&free);
+        match (with(moov), beside) {
+            (Ok(inside), Ok(beside)) => {
+                assert_eq!(inside.tracks, beside.tracks);
+                assert_eq!(inside.oddities(), beside.oddities());
+                answers[0] += 1;
+            }
+            // What does not fit into the shorter one may fit into the longer.
+            (_, Err(beside)) if beside.to_string().contains("of its parent that are left") => {}
+            (inside, Err(beside)) => {
+                assert_eq!(inside.unwrap_err().to_string(), beside.to_string());
+                answers[1] += 1;
+            }
+            (inside, _) => panic!("{inside:?}"),
+        }
+    }
+    assert!(answers.iter().all(|count| *count > 100), "{answers:?}: both ways are tried");
+}
+
 /// Another reader of MP4 says the same of a simple file.
 #[test]
 fn the_mp4_crate_agrees() {

@@ -4,6 +4,7 @@
 
 use mp4_atom::Atom;
 
+use super::abridged::{Abridged, Entries, Held};
 use crate::error::{Error, ErrorKind, Result};
 use crate::source::{Source, SourceExt};
 
@@ -11,19 +12,34 @@ use crate::source::{Source, SourceExt};
 pub(super) type Kind = [u8; 4];
 
 /// A box in memory.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub(super) struct Node<'a> {
     pub(super) kind: Kind,
     /// Offset of its body in the source.
     pub(super) at: u64,
+    /// As much of it as is in memory: all, but of a large table only its head.
     pub(super) body: &'a [u8],
+    /// How long it is.
+    len: u64,
+    held: Held<'a>,
 }
 
 impl<'a> Node<'a> {
+    /// A box of which all is in memory.
+    pub(super) fn whole(kind: Kind, at: u64, body: &'a [u8]) -> Self {
+        Self { kind, at, body, len: body.len() as u64, held: Held::WHOLE }
+    }
+
+    pub(super) fn abridged(kind: Kind, at: u64, body: &'a Abridged<'_>) -> Self {
+        Self { kind, at, body: &body.bytes, len: body.len(), held: body.held() }
+    }
+
     /// The boxes inside, which start `skip` bytes into the body.
     pub(super) fn children(&self, skip: usize) -> Children<'a> {
         let rest = self.body.get(skip..).unwrap_or_default();
-        Children { rest, at: self.at.saturating_add((self.body.len() - rest.len()) as u64) }
+        let skipped = self.body.len() - rest.len();
+        let (at, left) = (self.at.saturating_add(skipped as u64), self.len.saturating_sub(skipped as u64));
+        Children { rest, at, left, held: self.held.after(skipped) }
     }
 
     /// The first box of `kind` directly inside.
@@ -46,7 +62,8 @@ impl<'a> Node<'a> {
 
     /// The fields of the body; `path` is the parent's.
     pub(super) fn fields(&self, path: &'a str) -> Fields<'a> {
-        Fields { rest: self.body, at: self.at, path, kind: self.kind }
+        let beyond = self.len.saturating_sub(self.body.len() as u64);
+        Fields { rest: self.body, at: self.at, path, kind: self.kind, beyond, held: self.held }
     }
 
     /// An error of a reader that was given the body, and so counts from its first byte.
@@ -65,10 +82,13 @@ impl<'a> Node<'a> {
 }
 
 /// Iterates the boxes of a parent. Fewer than eight bytes at the end are padding.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) struct Children<'a> {
     rest: &'a [u8],
     at: u64,
+    /// Bytes of the parent that are left, also those that are not in memory.
+    left: u64,
+    held: Held<'a>,
 }
 
 impl<'a> Iterator for Children<'a> {
@@ -81,38 +101,39 @@ impl<'a> Iterator for Children<'a> {
             return None;
         }
         let (rest, at) = (self.rest, self.at);
-        let len = match header.len {
-            Some(len) => usize::try_from(len).unwrap_or(usize::MAX),
-            None => rest.len(),
-        };
-        let Some(body) = rest.get(header.bytes..len) else {
+        let len = header.len.unwrap_or(self.left);
+        let held = self.held.of(len);
+        let body = rest.get(header.bytes..held).filter(|_| len <= self.left);
+        let (Some(body), Some(inside)) = (body, len.checked_sub(header.bytes as u64)) else {
             self.rest = &[];
             let message = format!(
                 "a `{}` box of {len} bytes does not fit the {} bytes of its parent that are left",
                 name(&header.kind),
-                rest.len()
+                self.left
             );
             return Some(Err(Error::corrupt(message).at_offset(at)));
         };
-        self.rest = rest.get(len..).unwrap_or_default();
-        self.at = at.saturating_add(len as u64);
-        Some(Ok(Node { kind: header.kind, at: at.saturating_add(header.bytes as u64), body }))
+        let body_held = self.held.after(header.bytes);
+        self.rest = rest.get(held..).unwrap_or_default();
+        (self.at, self.left, self.held) = (at.saturating_add(len), self.left - len, self.held.after(held));
+        let at = at.saturating_add(header.bytes as u64);
+        Some(Ok(Node { kind: header.kind, at, body, len: inside, held: body_held }))
     }
 }
 
 /// The header of a box.
 #[derive(Debug, Clone, Copy)]
-struct Header {
-    kind: Kind,
+pub(super) struct Header {
+    pub(super) kind: Kind,
     /// Length of the header.
-    bytes: usize,
+    pub(super) bytes: usize,
     /// Length of the box with its header; `None` when it goes on to the end.
-    len: Option<u64>,
+    pub(super) len: Option<u64>,
 }
 
 impl Header {
     /// `None` when there are not enough bytes for a header.
-    fn parse(bytes: &[u8]) -> Option<Self> {
+    pub(super) fn parse(bytes: &[u8]) -> Option<Self> {
         let size = u32::from_be_bytes(*bytes.first_chunk()?);
         let kind = *bytes.get(4..)?.first_chunk()?;
         Some(match size {
@@ -127,12 +148,15 @@ impl Header {
 }
 
 /// Fields of a box, read one after the other; errors name the box and the byte.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub(super) struct Fields<'a> {
     rest: &'a [u8],
     at: u64,
     path: &'a str,
     kind: Kind,
+    /// Bytes after the rest that are not in memory.
+    beyond: u64,
+    held: Held<'a>,
 }
 
 impl<'a> Fields<'a> {
@@ -168,18 +192,22 @@ impl<'a> Fields<'a> {
         self.u32().map(|word| ((word >> 24) as u8, word & 0x00ff_ffff))
     }
 
-    /// The bytes of `count` entries of `width` bytes; they must be there.
-    pub(super) fn entries(&mut self, count: u32, width: usize) -> Result<&'a [u8]> {
-        let bytes = usize::try_from(u64::from(count) * width as u64).unwrap_or(usize::MAX);
-        if bytes > self.rest.len() {
-            let message = format!("it lists {count} entries of {width} bytes in {} bytes", self.rest.len());
+    /// `count` entries of `width` bytes; they must be there.
+    pub(super) fn entries(&mut self, count: u32, width: usize) -> Result<Entries<'a>> {
+        let bytes = u64::from(count) * width as u64;
+        let there = self.beyond.saturating_add(self.rest.len() as u64);
+        if bytes > there {
+            let message = format!("it lists {count} entries of {width} bytes in {there} bytes");
             return Err(self.corrupt(message));
         }
-        self.bytes(bytes)
+        if self.beyond > 0 {
+            return Ok(self.held.entries(self.at, bytes));
+        }
+        self.bytes(usize::try_from(bytes).unwrap_or(usize::MAX)).map(Entries::of)
     }
 
     /// A count of 32 bits, then that many entries of `width` bytes.
-    pub(super) fn counted(&mut self, width: usize) -> Result<&'a [u8]> {
+    pub(super) fn counted(&mut self, width: usize) -> Result<Entries<'a>> {
         let count = self.u32()?;
         self.entries(count, width)
     }
@@ -205,7 +233,8 @@ pub(super) struct TopBox {
     pub(super) kind: Kind,
     /// Offset of the box itself.
     pub(super) start: u64,
-    body: u64,
+    /// Offset of what follows its header.
+    pub(super) body: u64,
     /// Where it says that it ends, which may be past the end of the source.
     pub(super) end: u64,
 }
@@ -237,6 +266,22 @@ impl<'a> TopLevel<'a> {
 
     /// The body of `found`, which must be there in full; `left` is how many bytes may still be read.
     pub(super) fn body(&self, found: &TopBox, left: &mut u64) -> Result<Vec<u8>> {
+        let len = self.len(found, left)?;
+        if let Some(known) = self.known(found.body).get(..len) {
+            return Ok(known.to_vec());
+        }
+        let mut body = vec![0; len];
+        self.source.read_exact_at(found.body, &mut body)?;
+        Ok(body)
+    }
+
+    /// As [`TopLevel::body`], but for large tables, which are not read yet.
+    pub(super) fn abridged(&self, found: &TopBox, left: &mut u64) -> Result<Abridged<'a>> {
+        Abridged::read(self.source, found.body, self.len(found, left)?)
+    }
+
+    /// The length of the body of `found`, which is taken from `left`.
+    fn len(&self, found: &TopBox, left: &mut u64) -> Result<usize> {
         let kind = name(&found.kind);
         if found.end > self.source.len() {
             let message = format!(
@@ -252,13 +297,7 @@ impl<'a> TopLevel<'a> {
                 format!("the index is larger than allowed: `{kind}` has {len} bytes, {left} are left");
             Error::new(ErrorKind::Limit, message).at_offset(found.start)
         })?;
-        let len = usize::try_from(len).map_err(|_| Error::new(ErrorKind::Limit, "the index does not fit"))?;
-        if let Some(known) = self.known(found.body).get(..len) {
-            return Ok(known.to_vec());
-        }
-        let mut body = vec![0; len];
-        self.source.read_exact_at(found.body, &mut body)?;
-        Ok(body)
+        usize::try_from(len).map_err(|_| Error::new(ErrorKind::Limit, "the index does not fit"))
     }
 
     fn header(&mut self) -> Result<Option<Header>> {

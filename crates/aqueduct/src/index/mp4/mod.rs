@@ -6,9 +6,10 @@
 //!
 //! Every number of the file is untrusted. Counts are checked against the bytes that are there before anything is
 //! allocated; errors name the box, such as `moov/trak[1]/mdia/minf/stbl/stsz` (tracks count from 0), and the byte.
-//! The small boxes of fixed fields are read by `mp4-atom`; the tables are walked in place, since its types would
-//! copy them whole.
+//! The small boxes of fixed fields are read by `mp4-atom`; the tables are walked a piece at a time, since its types
+//! would hold them whole: what indexing needs beside the index itself does not grow with the film.
 
+mod abridged;
 mod audio;
 mod boxes;
 mod complete;
@@ -32,7 +33,8 @@ const CONTAINER: &str = "mov,mp4,m4a,3gp,3g2,mj2";
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// Bytes of `moov` and all `moof` boxes together; 256 MiB. They are held in memory one box at a time.
+    /// Bytes of `moov` and all `moof` boxes together; 256 MiB. Fragments are held in memory one at a time, and `moov` but
+    /// for its large tables.
     pub index_bytes: u64,
     /// Tracks; 256.
     pub tracks: usize,
@@ -74,9 +76,8 @@ pub fn read(source: &dyn Source, limits: &Limits) -> Result<SourceIndex> {
     while let Some(found) = boxes.next()? {
         match (&found.kind, &mut movie) {
             (b"moov", None) => {
-                let body = boxes.body(&found, &mut bytes_left)?;
-                let at = found.end.saturating_sub(body.len() as u64);
-                let node = Node { kind: found.kind, at, body: &body };
+                let body = boxes.abridged(&found, &mut bytes_left)?;
+                let node = Node::abridged(found.kind, found.body, &body);
                 let read = track::Movie::read(node, limits, source.len())?;
                 let fragmented = read.fragmented;
                 movie = Some(read);
@@ -87,8 +88,7 @@ pub fn read(source: &dyn Source, limits: &Limits) -> Result<SourceIndex> {
             }
             (b"moof", Some(movie)) => {
                 let body = boxes.body(&found, &mut bytes_left)?;
-                let at = found.end.saturating_sub(body.len() as u64);
-                fragment::read(movie, Node { kind: found.kind, at, body: &body }, found.start)?;
+                fragment::read(movie, Node::whole(found.kind, found.body, &body), found.start)?;
             }
             (b"moof", None) => early_fragment = early_fragment.or(Some(found.start)),
             _ => {}

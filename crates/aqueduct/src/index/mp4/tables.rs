@@ -1,5 +1,6 @@
-//! The sample tables of a track (ISO/IEC 14496-12 §8.6, §8.7), walked in place and in step.
+//! The sample tables of a track (ISO/IEC 14496-12 §8.6, §8.7), walked in step.
 
+use super::abridged::Entries;
 use super::boxes::{Fields, Kind, Node};
 use super::track::{Budget, Draft, Sample};
 use crate::error::{Error, Result};
@@ -21,13 +22,13 @@ pub(super) fn read(stbl: Node<'_>, path: &str, draft: &mut Draft, budget: &mut B
     }
     let offsets = match stbl.child(b"ctts", path)? {
         Some(ctts) => Runs::read(ctts.fields(path))?,
-        None => Runs::default(),
+        None => Runs::none(),
     };
-    let chunks = Chunks::read(stbl, path)?;
+    let mut chunks = Chunks::read(stbl, path)?;
     let mut walk = Walk { durations, offsets, sizes, position: 0, dts: 0, stretched: false };
-    match walk.uncompressed(draft) {
-        Some(frame) => return walk.pcm(&chunks, frame, draft, budget),
-        None => walk.samples(&chunks, draft, budget)?,
+    match walk.uncompressed(draft)? {
+        Some(frame) => return walk.pcm(&mut chunks, frame, draft, budget),
+        None => walk.samples(&mut chunks, draft, budget)?,
     }
     if walk.stretched {
         draft.note(
@@ -49,24 +50,24 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    fn samples(&mut self, chunks: &Chunks<'_>, draft: &mut Draft, budget: &mut Budget) -> Result<()> {
+    fn samples(&mut self, chunks: &mut Chunks<'_>, draft: &mut Draft, budget: &mut Budget) -> Result<()> {
         let mut last = 0;
-        for (offset, count) in chunks.iter() {
+        while let Some((offset, count)) = chunks.next()? {
             let mut offset = offset;
             for _ in 0..count {
                 if self.position == self.sizes.count {
                     return Ok(());
                 }
-                let duration = self.durations.next().unwrap_or_else(|| {
+                let duration = self.durations.next()?.unwrap_or_else(|| {
                     self.stretched = true;
                     last
                 });
                 last = duration;
-                let bytes = self.sizes.get(self.position);
+                let bytes = self.sizes.next()?;
                 let sample = Sample {
                     dts: self.dts,
                     // §8.6.1.3: unsigned in version 0, but QuickTime always meant it signed, and so do its readers.
-                    composition_offset: self.offsets.next().unwrap_or(0).cast_signed().into(),
+                    composition_offset: self.offsets.next()?.unwrap_or(0).cast_signed().into(),
                     duration,
                     bytes,
                     offset,
@@ -83,17 +84,24 @@ impl Walk<'_> {
     }
 
     /// Bytes of one sample over all channels, for sound whose samples are single and uncompressed.
-    fn uncompressed(&self, draft: &Draft) -> Option<u32> {
-        let single = self.durations.only() == Some(1);
-        draft.pcm_frame.filter(|_| single).map(|frame| match self.sizes.fixed {
+    fn uncompressed(&self, draft: &Draft) -> Result<Option<u32>> {
+        let Some(frame) = draft.pcm_frame else { return Ok(None) };
+        let single = self.durations.only()? == Some(1);
+        Ok(single.then(|| match self.sizes.fixed {
             // QuickTime writes sizes of 1 and means whole frames.
             Some(fixed) => fixed.max(frame),
             None => frame,
-        })
+        }))
     }
 
-    fn pcm(&mut self, chunks: &Chunks<'_>, frame: u32, draft: &mut Draft, budget: &mut Budget) -> Result<()> {
-        for (offset, count) in chunks.iter() {
+    fn pcm(
+        &mut self,
+        chunks: &mut Chunks<'_>,
+        frame: u32,
+        draft: &mut Draft,
+        budget: &mut Budget,
+    ) -> Result<()> {
+        while let Some((offset, count)) = chunks.next()? {
             let (mut offset, mut left) = (offset, count.min(self.sizes.count - self.position));
             while left > 0 {
                 let duration = left.min(PCM_PACKET);
@@ -128,10 +136,13 @@ fn sync_samples(stbl: Node<'_>, path: &str, draft: &mut Draft) -> Result<()> {
     let mut mark = |node: Node<'_>| -> Result<bool> {
         let mut fields = node.fields(path);
         fields.full()?;
-        let numbers = fields.counted(4)?;
-        // Numbers count from 1; those beyond the last sample mean nothing.
-        words(numbers).for_each(|number| keys.mark((number as usize).wrapping_sub(1)));
-        Ok(!numbers.is_empty())
+        let mut numbers = fields.counted(4)?;
+        let any = !numbers.is_empty();
+        while let Some(number) = numbers.next()? {
+            // Numbers count from 1; those beyond the last sample mean nothing.
+            keys.mark((u32::from_be_bytes(number) as usize).wrapping_sub(1));
+        }
+        Ok(any)
     };
     let any = mark(stss)?;
     if let Some(stps) = stbl.child(b"stps", path)? {
@@ -161,7 +172,8 @@ fn random_access_groups(stbl: Node<'_>, path: &str, keys: &mut Marks) -> Result<
             fields.u32()?;
         }
         let mut position = 0usize;
-        for (count, group) in pairs(fields.counted(8)?) {
+        let mut runs = fields.counted(8)?;
+        while let Some((count, group)) = runs.next()?.map(pair) {
             let end = position.saturating_add(count as usize).min(keys.len());
             if group > 0 {
                 (position..end).for_each(|position| keys.mark(position));
@@ -174,9 +186,8 @@ fn random_access_groups(stbl: Node<'_>, path: &str, keys: &mut Marks) -> Result<
 }
 
 /// A table of runs: so many samples with the same value (`stts`, `ctts`).
-#[derive(Default)]
 struct Runs<'a> {
-    rest: &'a [u8],
+    rest: Entries<'a>,
     left: u32,
     value: u32,
 }
@@ -187,22 +198,28 @@ impl<'a> Runs<'a> {
         Ok(Self { rest: fields.counted(8)?, left: 0, value: 0 })
     }
 
-    /// The value of all samples, where there is one run.
-    fn only(&self) -> Option<u32> {
-        let mut runs = pairs(self.rest).filter(|(count, _)| *count > 0);
-        runs.next().filter(|_| runs.next().is_none()).map(|(_, value)| value)
+    fn none() -> Self {
+        Self { rest: Entries::of(&[]), left: 0, value: 0 }
     }
 
-    fn next(&mut self) -> Option<u32> {
+    /// The value of all samples, where there is one run; before the first is taken.
+    fn only(&self) -> Result<Option<u32>> {
+        let (mut rest, mut only) = (self.rest.clone(), None);
+        while let Some((count, value)) = rest.next()?.map(pair) {
+            if count > 0 && only.replace(value).is_some() {
+                return Ok(None);
+            }
+        }
+        Ok(only)
+    }
+
+    fn next(&mut self) -> Result<Option<u32>> {
         while self.left == 0 {
-            let (run, rest) = self.rest.split_first_chunk::<8>()?;
-            self.rest = rest;
-            let [a, b, c, d, e, f, g, h] = *run;
-            self.left = u32::from_be_bytes([a, b, c, d]);
-            self.value = u32::from_be_bytes([e, f, g, h]);
+            let Some(run) = self.rest.next()? else { return Ok(None) };
+            (self.left, self.value) = pair(run);
         }
         self.left -= 1;
-        Some(self.value)
+        Ok(Some(self.value))
     }
 }
 
@@ -210,9 +227,11 @@ impl<'a> Runs<'a> {
 struct Sizes<'a> {
     count: u32,
     fixed: Option<u32>,
-    table: &'a [u8],
+    table: Entries<'a>,
     /// Bits of an entry: 4, 8, 16 or 32.
     bits: u8,
+    /// The second size of a byte of which the first was taken.
+    half: Option<u32>,
 }
 
 impl<'a> Sizes<'a> {
@@ -221,8 +240,14 @@ impl<'a> Sizes<'a> {
             let mut fields = node.fields(path);
             fields.full()?;
             let (fixed, count) = (fields.u32()?, fields.u32()?);
-            let table = if fixed == 0 { fields.entries(count, 4)? } else { &[] };
-            return Ok(Some(Self { count, fixed: (fixed > 0).then_some(fixed), table, bits: 32 }));
+            let table = if fixed == 0 { fields.entries(count, 4)? } else { Entries::of(&[]) };
+            return Ok(Some(Self {
+                count,
+                fixed: (fixed > 0).then_some(fixed),
+                table,
+                bits: 32,
+                half: None,
+            }));
         }
         let Some(node) = stbl.child(b"stz2", path)? else { return Ok(None) };
         let mut fields = node.fields(path);
@@ -235,33 +260,40 @@ impl<'a> Sizes<'a> {
             16 => fields.entries(count, 2)?,
             _ => return Err(fields.corrupt(format!("sizes of {bits} bits are not allowed"))),
         };
-        Ok(Some(Self { count, fixed: None, table, bits }))
+        Ok(Some(Self { count, fixed: None, table, bits, half: None }))
     }
 
-    fn get(&self, position: u32) -> u32 {
-        let at = position as usize;
-        let byte = |at: usize| self.table.get(at).copied().map_or(0, u32::from);
-        match (self.fixed, self.bits) {
+    /// The size of the next sample.
+    fn next(&mut self) -> Result<u32> {
+        let table = &mut self.table;
+        Ok(match (self.fixed, self.bits) {
             (Some(fixed), _) => fixed,
-            (None, 4) => byte(at / 2) >> (4 * (1 - at % 2)) & 0xf,
-            (None, 8) => byte(at),
-            (None, 16) => byte(2 * at) << 8 | byte(2 * at + 1),
-            _ => self
-                .table
-                .get(4 * at..)
-                .and_then(|rest| rest.first_chunk())
-                .copied()
-                .map_or(0, u32::from_be_bytes),
-        }
+            (None, 4) => match self.half.take() {
+                Some(second) => second,
+                None => {
+                    let [both] = table.next::<1>()?.unwrap_or_default();
+                    self.half = Some(u32::from(both & 0xf));
+                    u32::from(both >> 4)
+                }
+            },
+            (None, 8) => table.next()?.map_or(0, u8::from_be_bytes).into(),
+            (None, 16) => table.next()?.map_or(0, u16::from_be_bytes).into(),
+            _ => table.next()?.map_or(0, u32::from_be_bytes),
+        })
     }
 }
 
 /// Where chunks lie (`stco`, `co64`, §8.7.5) and how many samples each holds (`stsc`, §8.7.4).
 struct Chunks<'a> {
-    table: &'a [u8],
+    table: Entries<'a>,
     width: usize,
-    stsc: &'a [u8],
+    stsc: Entries<'a>,
     runs: Fields<'a>,
+    /// The first chunk of the next run, and how many samples each chunk of it holds.
+    following: Option<(u32, u32)>,
+    /// The number of the last chunk that was taken, and how many samples it holds.
+    number: u32,
+    count: u32,
 }
 
 impl<'a> Chunks<'a> {
@@ -276,45 +308,44 @@ impl<'a> Chunks<'a> {
         let mut runs = stbl.must(b"stsc", path)?.fields(path);
         let start = runs;
         runs.full()?;
-        let stsc = runs.counted(12)?;
-        let firsts = || stsc.chunks_exact(12).filter_map(|run| words(run).next());
-        if firsts().next().is_some_and(|first| first != 1)
-            || firsts().zip(firsts().skip(1)).any(|(a, b)| a >= b)
-        {
-            return Err(start.corrupt("its chunk numbers do not rise from 1"));
-        }
-        Ok(Self { table, width, stsc, runs: start })
-    }
-
-    /// Offset and number of samples of each chunk.
-    fn iter(&self) -> impl Iterator<Item = (u64, u32)> + '_ {
-        let mut runs = self.stsc.chunks_exact(12).map(|run| {
-            let mut words = words(run);
-            (words.next().unwrap_or(0), words.next().unwrap_or(0))
-        });
-        let (mut count, mut following) = (0, runs.next());
-        self.table.chunks_exact(self.width).zip(1u32..).map(move |(offset, number)| {
-            if let Some((_, samples)) = following.filter(|(first, _)| *first == number) {
-                count = samples;
-                following = runs.next();
+        let mut stsc = runs.counted(12)?;
+        let (mut all, mut before) = (stsc.clone(), 0);
+        while let Some((first, _)) = run(&mut all)? {
+            if first <= before || (before == 0 && first != 1) {
+                return Err(start.corrupt("its chunk numbers do not rise from 1"));
             }
-            let offset = offset.iter().fold(0, |value, byte| value << 8 | u64::from(*byte));
-            (offset, count)
-        })
+            before = first;
+        }
+        let following = run(&mut stsc)?;
+        Ok(Self { table, width, stsc, runs: start, following, number: 0, count: 0 })
+    }
+
+    /// Offset and number of samples of the next chunk.
+    fn next(&mut self) -> Result<Option<(u64, u32)>> {
+        let offset = match self.width {
+            4 => self.table.next()?.map(|offset| u32::from_be_bytes(offset).into()),
+            _ => self.table.next()?.map(u64::from_be_bytes),
+        };
+        let Some(offset) = offset else { return Ok(None) };
+        self.number = self.number.saturating_add(1);
+        if let Some((_, samples)) = self.following.filter(|(first, _)| *first == self.number) {
+            self.count = samples;
+            self.following = run(&mut self.stsc)?;
+        }
+        Ok(Some((offset, self.count)))
     }
 }
 
-/// Big-endian words of 32 bits.
-fn words(bytes: &[u8]) -> impl Iterator<Item = u32> + '_ {
-    bytes.chunks_exact(4).filter_map(|word| word.first_chunk().copied().map(u32::from_be_bytes))
+/// A run of chunks: its first, and how many samples each holds.
+fn run(stsc: &mut Entries<'_>) -> Result<Option<(u32, u32)>> {
+    let run = stsc.next()?;
+    Ok(run.map(|[a, b, c, d, e, f, g, h, _, _, _, _]| pair([a, b, c, d, e, f, g, h])))
 }
 
-/// Pairs of big-endian words of 32 bits.
-fn pairs(bytes: &[u8]) -> impl Iterator<Item = (u32, u32)> + '_ {
-    bytes.chunks_exact(8).map(|pair| {
-        let mut words = words(pair);
-        (words.next().unwrap_or(0), words.next().unwrap_or(0))
-    })
+/// Two big-endian words of 32 bits.
+fn pair(bytes: [u8; 8]) -> (u32, u32) {
+    let both = u64::from_be_bytes(bytes);
+    ((both >> 32) as u32, both as u32)
 }
 
 /// The error of a sample that lies past the end of the source; `number` counts from 1.
