@@ -1,6 +1,6 @@
 //! Turns and mirrors pictures so that they stand upright.
 
-use super::picture::{Picture, PicturePool};
+use super::picture::{Picture, PicturePool, Siting};
 use super::scaler::Scaler;
 use crate::error::{Error, Result};
 use crate::media::{Colour, Orientation};
@@ -29,7 +29,7 @@ impl Orienter {
     pub(crate) fn upright(&mut self, picture: &Picture) -> Result<Picture> {
         let plain = self.plain.scale(picture)?;
         let input = plain.frame();
-        self.pool.draw(|output| {
+        self.pool.draw(turned_siting(self.orientation, plain.siting()), |output| {
             for plane in 0..3 {
                 let from = Plane {
                     samples: input.data(plane),
@@ -43,6 +43,17 @@ impl Orienter {
             }
             Ok(())
         })
+    }
+}
+
+/// Where chroma lies once a picture is mirrored and then turned clockwise.
+fn turned_siting(orientation: Orientation, Siting { x, y }: Siting) -> Siting {
+    let x = if orientation.mirrored { 256 - x } else { x };
+    match orientation.quarter_turns % 4 {
+        0 => Siting { x, y },
+        1 => Siting { x: 256 - y, y: x },
+        2 => Siting { x: 256 - x, y: 256 - y },
+        _ => Siting { x: y, y: 256 - x },
     }
 }
 
@@ -77,6 +88,19 @@ fn turn(orientation: Orientation, from: &Plane<'_>, to: &mut [u8], stride: usize
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn chroma_turns_with_the_picture() {
+        let turned = |quarter_turns, mirrored| {
+            let Siting { x, y } = turned_siting(Orientation { quarter_turns, mirrored }, Siting::LEFT);
+            (x, y)
+        };
+        assert_eq!(
+            [0, 1, 2, 3].map(|turns| turned(turns, false)),
+            [(0, 128), (128, 0), (256, 128), (128, 256)]
+        );
+        assert_eq!((turned(0, true), turned(1, true)), ((256, 128), (128, 256)));
+    }
 
     #[test]
     fn turns_clockwise_after_mirroring() {

@@ -10,7 +10,37 @@ pub(crate) struct Picture(Arc<Frame>);
 
 struct Frame {
     frame: frame::Video,
+    siting: Siting,
     home: Option<PicturePool>,
+}
+
+/// Where the first chroma sample of a 4:2:0 picture lies, from the centre of the first luma sample, in 256ths of the
+/// distance of two luma samples (ITU-T H.273 §8.7).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Siting {
+    pub(super) x: i32,
+    pub(super) y: i32,
+}
+
+impl Siting {
+    /// On the left luma sample, between two lines: what H.264, H.265 and MPEG-2 mean when they say nothing.
+    pub(super) const LEFT: Self = Self { x: 0, y: 128 };
+
+    fn of(frame: &frame::Video) -> Self {
+        use ffi::AVChromaLocation::{
+            AVCHROMA_LOC_BOTTOM, AVCHROMA_LOC_BOTTOMLEFT, AVCHROMA_LOC_CENTER, AVCHROMA_LOC_TOP,
+            AVCHROMA_LOC_TOPLEFT,
+        };
+        // SAFETY: the frame is alive, and its header is only read.
+        match unsafe { (*frame.as_ptr()).chroma_location } {
+            AVCHROMA_LOC_CENTER => Self { x: 128, y: 128 },
+            AVCHROMA_LOC_TOPLEFT => Self { x: 0, y: 0 },
+            AVCHROMA_LOC_TOP => Self { x: 128, y: 0 },
+            AVCHROMA_LOC_BOTTOMLEFT => Self { x: 0, y: 256 },
+            AVCHROMA_LOC_BOTTOM => Self { x: 128, y: 256 },
+            _ => Self::LEFT,
+        }
+    }
 }
 
 // SAFETY: a frame behind a `Picture` is only read; libav's buffers may be read from several threads, and their
@@ -20,7 +50,12 @@ unsafe impl Sync for Frame {}
 impl Picture {
     /// Wraps a frame that nothing else writes to.
     pub(super) fn new(frame: frame::Video) -> Self {
-        Self(Arc::new(Frame { frame, home: None }))
+        let siting = Siting::of(&frame);
+        Self(Arc::new(Frame { frame, siting, home: None }))
+    }
+
+    pub(super) fn siting(&self) -> Siting {
+        self.0.siting
     }
 
     pub(super) fn frame(&self) -> &frame::Video {
@@ -52,16 +87,17 @@ impl PicturePool {
         Self(Arc::new(Pool { width, height, free: Mutex::new(Vec::new()) }))
     }
 
-    /// Lets `draw` fill a picture.
+    /// Lets `draw` fill a picture whose chroma lies at `siting`.
     pub(super) fn draw<E>(
         &self,
+        siting: Siting,
         draw: impl FnOnce(&mut frame::Video) -> Result<(), E>,
     ) -> Result<Picture, E> {
         let free = self.0.free.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let mut frame =
             free.unwrap_or_else(|| frame::Video::new(format::Pixel::YUV420P, self.0.width, self.0.height));
         draw(&mut frame)?;
-        Ok(Picture(Arc::new(Frame { frame, home: Some(self.clone()) })))
+        Ok(Picture(Arc::new(Frame { frame, siting, home: Some(self.clone()) })))
     }
 
     fn put(&self, mut frame: frame::Video) {

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use ffmpeg_next::{Dictionary, Packet as AvPacket, Rational, codec, encoder, ffi, format, frame};
 
-use super::picture::{Picture, PicturePool};
+use super::picture::{Picture, PicturePool, Siting};
 use super::{failed, init, x264};
 use crate::error::{Error, ErrorKind, Result};
 use crate::media::{VideoCoding, VideoEncoding};
@@ -123,7 +123,7 @@ impl VideoEncoder {
     /// The first access unit that an encoder with these settings makes, of a black picture.
     pub(crate) fn first_unit(encoding: &VideoEncoding) -> Result<Bytes> {
         let mut encoder = Self::new(encoding)?;
-        let black = PicturePool::new(encoding.width, encoding.height).draw(|frame| {
+        let black = PicturePool::new(encoding.width, encoding.height).draw(Siting::LEFT, |frame| {
             for plane in 0..3 {
                 frame.data_mut(plane).fill(if plane == 0 { 16 } else { 128 });
             }
