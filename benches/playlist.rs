@@ -53,6 +53,7 @@ fn engine() -> Engine {
         libswscale: name(),
         libswresample: name(),
         x264: name(),
+        x265: None,
         cpu: name(),
     }
 }

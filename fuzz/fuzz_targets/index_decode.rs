@@ -36,6 +36,7 @@ fn engine() -> Engine {
         libswscale: String::new(),
         libswresample: String::new(),
         x264: String::new(),
+        x265: None,
         cpu: String::new(),
     }
 }

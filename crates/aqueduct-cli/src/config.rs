@@ -182,7 +182,7 @@ mod tests {
         let (toml, json) = (toml.unwrap(), json.unwrap());
         assert_eq!(toml.what.settings, json.what.settings);
         assert_eq!(toml.what.settings.ladder, "720p,360p".parse().unwrap());
-        assert_eq!(toml.what.settings.container, Container::Fmp4);
+        assert_eq!(toml.what.settings.container, Some(Container::Fmp4));
         assert_eq!(toml.what.settings.audio_layout, Some(AudioLayout::Muxed));
         assert_eq!((&toml.what.input, toml.run.jobs), (&json.what.input, NonZeroUsize::new(2)));
     }

@@ -201,7 +201,8 @@ fn encoded(mut settings: Settings, flags: SettingsArgs, common: &CommonArgs) -> 
     set(&mut settings.gop, flags.gop);
     set(&mut settings.audio_bitrate, flags.audio_bitrate);
     set(&mut settings.copy_source, flags.copy_source);
-    set(&mut settings.container, common.container);
+    set(&mut settings.video_codec, flags.video_codec);
+    settings.container = common.container.or(settings.container);
     set(&mut settings.audio_layout, common.audio_layout);
     settings
 }
@@ -254,11 +255,14 @@ mod tests {
         let mut settings = Settings::default();
         settings.ladder = "720p".parse().unwrap();
         settings.crf = "30".parse().unwrap();
-        (settings.container, settings.audio_layout) = (Container::Fmp4, Some(AudioLayout::Separate));
+        (settings.container, settings.audio_layout) = (Some(Container::Fmp4), Some(AudioLayout::Separate));
         let flags = SettingsArgs { crf: Some("21".parse().unwrap()), ..SettingsArgs::default() };
         let common = CommonArgs { audio_layout: Some(AudioLayout::Muxed), ..CommonArgs::default() };
         let resolved = encoded(settings, flags, &common);
-        assert_eq!((resolved.container, resolved.audio_layout), (Container::Fmp4, Some(AudioLayout::Muxed)));
+        assert_eq!(
+            (resolved.container, resolved.audio_layout),
+            (Some(Container::Fmp4), Some(AudioLayout::Muxed))
+        );
         assert_eq!(resolved.crf.to_string(), "21");
         assert_eq!(resolved.ladder, "720p".parse().unwrap());
         assert_eq!(resolved.preset, Settings::default().preset);

@@ -27,7 +27,7 @@ fn settings((container, layout): (Container, AudioLayout), segment: u64) -> Sett
     settings.ladder = ladder("180p,90p");
     settings.segment = Length::from_millis(segment);
     settings.gop = Length::from_millis(1000);
-    (settings.container, settings.audio_layout) = (container, Some(layout));
+    (settings.container, settings.audio_layout) = (Some(container), Some(layout));
     settings
 }
 
@@ -188,7 +188,7 @@ fn what_does_not_fit_is_encoded_and_the_reason_is_told() {
         ("open-gop.mp4", "GOPs are open"),
         ("portrait-90.mp4", "turned"),
         ("variable-rate.mp4", "constant"),
-        ("odd-vp9.webm", "the ladder is H.264"),
+        ("odd-vp9.webm", "a ladder of h264"),
         ("matroska.mkv", "only MP4 and MOV"),
     ] {
         let ladder = |settings: &mut Settings| settings.ladder = aqueduct::Ladder::Auto;
@@ -209,7 +209,7 @@ fn what_does_not_fit_is_encoded_and_the_reason_is_told() {
     assert_eq!(always.unwrap().0.copies.len(), 2);
     // What is muxed into fMP4 is made in one piece.
     let (said, always) = reason(&plain, &|settings| {
-        (settings.container, settings.audio_layout) = (Container::Fmp4, Some(AudioLayout::Muxed));
+        (settings.container, settings.audio_layout) = (Some(Container::Fmp4), Some(AudioLayout::Muxed));
     });
     assert!(said.contains("fMP4") && always.is_err(), "{said}");
     let mut never = settings(shape, 2000);

@@ -44,7 +44,7 @@ const ZERO: i64 = 900_000;
 fn shaped(name: &str, (container, layout): (Container, AudioLayout)) -> Presentation {
     let mut settings = short();
     settings.ladder = if name == "plain-25.mp4" { ladder("180p,90p") } else { ladder("90p") };
-    (settings.container, settings.audio_layout) = (container, Some(layout));
+    (settings.container, settings.audio_layout) = (Some(container), Some(layout));
     present(&clip(name), settings)
 }
 
@@ -313,7 +313,7 @@ fn parameter_sets_are_the_same_in_every_segment_of_every_preset() {
     for preset in aqueduct::media::Preset::ALL {
         let mut settings = short();
         (settings.ladder, settings.preset) = (ladder("90p"), preset);
-        settings.container = Container::Fmp4;
+        settings.container = Some(Container::Fmp4);
         let presentation = present(&clip("film-23976.mp4"), settings);
         assert!(columns(&presentation).iter().flatten().all(|made| !made.is_empty()), "{preset}");
     }

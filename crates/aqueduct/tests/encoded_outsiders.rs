@@ -43,7 +43,7 @@ impl Served {
     fn new(name: &str, (container, layout): (Container, AudioLayout)) -> Self {
         let mut settings = short();
         settings.ladder = ladder("180p");
-        (settings.container, settings.audio_layout) = (container, Some(layout));
+        (settings.container, settings.audio_layout) = (Some(container), Some(layout));
         let presentation = present(&clip(name), settings);
         let plan = presentation.plan();
         let folder = tempfile::tempdir().unwrap();

@@ -178,7 +178,7 @@ fn the_digest_changes_with_every_decision() {
         digest(&|s| s.gop = "1s".parse().unwrap()),
         digest(&|s| s.audio_bitrate = "96k".parse().unwrap()),
         digest(&|s| s.ladder = "720p".parse().unwrap()),
-        digest(&|s| s.container = aqueduct::plan::Container::Fmp4),
+        digest(&|s| s.container = Some(aqueduct::plan::Container::Fmp4)),
         digest(&|s| s.audio_layout = Some(aqueduct::plan::AudioLayout::Separate)),
     ];
     let distinct: std::collections::BTreeSet<_> = digests.iter().collect();

@@ -136,9 +136,9 @@ fn layout_follows_the_container_and_what_there_is() {
     };
     use AudioLayout::{Muxed, Separate};
     assert_eq!(planned(&film(), |_| {}), (Muxed, 4, None));
-    assert_eq!(planned(&film(), |s| s.container = Container::Fmp4), (Separate, 5, Some("init.mp4")));
+    assert_eq!(planned(&film(), |s| s.container = Some(Container::Fmp4)), (Separate, 5, Some("init.mp4")));
     assert_eq!(planned(&film(), |s| s.audio_layout = Some(Separate)), (Separate, 5, None));
-    let muxed = |s: &mut Settings| (s.container, s.audio_layout) = (Container::Fmp4, Some(Muxed));
+    let muxed = |s: &mut Settings| (s.container, s.audio_layout) = (Some(Container::Fmp4), Some(Muxed));
     assert_eq!(planned(&film(), muxed), (Muxed, 4, Some("init.mp4")));
     assert_eq!(planned(&song(), muxed), (Separate, 1, Some("init.mp4")), "alone it goes into nothing");
     let plan = Plan::builder(&film().index(), engine()).container(Container::Fmp4).build().unwrap();
@@ -252,7 +252,7 @@ fn any_settings() -> impl Strategy<Value = Settings> {
     (500u64..20_000, 100u64..20_000, preset, plan_world::any_shape()).prop_map(
         |(segment, gop, preset, (container, layout))| {
             with(|s| {
-                (s.container, s.audio_layout) = (container, layout);
+                (s.container, s.audio_layout) = (Some(container), layout);
                 s.segment = Length::from_millis(segment);
                 s.gop = Length::from_millis(gop);
                 s.preset = preset;

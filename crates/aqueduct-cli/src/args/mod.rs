@@ -7,7 +7,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use aqueduct::media::{Crf, Preset};
-use aqueduct::plan::{AudioLayout, BitRate, Container, CopySource, Ladder, Length};
+use aqueduct::plan::{AudioLayout, BitRate, Container, CopySource, Ladder, Length, VideoCodecs};
 use clap::{ArgAction, Parser, Subcommand};
 
 use examples::SEE_CODES;
@@ -133,7 +133,14 @@ pub(crate) struct SettingsArgs {
     /// its short side, then, if wanted, the cap of its bit rate and its CRF.
     #[arg(long, value_name = "RUNGS", allow_hyphen_values = true)]
     pub(crate) ladder: Option<Ladder>,
-    /// x264's trade of speed for size: ultrafast … veryslow [default: veryfast]
+    /// Codings, each with a ladder of its own: h264, hevc, or both as h264,hevc [default: h264]
+    ///
+    /// A player takes the ladder it shows best; h264 is shown by all. Any other makes the presentation fMP4 with the sound
+    /// beside. The picture sizes are the same. Caps and CRF are those of h264; hevc gets 70 % of a cap and CRF + 3,
+    /// which looks alike.
+    #[arg(long, value_name = "CODECS")]
+    pub(crate) video_codec: Option<VideoCodecs>,
+    /// The encoders' trade of speed for size: ultrafast … veryslow [default: veryfast]
     #[arg(long)]
     pub(crate) preset: Option<Preset>,
     /// Quality of rungs that name none themselves, 1 to 51, lower is better [default: 23]
@@ -157,14 +164,15 @@ pub(crate) struct SettingsArgs {
 }
 
 /// The flags of [`SettingsArgs`].
-pub(crate) const ENCODING: [&str; 6] =
-    ["--ladder", "--preset", "--crf", "--gop", "--audio-bitrate", "--copy-source"];
+pub(crate) const ENCODING: [&str; 7] =
+    ["--ladder", "--video-codec", "--preset", "--crf", "--gop", "--audio-bitrate", "--copy-source"];
 
 impl SettingsArgs {
     /// A flag that was given, by its name.
     pub(crate) fn given(&self) -> Option<&'static str> {
         let given = [
             self.ladder.is_some(),
+            self.video_codec.is_some(),
             self.preset.is_some(),
             self.crf.is_some(),
             self.gop.is_some(),
@@ -181,7 +189,7 @@ pub(crate) struct CommonArgs {
     /// Target length of a segment, such as 6s, 2.5s or 2500ms [default: 6s]
     #[arg(long, value_name = "LENGTH", allow_hyphen_values = true)]
     pub(crate) segment: Option<Length>,
-    /// How segments are packed: ts (MPEG-TS) or fmp4 (CMAF) [default: ts]
+    /// How segments are packed: ts (MPEG-TS) or fmp4 (CMAF) [default: ts, or what the codings need]
     #[arg(long, value_name = "CONTAINER")]
     pub(crate) container: Option<Container>,
     /// Where the sound goes: muxed or separate [default: muxed in ts, separate in fmp4]
@@ -260,6 +268,7 @@ mod tests {
         let settings = aqueduct::Settings::default();
         for (flag, default) in [
             ("--ladder", settings.ladder.to_string()),
+            ("--video-codec", settings.video_codec.to_string()),
             ("--preset", settings.preset.to_string()),
             ("--crf", settings.crf.to_string()),
             ("--segment", settings.segment.to_string()),

@@ -7,13 +7,14 @@ use ffmpeg_next::ffi;
 
 use super::{VideoEncoder, init};
 use crate::error::{Error, Result};
-use crate::media::{AvcCoding, Colour, Crf, Engine, Preset, VideoCoding, VideoEncoding};
+use crate::media::{AvcCoding, Colour, Crf, Engine, HevcCoding, Preset, VideoCoding, VideoEncoding};
 use crate::time::Timebase;
 
 /// The encoder builds of this process. Asked of the libraries themselves: x264 writes its build into a stream,
 /// so one small picture is encoded the first time.
 ///
-/// Fails with [`ErrorKind::Unsupported`](crate::error::ErrorKind::Unsupported) when FFmpeg lacks libx264.
+/// Of the other encoders it names those that FFmpeg has. Fails with
+/// [`ErrorKind::Unsupported`](crate::error::ErrorKind::Unsupported) when FFmpeg lacks libx264.
 pub fn engine() -> Result<Engine> {
     static ENGINE: OnceLock<Engine> = OnceLock::new();
     if let Some(engine) = ENGINE.get() {
@@ -26,6 +27,7 @@ pub fn engine() -> Result<Engine> {
         libswscale: version(ffmpeg_next::software::scaling::version()),
         libswresample: version(ffmpeg_next::software::resampling::version()),
         x264: x264_build()?,
+        x265: x265_build()?,
         cpu: cpu_features(),
     };
     Ok(ENGINE.get_or_init(|| engine).clone())
@@ -65,11 +67,11 @@ fn has(found: c_int, wanted: c_int) -> bool {
     found & wanted == wanted
 }
 
-/// The instructions that x264 may use, in its own words; `None` where it may decide itself.
+/// The instructions that x264 and x265 may use, in their own words; `None` where it may decide itself.
 ///
 /// AVX-512 is left out: with it x264's macroblock tree reads memory that nothing has written (seen in core 164 where
 /// the width is no multiple of 128), and the same pictures then give other bytes from run to run. It costs 2 %.
-pub(super) fn x264_instructions() -> Option<&'static str> {
+pub(super) fn instructions() -> Option<&'static str> {
     #[cfg(target_arch = "x86_64")]
     {
         // SAFETY: reads one process-wide number.
@@ -130,3 +132,39 @@ fn x264_build() -> Result<String> {
 }
 
 const NOTE: &[u8] = b"x264 - ";
+
+/// `3.5+1-f0c1022b6 build 199` out of the note that x265 leaves where it may; `None` where FFmpeg has no x265.
+fn x265_build() -> Result<Option<String>> {
+    if ffmpeg_next::encoder::find_by_name("libx265").is_none() {
+        return Ok(None);
+    }
+    let coding =
+        HevcCoding { preset: Preset::Ultrafast, level: 30, reference_frames: 1, b_frames: 0, tree_unit: 32 };
+    let small = VideoEncoding {
+        width: 32,
+        height: 32,
+        frame_duration: Timebase::new(1, 25).ok_or_else(|| Error::internal("1/25 is a timebase"))?,
+        crf: Crf::default(),
+        max_rate: 64_000,
+        buffer: 64_000,
+        gop: 2,
+        reorder: 0,
+        colour: Colour::UNSPECIFIED,
+        coding: VideoCoding::Hevc(coding.clone()),
+    };
+    let unit = VideoEncoder::signed_unit(&small, &coding)?;
+    // "x265 (build 199) - 3.5+1-f0c1022b6:[Linux][GCC 12.2.0][64 bit] 8bit+10bit+12bit - H.265/HEVC codec - …", text
+    // within a user-data SEI. The compiler is no part of what it makes.
+    let start = unit.windows(X265_NOTE.len()).position(|window| window == X265_NOTE);
+    let note =
+        start.map(|start| String::from_utf8_lossy(unit.get(start + X265_NOTE.len()..).unwrap_or_default()));
+    let build = note.as_deref().and_then(|note| {
+        let (build, rest) = note.split_once(") - ")?;
+        let version = rest.split([':', ' ']).next()?;
+        Some(format!("{version} build {build}"))
+    });
+    let build = build.filter(|build| build.len() < 80);
+    build.map(Some).ok_or_else(|| Error::unsupported("libx265 does not say which build it is"))
+}
+
+const X265_NOTE: &[u8] = b"x265 (build ";

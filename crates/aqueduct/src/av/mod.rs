@@ -19,6 +19,7 @@ mod scaler;
 mod video_encoder;
 mod video_reader;
 mod x264;
+mod x265;
 
 pub(crate) use aac_encoder::AacEncoder;
 pub(crate) use audio_reader::AudioReader;

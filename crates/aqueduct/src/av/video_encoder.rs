@@ -1,12 +1,14 @@
 //! Pictures into a coded stream: one fresh, single-threaded encoder per rung and segment.
 
+use std::sync::{Mutex, PoisonError};
+
 use bytes::Bytes;
 use ffmpeg_next::{Dictionary, Packet as AvPacket, Rational, codec, encoder, ffi, format, frame};
 
 use super::picture::{Picture, PicturePool, Siting};
-use super::{failed, init, x264};
+use super::{failed, init, x264, x265};
 use crate::error::{Error, ErrorKind, Result};
-use crate::media::{VideoCoding, VideoEncoding};
+use crate::media::{HevcCoding, VideoCoding, VideoEncoding};
 
 /// An encoder of one segment of one rung.
 pub(crate) struct VideoEncoder {
@@ -42,10 +44,16 @@ pub(super) struct Told {
 impl VideoEncoder {
     /// Opens an encoder with exactly what `encoding` says.
     pub(crate) fn new(encoding: &VideoEncoding) -> Result<Self> {
+        // What encoders are told depends on the CPU features that are allowed.
         init();
         let told = match &encoding.coding {
             VideoCoding::H264(coding) => x264::told(encoding, coding),
+            VideoCoding::Hevc(coding) => x265::told(encoding, coding),
         };
+        Self::open(encoding, told)
+    }
+
+    fn open(encoding: &VideoEncoding, told: Told) -> Result<Self> {
         let name = told.name;
         let codec = encoder::find_by_name(name).ok_or_else(|| {
             Error::unsupported(format!("this FFmpeg has no {name}; install one that has ({})", told.source))
@@ -80,9 +88,13 @@ impl VideoEncoder {
                 std::mem::transmute::<u32, ffi::AVColorSpace>(known(encoding.colour.matrix, 14));
             (*raw).color_range = ffi::AVColorRange::AVCOL_RANGE_MPEG;
         }
+        // x265 fills process-wide tables when it opens first.
+        static OPENING: Mutex<()> = Mutex::new(());
+        let opening = OPENING.lock().unwrap_or_else(PoisonError::into_inner);
         let encoder = video.open_as_with(codec, told.options).map_err(|cause| {
             failed(ErrorKind::Unsupported, &format!("{name} refuses these settings"), cause)
         })?;
+        drop(opening);
         Ok(Self { name, encoder, sent: 0, units: Vec::new() })
     }
 
@@ -122,7 +134,16 @@ impl VideoEncoder {
 
     /// The first access unit that an encoder with these settings makes, of a black picture.
     pub(crate) fn first_unit(encoding: &VideoEncoding) -> Result<Bytes> {
-        let mut encoder = Self::new(encoding)?;
+        Self::new(encoding)?.unit_of_black(encoding)
+    }
+
+    /// [`VideoEncoder::first_unit`] of x265, with its note of which build made it.
+    pub(super) fn signed_unit(encoding: &VideoEncoding, coding: &HevcCoding) -> Result<Bytes> {
+        Self::open(encoding, x265::signed(encoding, coding))?.unit_of_black(encoding)
+    }
+
+    fn unit_of_black(self, encoding: &VideoEncoding) -> Result<Bytes> {
+        let mut encoder = self;
         let black = PicturePool::new(encoding.width, encoding.height).draw(Siting::LEFT, |frame| {
             for plane in 0..3 {
                 frame.data_mut(plane).fill(if plane == 0 { 16 } else { 128 });

@@ -2,7 +2,7 @@
 
 use ffmpeg_next::Dictionary;
 
-use super::engine::x264_instructions;
+use super::engine::instructions;
 use super::video_encoder::Told;
 use crate::media::{AvcCoding, VideoEncoding};
 
@@ -27,7 +27,7 @@ fn options(encoding: &VideoEncoding, coding: &AvcCoding) -> Dictionary<'static> 
     let pyramid = if encoding.reorder >= 2 { "normal" } else { "none" };
     // Ultrafast alone leaves the 8x8 transform off, and with it High profile.
     let mut parameters = format!("open-gop=0:b-pyramid={pyramid}:8x8dct=1:stitchable=1:sliced-threads=0");
-    if let Some(instructions) = x264_instructions() {
+    if let Some(instructions) = instructions() {
         parameters.push_str(":asm=");
         parameters.push_str(instructions);
     }

@@ -42,13 +42,25 @@ pub struct VideoEncoding {
 pub enum VideoCoding {
     /// H.264 by x264.
     H264(AvcCoding),
+    /// H.265 by x265.
+    Hevc(HevcCoding),
 }
 
 impl VideoCoding {
+    /// Which coding it is.
+    pub const fn codec(&self) -> VideoCodec {
+        match self {
+            Self::H264(_) => VideoCodec::H264,
+            Self::Hevc(_) => VideoCodec::Hevc,
+        }
+    }
+
     /// The encoder's trade of speed for size, as the encoder names it.
     pub fn preset(&self) -> String {
         match self {
-            Self::H264(coding) => coding.preset.to_string(),
+            Self::H264(AvcCoding { preset, .. }) | Self::Hevc(HevcCoding { preset, .. }) => {
+                preset.to_string()
+            }
         }
     }
 }
@@ -64,6 +76,71 @@ pub struct AvcCoding {
     pub reference_frames: u8,
     /// Consecutive B-frames at most.
     pub b_frames: u8,
+}
+
+/// What x265 is told besides. Profile and tier are Main, one slice.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HevcCoding {
+    /// x265's trade of speed for size.
+    pub preset: Preset,
+    /// `general_level_idc` of H.265 Table A.8: thirty times the level.
+    pub level: u8,
+    /// Reference frames at most.
+    pub reference_frames: u8,
+    /// Consecutive B-frames at most.
+    pub b_frames: u8,
+    /// Side of a coding tree unit in pixels: 16, 32 or 64.
+    pub tree_unit: u8,
+}
+
+/// A coding that pictures are encoded to, in the order in which ladders stand in a presentation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum VideoCodec {
+    /// H.264 by x264: every player shows it.
+    H264,
+    /// H.265 by x265: smaller at equal quality, for players that show it.
+    Hevc,
+}
+
+impl VideoCodec {
+    /// All of them, in their order.
+    pub const ALL: [Self; 2] = [Self::H264, Self::Hevc];
+
+    /// Its written form.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::H264 => "h264",
+            Self::Hevc => "hevc",
+        }
+    }
+
+    /// As its standard is called.
+    pub const fn standard(self) -> &'static str {
+        match self {
+            Self::H264 => "H.264",
+            Self::Hevc => "H.265",
+        }
+    }
+}
+
+impl fmt::Display for VideoCodec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for VideoCodec {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let name = if text == "h265" { "hevc" } else { text };
+        Self::ALL.into_iter().find(|codec| codec.name() == name).ok_or_else(|| {
+            let all = Self::ALL.map(Self::name).join(", ");
+            Error::settings(format!("`{text}` is no coding that pictures are encoded to; there are {all}"))
+        })
+    }
 }
 
 /// Everything that an AAC-LC encoder is told.
@@ -82,15 +159,19 @@ impl AacEncoding {
     pub const UNIT: u32 = 1024;
 }
 
-/// A constant rate factor in hundredths, so that it is exact: 2350 is CRF 23.5. Range 0 to 51.
+/// A constant rate factor in hundredths, so that it is exact: 2350 is CRF 23.5. Range 0 to 51 as people write it, on
+/// x264's scale; 0 to 63 as an encoder is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "u16", into = "u16")]
 pub struct Crf(u16);
 
 impl Crf {
-    /// From hundredths; `None` above 5100.
+    /// The worst that x264 and x265 know, in hundredths.
+    pub(crate) const WORST: u16 = 5100;
+
+    /// From hundredths; `None` above 6300.
     pub const fn from_hundredths(hundredths: u16) -> Option<Self> {
-        if hundredths <= 5100 { Some(Self(hundredths)) } else { None }
+        if hundredths <= 6300 { Some(Self(hundredths)) } else { None }
     }
 
     /// In hundredths.
@@ -109,7 +190,7 @@ impl TryFrom<u16> for Crf {
     type Error = &'static str;
 
     fn try_from(hundredths: u16) -> Result<Self, Self::Error> {
-        Self::from_hundredths(hundredths).ok_or("a CRF lies between 0 and 51")
+        Self::from_hundredths(hundredths).ok_or("a CRF lies between 0 and 63")
     }
 }
 
@@ -143,7 +224,8 @@ impl FromStr for Crf {
         let whole: u16 = whole.parse().map_err(|_| wrong())?;
         let hundredths: u16 =
             if part.is_empty() { 0 } else { format!("{part:0<2}").parse().map_err(|_| wrong())? };
-        whole.checked_mul(100).and_then(|value| Self::from_hundredths(value + hundredths)).ok_or_else(wrong)
+        let value = whole.checked_mul(100).and_then(|value| Self::from_hundredths(value + hundredths));
+        value.filter(|crf| crf.0 <= Self::WORST).ok_or_else(wrong)
     }
 }
 

@@ -2,6 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::VideoCodec;
+use crate::error::{Error, Result};
+
 /// The builds and the CPU features that decide encoded bytes. Two processes with equal engines make equal bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Engine {
@@ -15,19 +18,64 @@ pub struct Engine {
     pub libswresample: String,
     /// x264's core and revision, as it writes them itself, such as `core 164 r3095 baee400`.
     pub x264: String,
+    /// x265's version and build as it writes them itself, such as `build 199 3.5+1-f0c1022b6`. In a plan it stands where
+    /// the plan uses x265; of a process, where its FFmpeg has it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub x265: Option<String>,
     /// The CPU architecture and the features that libav may use, such as `x86_64 sse4.2`.
     pub cpu: String,
 }
 
 impl Engine {
-    /// Names each part in which `self` and `other` differ, for a message: `x264 (core 163 / core 164)`.
+    /// This engine without the encoders that `codecs` do not need.
+    pub(crate) fn only(mut self, codecs: &[VideoCodec]) -> Self {
+        self.x265 = self.x265.filter(|_| codecs.contains(&VideoCodec::Hevc));
+        self
+    }
+
+    /// Whether it has the encoder of a coding; x264 is always there.
+    pub(crate) const fn has(&self, codec: VideoCodec) -> bool {
+        match codec {
+            VideoCodec::H264 => true,
+            VideoCodec::Hevc => self.x265.is_some(),
+        }
+    }
+
+    /// Fails with [`ErrorKind::Unsupported`](crate::error::ErrorKind::Unsupported), the encoder and where to get it, when
+    /// that of one of `codecs` is missing.
+    pub(crate) fn check(&self, codecs: &[VideoCodec]) -> Result<()> {
+        let Some(missing) = codecs.iter().find(|codec| !self.has(**codec)) else { return Ok(()) };
+        let (encoder, package) = match missing {
+            VideoCodec::H264 => ("libx264", "libx264-164"),
+            VideoCodec::Hevc => ("libx265", "libx265-199"),
+        };
+        Err(Error::unsupported(format!(
+            "this FFmpeg has no {encoder}, which makes {missing}; install one that has (Debian 12: libavcodec59, which \
+             comes with {package})"
+        )))
+    }
+
+    /// The codings whose encoders it has.
+    pub(crate) fn codecs(&self) -> Vec<VideoCodec> {
+        VideoCodec::ALL.into_iter().filter(|codec| self.has(*codec)).collect()
+    }
+
+    /// Names each part in which `self` and `other` differ, for a message: `x264 (core 163 / core 164)`. An encoder that
+    /// only one of them has is left out.
     pub fn differences(&self, other: &Self) -> Vec<String> {
+        // What one of them does not use is no difference.
+        let both = |a: &Option<String>, b: &Option<String>| match (a, b) {
+            (Some(a), Some(b)) => (a.clone(), b.clone()),
+            _ => Default::default(),
+        };
+        let x265 = both(&self.x265, &other.x265);
         [
             ("libavcodec", &self.libavcodec, &other.libavcodec),
             ("libavformat", &self.libavformat, &other.libavformat),
             ("libswscale", &self.libswscale, &other.libswscale),
             ("libswresample", &self.libswresample, &other.libswresample),
             ("x264", &self.x264, &other.x264),
+            ("x265", &x265.0, &x265.1),
             ("cpu", &self.cpu, &other.cpu),
         ]
         .into_iter()

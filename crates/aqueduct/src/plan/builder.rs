@@ -6,11 +6,11 @@ use super::settings::{BitRate, Length, Limits, Settings};
 use super::source_rung::{Candidate, CopySource, Reason, SourceCopy, SourceRung, rounded};
 use super::{
     AudioLayout, AudioPlan, Container, CopiedTrack, Decisions, FORMAT_VERSION, Files, Ladder, Origin, Plan,
-    Rung, VideoPlan, check, cuts, encode, ladder, rate,
+    Rung, VideoCodecs, VideoPlan, check, cuts, encode, ladder, rate,
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::index::{AudioTrack, SourceIndex, Track, TrackKind, VideoTrack, sound};
-use crate::media::{AacEncoding, Colour, Crf, Engine, Preset};
+use crate::media::{AacEncoding, Colour, Crf, Engine, Preset, VideoCodec};
 use crate::time::{Rounding, Timebase};
 
 /// Samples per second of the fastest sound there is (16 times 48 kHz). A header can claim any number, and a segment
@@ -45,6 +45,13 @@ impl<'a> PlanBuilder<'a> {
         self
     }
 
+    /// Which codings; see [`Settings::video_codec`].
+    #[must_use]
+    pub fn video_codec(mut self, codecs: VideoCodecs) -> Self {
+        self.settings.video_codec = codecs;
+        self
+    }
+
     /// Target length of a segment; see [`Settings::segment`].
     #[must_use]
     pub fn segment(mut self, length: Length) -> Self {
@@ -59,7 +66,7 @@ impl<'a> PlanBuilder<'a> {
         self
     }
 
-    /// x264's trade of speed for size; see [`Settings::preset`].
+    /// The trade of speed for size; see [`Settings::preset`].
     #[must_use]
     pub fn preset(mut self, preset: Preset) -> Self {
         self.settings.preset = preset;
@@ -83,7 +90,7 @@ impl<'a> PlanBuilder<'a> {
     /// How segments are packed; see [`Settings::container`].
     #[must_use]
     pub fn container(mut self, container: Container) -> Self {
-        self.settings.container = container;
+        self.settings.container = Some(container);
         self
     }
 
@@ -112,8 +119,8 @@ impl<'a> PlanBuilder<'a> {
     ///
     /// Fails with [`ErrorKind::Settings`] when a setting is out of its range or asks for more than the source
     /// has, with [`ErrorKind::Limit`] when the source is beyond the limits, with [`ErrorKind::Unsupported`] when
-    /// there is neither video nor audio, or the source's video must be copied and cannot be, and with
-    /// [`ErrorKind::Corrupt`] when the times of a track make no sense.
+    /// there is neither video nor audio, the engine lacks the encoder of a coding, or the source's video must be copied and
+    /// cannot be, and with [`ErrorKind::Corrupt`] when the times of a track make no sense.
     pub fn build(self) -> Result<Plan> {
         self.build_explained().map(|(plan, _)| plan)
     }
@@ -176,7 +183,8 @@ impl<'a> PlanBuilder<'a> {
             encode::source_colour(video.facts.colour, video.facts.is_rgb(), display.0.min(display.1));
         let colour = encode::output_colour(source_colour, display.0.min(display.1));
         let steps = settings.ladder.steps(display, rate::is_fast(grid.frame)).map_err(in_video)?;
-        let rungs = self.rungs(&steps, grid.frame, gop, colour)?;
+        self.engine.check(settings.video_codec.get())?;
+        let rungs = self.rungs(&steps, None, grid.frame, gop, colour)?;
         let pictures = VideoPlan {
             track: video.track.id,
             frames,
@@ -222,12 +230,30 @@ impl<'a> PlanBuilder<'a> {
         }
     }
 
-    /// What the encoders are told for these steps.
-    fn rungs(&self, steps: &[Step], frame: Timebase, gop: u32, colour: Colour) -> Result<Vec<Rung>> {
-        let rungs = steps.iter().zip(ladder::scaling_tree(steps)).map(|(step, scale_from)| {
-            let encoding = encode::avc(step, frame, gop, colour, &self.settings)?;
-            let codec = encode::codec(&encoding);
-            Ok(Rung { name: format!("{}p", step.short_side()), scale_from, encoding, codec })
+    /// What the encoders are told: a ladder for each coding, without the H.264 rung of the step that is copied.
+    fn rungs(
+        &self,
+        steps: &[Step],
+        copied: Option<usize>,
+        frame: Timebase,
+        gop: u32,
+        colour: Colour,
+    ) -> Result<Vec<Rung>> {
+        let codecs = self.settings.video_codec.get().iter();
+        let all =
+            codecs.flat_map(|&codec| steps.iter().enumerate().map(move |(at, step)| (codec, at, *step)));
+        let is_copied = |codec, at| codec == VideoCodec::H264 && copied == Some(at);
+        let wanted: Vec<_> = all.filter(|(codec, at, _)| !is_copied(*codec, *at)).collect();
+        let sizes: Vec<Step> = wanted.iter().map(|(.., step)| *step).collect();
+        let parents = ladder::scaling_tree(&sizes);
+        let rungs = wanted.iter().zip(parents).enumerate().map(|(own, ((codec, _, step), parent))| {
+            let is_same = |size: &Step| (size.width, size.height) == (step.width, step.height);
+            // The pictures of the first ladder are those of all.
+            let same = sizes.iter().take(own).position(is_same).and_then(|same| u32::try_from(same).ok());
+            let scale_from = same.or(parent.filter(|&parent| (parent as usize) < own));
+            let encoding = encode::video(*codec, step, frame, gop, colour, &self.settings)?;
+            let (name, codec) = (encode::rung_name(*codec, step.short_side()), encode::codec(&encoding));
+            Ok(Rung { name, scale_from, encoding, codec })
         });
         rungs.collect()
     }
@@ -252,13 +278,12 @@ impl<'a> PlanBuilder<'a> {
         };
         let layout = self.layout(sound.is_some());
         let is_muxed = layout == AudioLayout::Muxed;
-        if is_muxed && self.settings.container == Container::Fmp4 {
+        if is_muxed && self.packing(true) == Container::Fmp4 {
             return Ok(Err("sound that is muxed into fMP4 is encoded with its pictures".to_owned()));
         }
         let video = rung.video(!is_muxed)?;
         let name = video.name.clone();
-        let rest: Vec<Step> = steps.iter().filter(|other| *other != step).copied().collect();
-        let rungs = self.rungs(&rest, encoded.timebase, pictures.gop, colour)?;
+        let rungs = self.rungs(steps, Some(rung.step), encoded.timebase, pictures.gop, colour)?;
         let average = rung.average(&video);
         let (audio, copied_sound, sound_encoded) = match sound {
             Some(Ok(copy)) => (None, Some(copy), None),
@@ -300,9 +325,14 @@ impl<'a> PlanBuilder<'a> {
         Ok(Ok((check::built(decisions)?, SourceCopy::Copied { rendition: name, sound_encoded })))
     }
 
+    /// How segments are packed.
+    fn packing(&self, has_pictures: bool) -> Container {
+        if has_pictures { self.settings.container() } else { self.settings.container.unwrap_or_default() }
+    }
+
     /// Where the sound goes, beside pictures.
     fn layout(&self, has_sound: bool) -> AudioLayout {
-        let usual = self.settings.container.usual_layout();
+        let usual = self.packing(true).usual_layout();
         // What is alone goes into nothing.
         if has_sound { self.settings.audio_layout.unwrap_or(usual) } else { AudioLayout::Separate }
     }
@@ -331,13 +361,14 @@ impl<'a> PlanBuilder<'a> {
         let has_pictures = video.is_some() || copies.iter().any(CopiedTrack::is_video);
         let has_sound = audio.is_some() || copies.iter().any(|copy| !copy.is_video());
         let encodes = video.is_some() || audio.is_some();
+        let codecs = video.as_ref().map_or(&[][..], |_| self.settings.video_codec.get());
         let mut decisions = Decisions {
             format_version: FORMAT_VERSION,
             source: self.index.identity.clone(),
             index_sha256: self.index.sha256()?,
             more_inputs: Vec::new(),
-            engine: encodes.then(|| self.engine.clone()),
-            container: self.settings.container,
+            engine: encodes.then(|| self.engine.clone().only(codecs)),
+            container: self.packing(has_pictures),
             files: Files::Segments,
             audio_layout: self.layout(has_pictures && has_sound),
             independent: true,

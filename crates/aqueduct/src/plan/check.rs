@@ -5,9 +5,11 @@ mod copies;
 use super::cuts::MOST_SEGMENTS;
 use super::ladder::{LARGEST_SIDE, MOST_RUNGS, SMALLEST_SIDE};
 use super::settings::check_crf;
-use super::{AudioPlan, CopiedTrack, Decisions, Plan, Rung, VideoPlan, encode, level, rate};
+use super::{
+    AudioLayout, AudioPlan, Container, CopiedTrack, Decisions, Plan, Rung, VideoPlan, encode, level, rate,
+};
 use crate::error::{Error, ErrorKind, Result};
-use crate::media::{AacEncoding, Colour, VideoCoding};
+use crate::media::{AacEncoding, Colour, VideoCodec, VideoCoding};
 use crate::time::Timebase;
 
 /// Instants beyond this many ticks from zero would overflow when converted.
@@ -107,14 +109,37 @@ fn pictures(video: &VideoPlan, decisions: &Decisions) -> Result<()> {
     law(video.gop >= 2, || "a GOP has at least two frames".to_owned())?;
     law(video.orientation.quarter_turns < 4, || "a picture is turned by 0 to 3 quarters".to_owned())?;
     law(is_known(video.source_colour), || "the source's colour is left open".to_owned())?;
-    law((1..=MOST_RUNGS).contains(&video.rungs.len()), || format!("a ladder has 1 to {MOST_RUNGS} rungs"))?;
     let short = |rung: &Rung| rung.encoding.width.min(rung.encoding.height);
-    law(video.rungs.windows(2).all(|pair| short(&pair[0]) > short(&pair[1])), || {
-        "rungs stand from the largest to the smallest".to_owned()
+    let ladders = video.rungs.chunk_by(|one, next| codec(one) == codec(next));
+    let codecs: Vec<VideoCodec> = ladders.clone().filter_map(|ladder| ladder.first()).map(codec).collect();
+    law(!codecs.is_empty() && codecs.is_sorted_by(|one, next| one < next), || {
+        "there is one ladder for each coding, in their order".to_owned()
+    })?;
+    for ladder in ladders {
+        law(ladder.len() <= MOST_RUNGS, || format!("a ladder has 1 to {MOST_RUNGS} rungs"))?;
+        law(ladder.windows(2).all(|pair| short(&pair[0]) > short(&pair[1])), || {
+            "rungs stand from the largest to the smallest".to_owned()
+        })?;
+    }
+    law(decisions.engine.as_ref().is_some_and(|engine| engine.clone().only(&codecs) == *engine), || {
+        "an engine names the encoders that are used and no other".to_owned()
+    })?;
+    law(decisions.engine.as_ref().is_some_and(|engine| engine.check(&codecs).is_ok()), || {
+        "an engine names every encoder that is used".to_owned()
+    })?;
+    let fits_ts = codecs == [VideoCodec::H264];
+    law(fits_ts || decisions.container == Container::Fmp4, || {
+        "codings other than H.264 are packed as fMP4".to_owned()
+    })?;
+    law(fits_ts || decisions.audio_layout == AudioLayout::Separate, || {
+        "the sound stands beside codings other than H.264".to_owned()
     })?;
     for (position, rung) in video.rungs.iter().enumerate() {
         let law = |holds, broken: &str| law(holds, || format!("rung {}: {broken}", rung.name));
-        law(rung.name == format!("{}p", short(rung)), "its name is its short side")?;
+        law(
+            rung.name == encode::rung_name(codec(rung), short(rung)),
+            "its name is its coding and its short side",
+        )?;
         let parent = rung
             .scale_from
             .map(|parent| video.rungs.get(..position).and_then(|rungs| rungs.get(parent as usize)));
@@ -128,6 +153,10 @@ fn pictures(video: &VideoPlan, decisions: &Decisions) -> Result<()> {
         encoding(rung, video.gop, decisions.timebase)?;
     }
     Ok(())
+}
+
+fn codec(rung: &Rung) -> VideoCodec {
+    rung.encoding.coding.codec()
 }
 
 fn encoding(rung: &Rung, gop: u32, frame: Timebase) -> Result<()> {
@@ -149,6 +178,19 @@ fn encoding(rung: &Rung, gop: u32, frame: Timebase) -> Result<()> {
             )?;
             law(told.reorder == encode::reorder(coding.b_frames), "its reordering is that of its B-frames")?;
             law(level::suffices(coding.level, &encode::demand(told, coding)), "its level holds it")?;
+        }
+        VideoCoding::Hevc(coding) => {
+            law((1..=5).contains(&coding.reference_frames), "it has 1 to 5 reference frames")?;
+            law(
+                coding.b_frames <= 16 && u32::from(coding.b_frames) < gop,
+                "its B-frames fit between key frames",
+            )?;
+            law(told.reorder == encode::reorder(coding.b_frames), "its reordering is that of its B-frames")?;
+            law(
+                coding.tree_unit == encode::tree_unit(coding.preset, told),
+                "its coding tree units are those of its preset and size",
+            )?;
+            law(level::hevc::suffices(coding.level, told), "its level holds it")?;
         }
     }
     law(rung.codec == encode::codec(told), "its codec is its profile and level")

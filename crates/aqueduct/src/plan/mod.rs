@@ -6,6 +6,7 @@
 
 mod builder;
 mod check;
+mod codecs;
 mod copy;
 mod cuts;
 mod encode;
@@ -25,6 +26,7 @@ use std::ops::{Deref, Range};
 use serde::{Deserialize, Serialize};
 
 pub use builder::PlanBuilder;
+pub use codecs::VideoCodecs;
 pub use copy::{
     AudioLayout, CopiedMedia, CopiedTrack, CopyBuilder, CopyInput, CopySettings, Files, KeyFrame, MoreInput,
     Role,
@@ -152,7 +154,8 @@ pub struct VideoPlan {
     pub orientation: Orientation,
     /// Colour of the source as it is understood where the source says nothing.
     pub source_colour: Colour,
-    /// The rungs, largest picture first.
+    /// The rungs: one ladder for each coding, in the order of [`VideoCodec`](crate::media::VideoCodec), each with the
+    /// largest picture first.
     pub rungs: Vec<Rung>,
 }
 
@@ -161,14 +164,14 @@ pub struct VideoPlan {
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Rung {
-    /// Its name by the short side, such as `720p`; unique.
+    /// Its name by the short side, such as `720p`, behind its coding where that is not H.264: `hevc-720p`; unique.
     pub name: String,
-    /// The earlier rung (its position in [`VideoPlan::rungs`]) whose picture is scaled to make this one;
-    /// none means the source's picture.
+    /// The earlier rung (its position in [`VideoPlan::rungs`]) whose picture is scaled to make this one, or shared where
+    /// it has the same size; none means the source's picture.
     pub scale_from: Option<u32>,
     /// What the encoder is told.
     pub encoding: VideoEncoding,
-    /// The video's part of CODECS, such as `avc1.640028` (RFC 6381).
+    /// The video's part of CODECS, such as `avc1.640028` or `hvc1.1.6.L120.90` (RFC 6381).
     pub codec: String,
 }
 

@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use super::codecs::VideoCodecs;
 use super::ladder::Ladder;
 use super::{AudioLayout, Container, CopySource};
 use crate::error::{Error, Result};
@@ -26,22 +27,27 @@ use crate::media::{Crf, Preset};
 pub struct Settings {
     /// Which renditions; by default `auto`.
     pub ladder: Ladder,
+    /// What the pictures are encoded to; by default `h264`. Each coding gets the whole ladder, in one presentation: a
+    /// player takes the one it shows best. Any other than H.264 makes the presentation fMP4 with the sound beside.
+    pub video_codec: VideoCodecs,
     /// Target length of a segment, 500 ms to 60 s; by default 6 s. Shorter starts and switches faster, longer
     /// compresses better and makes fewer objects.
     pub segment: Length,
     /// Target distance of key frames, 100 ms to 60 s; by default 2 s. Shorter seeks finer and costs bits. It is
     /// never longer than a segment.
     pub gop: Length,
-    /// x264's trade of speed for size; by default `veryfast`.
+    /// The encoders' trade of speed for size, by the names of x264 and x265; by default `veryfast`.
     pub preset: Preset,
-    /// Quality of every rung that names none itself, 1 to 51, lower is better; by default 23. Below 1 H.264 turns
-    /// lossless, which High profile cannot hold.
+    /// Quality of every rung that names none itself, 1 to 51, lower is better; by default 23. The scale is x264's; other
+    /// encoders are told the number of theirs that looks alike. Below 1 H.264 turns lossless, which High profile cannot
+    /// hold.
     #[serde(with = "text")]
     pub crf: Crf,
     /// AAC over both channels, 16k to 512k; by default 128k.
     pub audio_bitrate: BitRate,
-    /// How segments are packed; MPEG-TS by default.
-    pub container: Container,
+    /// How segments are packed; by default MPEG-TS for H.264 alone, and fMP4 for every other choice of codings.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub container: Option<Container>,
     /// Where the sound goes; by default into the segments of MPEG-TS, and beside those of fMP4. Beside the pictures it
     /// is stored once for all rungs.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -57,12 +63,13 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             ladder: Ladder::Auto,
+            video_codec: VideoCodecs::default(),
             segment: Length::from_millis(6000),
             gop: Length::from_millis(2000),
             preset: Preset::default(),
             crf: Crf::default(),
             audio_bitrate: BitRate::from_bits(128_000),
-            container: Container::default(),
+            container: None,
             audio_layout: None,
             copy_source: CopySource::default(),
             limits: Limits::default(),
@@ -91,6 +98,31 @@ impl Default for Limits {
 }
 
 impl Settings {
+    /// How segments are packed, where nothing is asked too.
+    pub(super) fn container(&self) -> Container {
+        let usual = if self.video_codec.fit_ts() { Container::Ts } else { Container::Fmp4 };
+        self.container.unwrap_or(usual)
+    }
+
+    /// H.265 and AV1 go into fMP4 with the sound beside, and nowhere else: players take them from nothing else.
+    fn check_codecs(&self) -> Result<()> {
+        if self.video_codec.fit_ts() {
+            return Ok(());
+        }
+        let codecs = &self.video_codec;
+        if self.container() != Container::Fmp4 {
+            return Err(Error::settings(format!(
+                "{codecs} does not go into MPEG-TS; ask for fmp4 or for no container, or for h264 alone"
+            )));
+        }
+        if self.audio_layout == Some(AudioLayout::Muxed) {
+            return Err(Error::settings(format!(
+                "the sound stands beside {codecs}, never in it; ask for the layout separate or for none, or for h264 alone"
+            )));
+        }
+        Ok(())
+    }
+
     /// The settings that are out of their range, as an error that names range and value.
     pub(super) fn check(&self) -> Result<()> {
         let length = |name: &str, value: Length, least: u64, most: u64| {
@@ -106,6 +138,7 @@ impl Settings {
         length("a key-frame distance", self.gop, 100, 60_000)?;
         length("a duration limit", self.limits.duration, 1, 30 * 24 * 3_600_000)?;
         check_crf(self.crf)?;
+        self.check_codecs()?;
         let audio = self.audio_bitrate;
         if !(16_000..=512_000).contains(&audio.bits()) {
             return Err(Error::settings(format!(
@@ -124,10 +157,13 @@ impl Settings {
 
 /// x264 turns lossless below CRF 1, and High profile cannot hold that (H.264 §A.2.4).
 pub(super) fn check_crf(crf: Crf) -> Result<()> {
-    if crf.hundredths() >= 100 {
-        return Ok(());
+    match crf.hundredths() {
+        0..100 => Err(Error::settings(format!(
+            "CRF {crf} is lossless, which H.264 High profile cannot hold; give 1 to 51"
+        ))),
+        100..=Crf::WORST => Ok(()),
+        _ => Err(Error::settings(format!("CRF {crf} is out of range; give 1 to 51"))),
     }
-    Err(Error::settings(format!("CRF {crf} is lossless, which H.264 High profile cannot hold; give 1 to 51")))
 }
 
 /// A length of time in whole milliseconds: `6s`, `6`, `2.5s`, `2500ms`.
@@ -356,7 +392,8 @@ mod tests {
         assert_eq!(settings.gop, "1.5".parse().unwrap());
         assert_eq!(settings.crf, "21.5".parse().unwrap());
         assert_eq!(settings.audio_bitrate, "96k".parse().unwrap());
-        assert_eq!((settings.container, settings.audio_layout), (Container::Fmp4, Some(AudioLayout::Muxed)));
+        assert_eq!(settings.container, Some(Container::Fmp4));
+        assert_eq!(settings.audio_layout, Some(AudioLayout::Muxed));
         assert_eq!(settings.copy_source, CopySource::Never);
         assert_eq!(settings.limits.duration.millis(), 3_600_000);
         assert_eq!(settings.limits.side, 8192);
@@ -377,6 +414,17 @@ mod tests {
         let wrong = Settings { crf: "0.5".parse().unwrap(), ..Settings::default() };
         assert!(wrong.check().unwrap_err().to_string().contains("lossless"));
         assert!(Settings::default().check().is_ok());
+    }
+
+    #[test]
+    fn other_codings_ask_for_fmp4_with_the_sound_beside() {
+        let hevc = Settings { video_codec: "h264,hevc".parse().unwrap(), ..Settings::default() };
+        assert_eq!((hevc.container(), Settings::default().container()), (Container::Fmp4, Container::Ts));
+        assert!(hevc.check().is_ok());
+        let ts = Settings { container: Some(Container::Ts), ..hevc.clone() }.check().unwrap_err().to_string();
+        assert!(ts.contains("h264,hevc does not go into MPEG-TS"), "{ts}");
+        let muxed = Settings { audio_layout: Some(AudioLayout::Muxed), ..hevc }.check().unwrap_err();
+        assert!(muxed.to_string().contains("never in it"), "{muxed}");
     }
 
     proptest! {

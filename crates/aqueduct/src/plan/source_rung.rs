@@ -14,7 +14,7 @@ use crate::index::{AudioTrack, Track, VideoTrack, cadence};
 use crate::media::aac::AudioSpecificConfig;
 use crate::media::avc::{DecoderConfiguration, Sps};
 use crate::media::esds::ElementaryStream;
-use crate::media::{AacEncoding, Codec, Orientation, VideoCoding};
+use crate::media::{AacEncoding, Codec, Orientation, VideoCodec, VideoCoding};
 use crate::time::{Rounding, Timebase};
 
 /// Sound may end so much before the pictures, or after them, and be copied all the same.
@@ -145,8 +145,12 @@ impl<'a> Candidate<'a> {
 
     fn is_coded_alike(&self) -> std::result::Result<(), Reason> {
         let Self { track, facts, .. } = self;
-        if track.codec != Codec::H264 {
-            return Err(format!("the source's video is {}, and the ladder is H.264", track.codec));
+        let codecs = &self.settings.video_codec;
+        if track.codec != Codec::H264 || codecs.get().first() != Some(&VideoCodec::H264) {
+            return Err(format!(
+                "the source's video is {}, and H.264 is copied into a ladder of h264 only",
+                track.codec
+            ));
         }
         if track.is_encrypted() {
             return Err("the source's video is encrypted".to_owned());
@@ -201,7 +205,7 @@ impl<'a> Candidate<'a> {
         }
         let most = match self.rungs.get(step).map(|rung| &rung.encoding.coding) {
             Some(VideoCoding::H264(coding)) => coding.level,
-            None => 0,
+            _ => 0,
         };
         if sps.level > most {
             let level = |number: u8| format!("{}.{}", number / 10, number % 10);

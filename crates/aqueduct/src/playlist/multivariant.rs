@@ -14,8 +14,8 @@ const FIRST_AT_MOST: u64 = 2_500_000;
 /// their own; with the measured bit rates where they are known and the planned ones otherwise. I-frame playlists are
 /// named where their pictures were measured.
 ///
-/// The first variant is the one with the highest BANDWIDTH of at most 2.5 Mb/s, or the lowest of all where none is
-/// that low; the others follow from high to low.
+/// Each coding that is encoded has its variants in a row, from high to low, H.264 before the others. The first variant of
+/// all is that of the first coding with the highest BANDWIDTH of at most 2.5 Mb/s, or its lowest where none is that low.
 pub fn multivariant(plan: &Decisions, measured: Option<&Measured>) -> String {
     let rates = |id: RenditionId| {
         measured.and_then(|measured| measured.rates(plan, id)).or_else(|| plan.planned_rates(id))
@@ -50,9 +50,11 @@ pub fn multivariant(plan: &Decisions, measured: Option<&Measured>) -> String {
             variants.push(StreamInf::new(*rendition, both, Some(group), uri.clone()));
         }
     }
-    variants.sort_by_key(|variant| Reverse(variant.rates.peak));
-    let first = variants.iter().position(|variant| variant.rates.peak <= FIRST_AT_MOST);
-    let first = first.unwrap_or(variants.len().saturating_sub(1));
+    variants.sort_by_key(|variant| (variant.codec, Reverse(variant.rates.peak)));
+    let safest = variants.first().map(|variant| variant.codec);
+    let ladder = variants.iter().take_while(|variant| Some(variant.codec) == safest);
+    let first = ladder.clone().position(|variant| variant.rates.peak <= FIRST_AT_MOST);
+    let first = first.unwrap_or(ladder.count().saturating_sub(1));
     if let Some(start) = variants.get_mut(..=first) {
         start.rotate_right(1);
     }

@@ -3,12 +3,15 @@
 use std::fmt;
 
 use super::ext_media::Group;
+use crate::media::VideoCodec;
 use crate::plan::{Picture, Rates, Rendition};
 use crate::time::Timebase;
 
 /// One variant: its attributes and the line of its playlist's URI.
 pub(super) struct StreamInf {
     pub(super) rates: Rates,
+    /// What its pictures are encoded to, where they are.
+    pub(super) codec: Option<VideoCodec>,
     /// Comma-separated RFC 6381 names of all that the variant holds.
     codecs: String,
     picture: Option<Picture>,
@@ -28,7 +31,8 @@ impl StreamInf {
         let sounds = group.iter().flat_map(|group| &group.codecs).copied();
         codecs.extend(sounds.filter(|codec| !rendition.codecs().contains(codec)));
         let audio = group.map(|group| group.id.clone());
-        Self { rates, codecs: codecs.join(","), picture: rendition.picture(), audio, uri }
+        let codec = rendition.rung.map(|rung| rung.encoding.coding.codec());
+        Self { rates, codec, codecs: codecs.join(","), picture: rendition.picture(), audio, uri }
     }
 }
 

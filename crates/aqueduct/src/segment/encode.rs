@@ -31,7 +31,9 @@ pub(super) struct Encoded {
 impl Encoded {
     /// Fails with [`ErrorKind::Mismatch`] when `planned` is not how this process encodes.
     pub(super) fn new(planned: &Engine, input: &Input, plan: &Plan) -> Result<Self> {
-        let differences = planned.differences(&engine()?);
+        let own = engine()?;
+        own.check(&planned.codecs())?;
+        let differences = planned.differences(&own);
         if !differences.is_empty() {
             let message = format!(
                 "this process encodes differently from the one that made the plan: {}; use the same FFmpeg and the same kind of CPU, or plan anew",

@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use crate::av::CodedPicture;
 use crate::error::{Error, Result};
-use crate::media::{AvcCoding, VideoCoding, VideoEncoding, avc};
+use crate::media::{AvcCoding, HevcCoding, VideoCoding, VideoEncoding, avc, hevc};
 use crate::mux::ts::AccessUnit;
 use crate::plan::{Decisions, Rung};
 
@@ -62,6 +62,8 @@ pub(super) fn decoding_time(plan: &Decisions, rung: &Rung, first: u64, position:
 fn without_note(data: Bytes, coding: &VideoCoding) -> Bytes {
     match coding {
         VideoCoding::H264(_) => avc::without_encoder_note(&data),
+        // x265 was told to leave no note.
+        VideoCoding::Hevc(_) => data,
     }
 }
 
@@ -70,6 +72,7 @@ fn without_note(data: Bytes, coding: &VideoCoding) -> Bytes {
 fn hold_against_plan(unit: &[u8], encoding: &VideoEncoding) -> Result<()> {
     match &encoding.coding {
         VideoCoding::H264(coding) => hold_avc_against_plan(unit, encoding, coding),
+        VideoCoding::Hevc(coding) => hold_hevc_against_plan(unit, encoding, coding),
     }
 }
 
@@ -88,6 +91,22 @@ fn hold_avc_against_plan(unit: &[u8], encoding: &VideoEncoding, coding: &AvcCodi
     }
     if sps.num_ref_frames > coding.reference_frames.max(encoding.reorder + 1).max(4) {
         return Err(Error::internal(format!("the encoder uses {} reference frames", sps.num_ref_frames)));
+    }
+    Ok(())
+}
+
+fn hold_hevc_against_plan(unit: &[u8], encoding: &VideoEncoding, coding: &HevcCoding) -> Result<()> {
+    let mut units = avc::nal_units(unit).map(|nal| nal.bytes);
+    let sps = units.find(|nal| nal.first().is_some_and(|header| hevc::nal_type(*header) == hevc::NAL_SPS));
+    let sps = sps.ok_or_else(|| Error::internal("the first picture carries no sequence parameter set"))?;
+    let sps = hevc::Sps::parse(sps)?;
+    let found = (sps.profile_tier_level, sps.width, sps.height, sps.chroma_format, sps.luma_bits, sps.colour);
+    let (width, height) = (encoding.width, encoding.height);
+    let planned = (hevc::main_profile(coding.level), width, height, 1, 8, encoding.colour);
+    if found != planned {
+        return Err(Error::internal(format!(
+            "the encoder made profile, tier, level, size, format, bits and colour {found:?} where {planned:?} is planned"
+        )));
     }
     Ok(())
 }

@@ -3,11 +3,12 @@
 use crate::av::VideoEncoder;
 use crate::error::{Error, Result};
 use crate::media::avc::{self, NalType, facts, nal_units};
-use crate::media::{Codec, VideoCoding, VideoEncoding};
+use crate::media::{Codec, VideoCoding, VideoEncoding, hevc};
 
 /// What every segment of a rung is decoded with.
 pub(super) enum Sets {
     Avc(avc::DecoderConfiguration),
+    Hevc(hevc::DecoderConfiguration),
 }
 
 impl Sets {
@@ -20,6 +21,18 @@ impl Sets {
                 let (Some(sps), Some(pps)) = (found.sps, found.pps) else { return Err(none()) };
                 Ok(Self::Avc(avc::DecoderConfiguration::from_sets(vec![sps.to_vec()], vec![pps.to_vec()])?))
             }
+            VideoCoding::Hevc(_) => {
+                let sets = |kind| {
+                    let nals = nal_units(&unit).map(|nal| nal.bytes);
+                    let own = nals.filter(|nal| nal.first().is_some_and(|it| hevc::nal_type(*it) == kind));
+                    own.map(<[u8]>::to_vec).collect::<Vec<_>>()
+                };
+                let (vps, sps, pps) = (sets(hevc::NAL_VPS), sets(hevc::NAL_SPS), sets(hevc::NAL_PPS));
+                if vps.is_empty() || sps.is_empty() || pps.is_empty() {
+                    return Err(none());
+                }
+                Ok(Self::Hevc(hevc::DecoderConfiguration::from_sets(vps, sps, pps)?))
+            }
         }
     }
 
@@ -27,6 +40,7 @@ impl Sets {
     pub(super) fn configuration(&self) -> (Codec, Vec<u8>) {
         match self {
             Self::Avc(record) => (Codec::H264, record.to_bytes()),
+            Self::Hevc(record) => (Codec::H265, record.to_bytes()),
         }
     }
 
@@ -35,7 +49,8 @@ impl Sets {
         let start = data.len();
         data.reserve(unit.len() + 16);
         match self {
-            Self::Avc(sets) => append_avc(unit, sets, data)?,
+            Self::Avc(record) => append_nals(unit, |header| avc_place(record, header), data)?,
+            Self::Hevc(record) => append_nals(unit, |header| hevc_place(record, header), data)?,
         }
         u32::try_from(data.len() - start).map_err(|_| Error::internal("a picture has more than 4 GiB"))
     }
@@ -45,27 +60,55 @@ fn none() -> Error {
     Error::internal("the first picture carries no parameter sets")
 }
 
-/// Appends a picture as a sample of `avc1` (ISO/IEC 14496-15 §5.3.3.1): NAL units behind lengths of four
-/// bytes. Delimiters have no place in it; parameter sets stand in the init section, and must be those.
-fn append_avc(unit: &[u8], sets: &avc::DecoderConfiguration, data: &mut Vec<u8>) -> Result<()> {
+/// Appends a picture as a sample of `avc1` (ISO/IEC 14496-15 §5.3.3.1) or `hvc1` (§8.3.3.1): NAL units behind lengths of
+/// four bytes. Delimiters have no place in it; parameter sets stand in the init section, and must be those.
+fn append_nals<'s>(unit: &[u8], place: impl Fn(u8) -> Place<'s>, data: &mut Vec<u8>) -> Result<()> {
     for nal in nal_units(unit) {
-        let known = match nal.kind() {
-            NalType::AccessUnitDelimiter => continue,
-            NalType::Sps => &sets.sps,
-            NalType::Pps => &sets.pps,
-            _ => {
+        let Some(header) = nal.bytes.first() else { continue };
+        match place(*header) {
+            Place::Sample => {
                 let length = u32::try_from(nal.bytes.len());
                 let length = length.map_err(|_| Error::internal("a NAL unit has more than 4 GiB"))?;
                 data.extend_from_slice(&length.to_be_bytes());
                 data.extend_from_slice(nal.bytes);
-                continue;
             }
-        };
-        if !known.iter().any(|set| set == nal.bytes) {
-            return Err(Error::internal("the encoder made other parameter sets than the init section holds"));
+            Place::Init(sets) if !sets.contains(&nal.bytes) => return Err(others()),
+            Place::Init(_) | Place::Nowhere => {}
         }
     }
     Ok(())
+}
+
+/// Where a NAL unit goes.
+enum Place<'s> {
+    Sample,
+    /// It is one of these already.
+    Init(Vec<&'s [u8]>),
+    Nowhere,
+}
+
+fn avc_place(record: &avc::DecoderConfiguration, header: u8) -> Place<'_> {
+    fn all(sets: &[Vec<u8>]) -> Place<'_> {
+        Place::Init(sets.iter().map(Vec::as_slice).collect())
+    }
+    match NalType::from_header(header) {
+        NalType::AccessUnitDelimiter => Place::Nowhere,
+        NalType::Sps => all(&record.sps),
+        NalType::Pps => all(&record.pps),
+        _ => Place::Sample,
+    }
+}
+
+fn hevc_place(record: &hevc::DecoderConfiguration, header: u8) -> Place<'_> {
+    match hevc::nal_type(header) {
+        hevc::NAL_AUD => Place::Nowhere,
+        kind @ (hevc::NAL_VPS | hevc::NAL_SPS | hevc::NAL_PPS) => Place::Init(record.units(kind).collect()),
+        _ => Place::Sample,
+    }
+}
+
+fn others() -> Error {
+    Error::internal("the encoder made other parameter sets than the init section holds")
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ fn presentation((container, layout): (Container, AudioLayout)) -> Presentation {
     let mut settings = Settings::default();
     settings.ladder = "180p,90p".parse().unwrap();
     (settings.segment, settings.gop) = (Length::from_millis(1000), Length::from_millis(400));
-    (settings.container, settings.audio_layout) = (container, Some(layout));
+    (settings.container, settings.audio_layout) = (Some(container), Some(layout));
     let plan = Plan::builder(&index, aqueduct::engine().unwrap()).settings(settings).build().unwrap();
     Presentation::new(source, index, Arc::new(plan)).unwrap()
 }

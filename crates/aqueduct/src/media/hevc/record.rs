@@ -1,8 +1,6 @@
 //! The decoder configuration record of MP4, box `hvcC` (ISO/IEC 14496-15 §8.3.2.1).
 
-use std::fmt::Write as _;
-
-use super::{NAL_HEADER, NAL_PPS, NAL_SPS, NAL_VPS, Sps, nal_type};
+use super::{NAL_HEADER, NAL_PPS, NAL_SPS, NAL_VPS, Sps, codec_string, nal_type};
 use crate::error::{Error, ErrorKind, Result};
 use crate::media::avc::{LengthSize, length_prefixed};
 use crate::media::cursor::Cursor;
@@ -207,17 +205,8 @@ impl DecoderConfiguration {
 
     /// The name of ISO/IEC 14496-15 Annex E.3, such as `hvc1.2.4.L123.B0`.
     pub fn codec_string(&self) -> String {
-        let space = ["", "A", "B", "C"].get(usize::from(self.profile_space())).copied().unwrap_or_default();
-        let tier = if self.is_high_tier() { 'H' } else { 'L' };
-        // The flag of profile 0 goes into the lowest bit.
-        let compatibility = self.compatibility().reverse_bits();
-        let mut name = format!("hvc1.{space}{}.{compatibility:X}.{tier}{}", self.profile(), self.level());
-        let constraints = self.constraints();
-        let used = constraints.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
-        for byte in constraints.iter().take(used) {
-            // Writing into a string cannot fail.
-            let _ = write!(name, ".{byte:X}");
-        }
-        name
+        let mut general = [0; 12];
+        general.copy_from_slice(&self.fixed[1..13]);
+        codec_string(&general)
     }
 }
