@@ -29,16 +29,18 @@ fn main() -> Result<(), Box<dyn Error>> {
         .build()?;
 
     for rendition in plan.renditions() {
-        let Some(rung) = rendition.rung else { continue };
-        let encoding = &rung.encoding;
+        let Some(picture) = rendition.picture() else { continue };
+        let rate = match rendition.rung {
+            Some(rung) => format!("at most {} kb/s", rung.encoding.max_rate / 1000),
+            None => "the source's own".to_owned(),
+        };
         println!(
-            "{}: {}x{} at {:.3} frames/s, at most {} kb/s, {}",
-            rung.name,
-            encoding.width,
-            encoding.height,
-            encoding.frame_duration.rate(),
-            encoding.max_rate / 1000,
-            rung.codec
+            "{}: {}x{} at {:.3} frames/s, {rate}, {}",
+            rendition.name,
+            picture.width,
+            picture.height,
+            picture.frame_duration.rate(),
+            rendition.codecs().join(",")
         );
     }
     // Playlists come from the plan alone: they exist before any segment does.

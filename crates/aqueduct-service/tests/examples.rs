@@ -81,7 +81,8 @@ fn one_segment_is_the_published_one() {
 #[test]
 fn a_custom_ladder_is_planned() {
     let said = succeeded(example("custom_ladder").arg(clip()).arg("180p:300k:crf30,90p").output().unwrap());
-    assert!(said.contains("180p: 320x180 at 23.976 frames/s, at most 300 kb/s, avc1.64"), "{said}");
+    assert!(said.contains("180p: 320x180 at 23.976 frames/s, the source's own, avc1.64"), "{said}");
+    assert!(said.contains("90p: 160x90 at 23.976 frames/s, at most 500 kb/s, avc1.64"), "{said}");
     assert!(said.contains("video/90p/index.m3u8"), "{said}");
     let refused = example("custom_ladder").arg(clip()).arg("720p").output().unwrap();
     assert!(!refused.status.success(), "larger than the source");
