@@ -54,6 +54,7 @@ fn engine() -> Engine {
         libswresample: name(),
         x264: name(),
         x265: None,
+        svt_av1: None,
         cpu: name(),
     }
 }

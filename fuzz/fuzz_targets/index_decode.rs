@@ -37,6 +37,7 @@ fn engine() -> Engine {
         libswresample: String::new(),
         x264: String::new(),
         x265: None,
+        svt_av1: None,
         cpu: String::new(),
     }
 }

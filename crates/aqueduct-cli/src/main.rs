@@ -31,6 +31,9 @@ use exit::{Exit, Failure};
 use output::Console;
 
 fn main() -> ExitCode {
+    // First of all: it needs a process of one thread.
+    #[cfg(feature = "av")]
+    aqueduct::quiet_encoders();
     let typed: Vec<OsString> = std::env::args_os().collect();
     let args = match Args::try_parse_from(&typed) {
         Ok(args) => args,

@@ -33,7 +33,7 @@ pub mod source;
 pub mod time;
 
 #[cfg(feature = "av")]
-pub use av::engine;
+pub use av::{engine, quiet_encoders};
 pub use error::{Error, ErrorKind, Result};
 pub use index::SourceIndex;
 pub use plan::{Ladder, Plan, PlanBuilder, RenditionId, Settings};

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use aqueduct::error::ErrorKind;
 use aqueduct::index::{SourceIndex, Track, TrackKind};
-use aqueduct::media::{Codec, Colour, VideoCoding};
+use aqueduct::media::{Codec, Colour, Engine, VideoCoding};
 use aqueduct::plan::{
     AudioLayout, Container, FrameMap, Ladder, Length, MULTIVARIANT_KEY, Object, PLAN_KEY, Plan, RenditionId,
     Settings,
@@ -51,6 +51,53 @@ fn a_film_as_the_issue_describes_it() {
     );
     assert_eq!((audio.units, audio.codec.as_str()), (939, "mp4a.40.2"), "20.02 s are 938.4 units");
     assert_eq!(plan.audio_units(3).end, 939);
+}
+
+#[test]
+fn each_coding_has_a_ladder_and_shares_its_pictures() {
+    let plan = Plan::builder(&film().index(), engine())
+        .video_codec("av1,h264,hevc".parse().unwrap())
+        .ladder("720p,360p:800k:crf20".parse().unwrap())
+        .build()
+        .unwrap();
+    let rungs = &plan.video.as_ref().unwrap().rungs;
+    let seen: Vec<_> = rungs.iter().map(|rung| (rung.name.as_str(), rung.scale_from)).collect();
+    let expected = [
+        ("720p", None),
+        ("360p", Some(0)),
+        ("hevc-720p", Some(0)),
+        ("hevc-360p", Some(1)),
+        ("av1-720p", Some(0)),
+        ("av1-360p", Some(1)),
+    ];
+    assert_eq!(seen, expected);
+    let caps: Vec<_> = rungs.iter().map(|rung| rung.encoding.max_rate / 1000).collect();
+    assert_eq!(caps, [3500, 800, 2450, 560, 2100, 480]);
+    let crfs: Vec<_> = rungs.iter().map(|rung| rung.encoding.crf.to_string()).collect();
+    assert_eq!(crfs, ["23", "20", "26", "23", "38", "30"]);
+    assert_eq!((plan.container, plan.audio_layout), (Container::Fmp4, AudioLayout::Separate));
+    let named = plan.engine.as_ref().unwrap();
+    assert!(named.x265.is_some() && named.svt_av1.is_some());
+    let alone = Plan::builder(&film().index(), engine()).build().unwrap();
+    let named = alone.engine.as_ref().unwrap();
+    assert!(named.x265.is_none() && named.svt_av1.is_none(), "what no rung uses decides nothing");
+    // The law holds what is read, too.
+    let mut json: serde_json::Value = serde_json::from_slice(&plan.to_json().unwrap()).unwrap();
+    json["engine"].as_object_mut().unwrap().remove("svt_av1");
+    assert!(Plan::from_json(&serde_json::to_vec(&json).unwrap()).is_err());
+}
+
+#[test]
+fn a_missing_encoder_is_named_with_its_package() {
+    let bare = Engine { x265: None, svt_av1: None, ..engine() };
+    for (codec, words) in [("hevc", ["libx265", "libx265-199"]), ("av1", ["libsvtav1", "libsvtav1enc1"])] {
+        let index = film().index();
+        let builder = Plan::builder(&index, bare.clone());
+        let error = builder.video_codec(codec.parse().unwrap()).build().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unsupported);
+        assert!(words.iter().all(|word| error.to_string().contains(word)), "{error}");
+    }
+    assert!(Plan::builder(&film().index(), bare).build().is_ok());
 }
 
 #[test]

@@ -18,6 +18,7 @@ Examples:
   aqueduct publish film.mkv out/ --ladder 720p,360p --preset medium
   aqueduct publish film.mp4 out/ --ladder 1080p:5M:crf21,540p:1500k --segment 4s
   aqueduct publish film.mp4 out/ --container fmp4
+  aqueduct publish film.mp4 out/ --video-codec h264,hevc,av1
   aqueduct publish film.mp4 out/ --audio-layout separate
   AWS_ACCESS_KEY_ID=… AWS_SECRET_ACCESS_KEY=… aqueduct publish film.mp4 s3://bucket/film
   aqueduct publish film.mp4 s3://bucket/film --s3-endpoint http://localhost:8333 --s3-allow-http

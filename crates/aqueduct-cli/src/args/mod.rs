@@ -16,7 +16,7 @@ pub(crate) use package::{CopyArgs, PackageArgs};
 /// Turns video into HLS
 ///
 /// A video goes in; HLS segments and playlists come out, in a folder or in an object store. `publish` encodes a
-/// ladder of H.264 renditions with AAC sound; `package` copies what is fit to be played already. What exists is
+/// ladder of H.264 renditions with AAC sound, and of H.265 and AV1 if asked; `package` copies what is fit to be played already. What exists is
 /// never made again: run the same command once more to finish what was stopped.
 #[derive(Debug, Parser)]
 #[command(name = "aqueduct", version, max_term_width = 110, after_long_help = examples::ROOT, after_help = SEE_CODES)]
@@ -133,14 +133,16 @@ pub(crate) struct SettingsArgs {
     /// its short side, then, if wanted, the cap of its bit rate and its CRF.
     #[arg(long, value_name = "RUNGS", allow_hyphen_values = true)]
     pub(crate) ladder: Option<Ladder>,
-    /// Codings, each with a ladder of its own: h264, hevc, or both as h264,hevc [default: h264]
+    /// Codings, each with a ladder of its own: any of h264, hevc, av1, such as h264,hevc [default: h264]
     ///
     /// A player takes the ladder it shows best; h264 is shown by all. Any other makes the presentation fMP4 with the sound
     /// beside. The picture sizes are the same. Caps and CRF are those of h264; hevc gets 70 % of a cap and CRF + 3,
-    /// which looks alike.
+    /// av1 60 % and 5/2 CRF - 20, which looks alike.
     #[arg(long, value_name = "CODECS")]
     pub(crate) video_codec: Option<VideoCodecs>,
     /// The encoders' trade of speed for size: ultrafast … veryslow [default: veryfast]
+    ///
+    /// The names are those of x264 and x265; for av1 they stand for SVT-AV1's presets 12 (ultrafast) to 4 (veryslow).
     #[arg(long)]
     pub(crate) preset: Option<Preset>,
     /// Quality of rungs that name none themselves, 1 to 51, lower is better [default: 23]

@@ -65,6 +65,40 @@ fn every_container_and_layout_is_made_and_finished_alike() {
 }
 
 #[test]
+fn every_coding_has_its_ladder_and_two_processes_agree() {
+    let folder = tempfile::tempdir().unwrap();
+    let clip = clip("plain-25.mp4");
+    let mut trees = Vec::new();
+    for jobs in ["1", "3"] {
+        let out = folder.path().join(jobs);
+        let words =
+            ["publish", path(&clip), path(&out), "--video-codec", "h264,hevc,av1", "--ladder", "180p,90p"];
+        let more = ["--preset", "superfast", "--segment", "1s", "--gop", "500ms", "--jobs", jobs];
+        let mut command = command(words.into_iter().chain(more));
+        // Encoders are silent by our doing, not by that of whoever runs the tests.
+        let ended = Ended::of(command.env_remove("SVT_LOG").output().unwrap()).done();
+        assert!(ended.stderr.is_empty(), "{ended:?}");
+        trees.push(tree(&out));
+        let master = fs::read_to_string(out.join("master.m3u8")).unwrap();
+        let codecs: Vec<&str> = master
+            .lines()
+            .filter(|line| line.starts_with("#EXT-X-STREAM-INF"))
+            .map(|line| line.split("CODECS=\"").nth(1).unwrap().split('.').next().unwrap())
+            .collect();
+        assert_eq!(codecs, ["avc1", "avc1", "hvc1", "hvc1", "av01", "av01"], "{master}");
+    }
+    assert!(trees[0] == trees[1], "two processes make the same bytes");
+    let refused = |flags: &[&str], words: &[&str]| {
+        let out = folder.path().join("none");
+        let all = ["publish", path(&clip), path(&out), "--video-codec", "h264,av1"];
+        run(all.into_iter().chain(flags.iter().copied())).failed(64, words);
+    };
+    refused(&["--container", "ts"], &["h264,av1 does not go into MPEG-TS"]);
+    refused(&["--audio-layout", "muxed"], &["the sound stands beside h264,av1"]);
+    refused(&["--ladder", "48p"], &["48p is too small for av1"]);
+}
+
+#[test]
 fn machines_read_every_line() {
     let folder = tempfile::tempdir().unwrap();
     let words = ["publish", "--json", path(&clip("portrait-90.mp4")), path(folder.path())].map(str::to_owned);

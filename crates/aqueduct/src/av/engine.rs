@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use ffmpeg_next::ffi;
 
-use super::{VideoEncoder, init};
+use super::{VideoEncoder, init, svt_av1};
 use crate::error::{Error, Result};
 use crate::media::{AvcCoding, Colour, Crf, Engine, HevcCoding, Preset, VideoCoding, VideoEncoding};
 use crate::time::Timebase;
@@ -28,6 +28,7 @@ pub fn engine() -> Result<Engine> {
         libswresample: version(ffmpeg_next::software::resampling::version()),
         x264: x264_build()?,
         x265: x265_build()?,
+        svt_av1: svt_av1::version(),
         cpu: cpu_features(),
     };
     Ok(ENGINE.get_or_init(|| engine).clone())
@@ -72,15 +73,29 @@ fn has(found: c_int, wanted: c_int) -> bool {
 /// AVX-512 is left out: with it x264's macroblock tree reads memory that nothing has written (seen in core 164 where
 /// the width is no multiple of 128), and the same pictures then give other bytes from run to run. It costs 2 %.
 pub(super) fn instructions() -> Option<&'static str> {
+    allowed_instructions().map(|allowed| match allowed {
+        Instructions::V2 => "MMX2,SSE2Fast,SSSE3,SSE4.2",
+        Instructions::V3 => "MMX2,SSE2Fast,SSSE3,SSE4.2,AVX,FMA3,BMI2,AVX2",
+    })
+}
+
+/// One of the two sets of CPU features: x86-64-v2 and -v3.
+pub(super) enum Instructions {
+    V2,
+    V3,
+}
+
+/// The set that libav may use; `None` where encoders may decide themselves.
+pub(super) fn allowed_instructions() -> Option<Instructions> {
     #[cfg(target_arch = "x86_64")]
     {
         // SAFETY: reads one process-wide number.
         let flags = unsafe { ffi::av_get_cpu_flags() };
         if has(flags, V3) {
-            return Some("MMX2,SSE2Fast,SSSE3,SSE4.2,AVX,FMA3,BMI2,AVX2");
+            return Some(Instructions::V3);
         }
         if has(flags, BASELINE) {
-            return Some("MMX2,SSE2Fast,SSSE3,SSE4.2");
+            return Some(Instructions::V2);
         }
     }
     None

@@ -16,6 +16,7 @@ mod orient;
 mod picture;
 mod probe;
 mod scaler;
+mod svt_av1;
 mod video_encoder;
 mod video_reader;
 mod x264;
@@ -29,6 +30,7 @@ pub(crate) use orient::Orienter;
 pub(crate) use picture::Picture;
 pub(crate) use probe::probe;
 pub(crate) use scaler::Scaler;
+pub use svt_av1::quiet_encoders;
 pub(crate) use video_encoder::{CodedPicture, VideoEncoder};
 pub(crate) use video_reader::VideoReader;
 

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use ffmpeg_next::{Dictionary, Packet as AvPacket, Rational, codec, encoder, ffi, format, frame};
 
 use super::picture::{Picture, PicturePool, Siting};
-use super::{failed, init, x264, x265};
+use super::{failed, init, svt_av1, x264, x265};
 use crate::error::{Error, ErrorKind, Result};
 use crate::media::{HevcCoding, VideoCoding, VideoEncoding};
 
@@ -25,7 +25,7 @@ pub(crate) struct CodedPicture {
     pub(crate) frame: i64,
     /// Whether decoding can start with it.
     pub(crate) key: bool,
-    /// As the encoder gives it: a byte stream of NAL units (H.264 Annex B).
+    /// As the encoder gives it: a byte stream of NAL units (H.264 Annex B), or a temporal unit of AV1.
     pub(crate) data: Bytes,
 }
 
@@ -36,6 +36,8 @@ pub(super) struct Told {
     /// Where there is one.
     pub(super) source: &'static str,
     pub(super) options: Dictionary<'static>,
+    /// Bit/s.
+    pub(super) max_rate: u32,
     /// Reference frames and B-frames, where libav passes them on.
     pub(super) reference_frames: i32,
     pub(super) b_frames: usize,
@@ -49,6 +51,7 @@ impl VideoEncoder {
         let told = match &encoding.coding {
             VideoCoding::H264(coding) => x264::told(encoding, coding),
             VideoCoding::Hevc(coding) => x265::told(encoding, coding),
+            VideoCoding::Av1(coding) => svt_av1::told(encoding, coding),
         };
         Self::open(encoding, told)
     }
@@ -73,7 +76,7 @@ impl VideoEncoder {
         // SAFETY: the context is not open yet and owned here; these are plain numbers without a setter.
         unsafe {
             let raw = video.as_mut_ptr();
-            (*raw).rc_max_rate = encoding.max_rate.into();
+            (*raw).rc_max_rate = told.max_rate.into();
             (*raw).rc_buffer_size = i32::try_from(encoding.buffer).unwrap_or(i32::MAX);
             (*raw).thread_count = 1;
             (*raw).keyint_min = i32::try_from(encoding.gop).unwrap_or(i32::MAX);
@@ -88,7 +91,7 @@ impl VideoEncoder {
                 std::mem::transmute::<u32, ffi::AVColorSpace>(known(encoding.colour.matrix, 14));
             (*raw).color_range = ffi::AVColorRange::AVCOL_RANGE_MPEG;
         }
-        // x265 fills process-wide tables when it opens first.
+        // x265 and SVT-AV1 fill process-wide tables when it opens first.
         static OPENING: Mutex<()> = Mutex::new(());
         let opening = OPENING.lock().unwrap_or_else(PoisonError::into_inner);
         let encoder = video.open_as_with(codec, told.options).map_err(|cause| {

@@ -11,6 +11,7 @@ pub(super) fn told(encoding: &VideoEncoding, coding: &HevcCoding) -> Told {
         name: "libx265",
         source: "Debian's and Ubuntu's do",
         options: options(encoding, coding, false),
+        max_rate: encoding.max_rate,
         reference_frames: coding.reference_frames.into(),
         b_frames: coding.b_frames.into(),
     }

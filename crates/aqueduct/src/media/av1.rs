@@ -9,6 +9,8 @@ use crate::error::{Error, Result};
 const FIXED: usize = 4;
 /// `obu_type` of a sequence header (§6.2.2).
 const OBU_SEQUENCE_HEADER: u8 = 1;
+/// `obu_type` of a temporal delimiter, which has no place in samples (AV1-ISOBMFF §2.4).
+const OBU_TEMPORAL_DELIMITER: u8 = 2;
 /// The longest length field of an OBU (§4.10.5).
 const LEB128_BYTES: u32 = 8;
 
@@ -83,8 +85,12 @@ impl<'a> Configuration<'a> {
         let header = obus(sample).find(|obu| obu.kind == OBU_SEQUENCE_HEADER);
         let header = header.ok_or_else(|| Error::corrupt("the first key sample has no sequence header"))?;
         SequenceHeader::parse(header.payload)?;
+        self.with(header.payload)
+    }
+
+    fn with(&self, payload: &[u8]) -> Result<Vec<u8>> {
         // A header of a few bytes: its length fits one byte of 7 bits, or two.
-        let length = header.payload.len();
+        let length = payload.len();
         let mut out = self.fixed.to_vec();
         out.push(OBU_SEQUENCE_HEADER << 3 | 2);
         match (u8::try_from(length), length) {
@@ -92,35 +98,78 @@ impl<'a> Configuration<'a> {
             (_, 0..0x4000) => out.extend_from_slice(&[0x80 | (length & 0x7f) as u8, (length >> 7) as u8]),
             _ => return Err(Error::corrupt("a sequence header of AV1 is too long")),
         }
-        out.extend_from_slice(header.payload);
+        out.extend_from_slice(payload);
         Ok(out)
     }
 
     /// The name of AV1-ISOBMFF §5, such as `av01.0.08M.10`; colour is appended where it is not the default of that
     /// section: 4:2:0, BT.709, video range. Colour that is unspecified counts as the default.
     pub fn codec_string(&self) -> String {
-        let tier = if self.is_high_tier() { 'H' } else { 'M' };
-        let short = format!("av01.{}.{:02}{tier}.{:02}", self.profile(), self.level(), self.bit_depth());
         let colour = self.sequence_header().map_or(Colour::UNSPECIFIED, |header| header.colour);
-        let (across, down) = self.subsampling();
-        let position = self.chroma_sample_position();
-        let default = |code: u8| matches!(code, 1 | 2);
-        let usual = (across, down, position, self.is_monochrome(), colour.full_range)
-            == (true, true, 0, false, false)
-            && [colour.primaries, colour.transfer, colour.matrix].into_iter().all(default);
-        if usual {
-            return short;
-        }
-        let flags = [self.is_monochrome(), across, down, colour.full_range].map(u8::from);
-        let [mono, across, down, full] = flags;
-        let (primaries, transfer, matrix) = (colour.primaries, colour.transfer, colour.matrix);
-        format!("{short}.{mono}.{across}{down}{position}.{primaries:02}.{transfer:02}.{matrix:02}.{full}")
+        let named = SequenceHeader {
+            profile: self.profile(),
+            level: self.level(),
+            high_tier: self.is_high_tier(),
+            width: 0,
+            height: 0,
+            bit_depth: self.bit_depth(),
+            monochrome: self.is_monochrome(),
+            subsampling: self.subsampling(),
+            chroma_sample_position: self.chroma_sample_position(),
+            colour,
+        };
+        named.codec_string()
     }
+}
+
+/// The contents of an `av1C` box for a track whose first key sample is `sample`. Fails when that has no sequence header,
+/// or a damaged one.
+pub fn configuration_of(sample: &[u8]) -> Result<Vec<u8>> {
+    let payload = sequence_header_of(sample);
+    let payload = payload.ok_or_else(|| Error::corrupt("the first key sample has no sequence header"))?;
+    let header = SequenceHeader::parse(payload)?;
+    let flag = |is_set: bool, bit: u8| u8::from(is_set) << bit;
+    let (across, down) = header.subsampling;
+    let flags = [
+        flag(header.high_tier, 7),
+        flag(header.bit_depth > 8, 6),
+        flag(header.bit_depth == 12, 5),
+        flag(header.monochrome, 4),
+        flag(across, 3),
+        flag(down, 2),
+        header.chroma_sample_position & 3,
+    ];
+    // No initial presentation delay is promised.
+    let fixed = [0x81, header.profile << 5 | header.level & 0x1f, flags.iter().sum(), 0];
+    Configuration { fixed, obus: &[] }.with(payload)
+}
+
+/// The payload of the first sequence header in a sample.
+pub fn sequence_header_of(sample: &[u8]) -> Option<&[u8]> {
+    obus(sample).find(|obu| obu.kind == OBU_SEQUENCE_HEADER).map(|obu| obu.payload)
+}
+
+/// Appends a temporal unit as a sample of MP4 (AV1-ISOBMFF §2.4): without its delimiters. Fails where it is no stream of
+/// open bitstream units that say their sizes.
+pub fn append_sample(unit: &[u8], data: &mut Vec<u8>) -> Result<()> {
+    let mut seen = 0;
+    for obu in obus(unit) {
+        seen += obu.bytes.len();
+        if obu.kind != OBU_TEMPORAL_DELIMITER {
+            data.extend_from_slice(obu.bytes);
+        }
+    }
+    if seen == unit.len() {
+        return Ok(());
+    }
+    Err(Error::corrupt("a temporal unit of AV1 cannot be walked").at_offset(seen as u64))
 }
 
 /// One open bitstream unit (§5.3).
 struct Obu<'a> {
     kind: u8,
+    /// Header and size included.
+    bytes: &'a [u8],
     payload: &'a [u8],
 }
 
@@ -137,8 +186,9 @@ fn obus(stream: &[u8]) -> impl Iterator<Item = Obu<'_>> {
         }
         let length = if header & 2 != 0 { read_leb128(&mut after)? } else { after.len() };
         let (payload, next) = after.split_at_checked(length)?;
+        let bytes = rest.get(..rest.len() - next.len())?;
         rest = next;
-        Some(Obu { kind: header >> 3 & 0xf, payload })
+        Some(Obu { kind: header >> 3 & 0xf, bytes, payload })
     })
 }
 
@@ -162,6 +212,10 @@ fn read_leb128(bytes: &mut &[u8]) -> Option<usize> {
 pub struct SequenceHeader {
     /// `seq_profile`: 0 Main, 1 High, 2 Professional.
     pub profile: u8,
+    /// `seq_level_idx` of the first operating point: 4 * (major - 2) + minor; 31 is "any".
+    pub level: u8,
+    /// `seq_tier` of the first operating point: high instead of main tier.
+    pub high_tier: bool,
     /// `max_frame_width_minus_1` + 1.
     pub width: u32,
     /// `max_frame_height_minus_1` + 1.
@@ -172,11 +226,48 @@ pub struct SequenceHeader {
     pub monochrome: bool,
     /// Whether chroma is halved across, and down.
     pub subsampling: (bool, bool),
+    /// `chroma_sample_position`: 0 unknown, 1 vertical, 2 colocated.
+    pub chroma_sample_position: u8,
     /// Colour; unspecified where nothing is said but the range.
     pub colour: Colour,
 }
 
 impl SequenceHeader {
+    /// That of Main profile in Main tier, 8 bits 4:2:0, chroma where it is usual.
+    pub const fn main(width: u32, height: u32, level: u8, colour: Colour) -> Self {
+        Self {
+            profile: 0,
+            level,
+            high_tier: false,
+            width,
+            height,
+            bit_depth: 8,
+            monochrome: false,
+            subsampling: (true, true),
+            chroma_sample_position: 0,
+            colour,
+        }
+    }
+
+    /// The name of AV1-ISOBMFF §5; see [`Configuration::codec_string`].
+    pub fn codec_string(&self) -> String {
+        let tier = if self.high_tier { 'H' } else { 'M' };
+        let short = format!("av01.{}.{:02}{tier}.{:02}", self.profile, self.level, self.bit_depth);
+        let (across, down) = self.subsampling;
+        let (colour, position) = (self.colour, self.chroma_sample_position);
+        let default = |code: u8| matches!(code, 1 | 2);
+        let usual = (across, down, position, self.monochrome, colour.full_range)
+            == (true, true, 0, false, false)
+            && [colour.primaries, colour.transfer, colour.matrix].into_iter().all(default);
+        if usual {
+            return short;
+        }
+        let flags = [self.monochrome, across, down, colour.full_range].map(u8::from);
+        let [mono, across, down, full] = flags;
+        let (primaries, transfer, matrix) = (colour.primaries, colour.transfer, colour.matrix);
+        format!("{short}.{mono}.{across}{down}{position}.{primaries:02}.{transfer:02}.{matrix:02}.{full}")
+    }
+
     /// Reads the payload of a sequence header OBU.
     pub fn parse(payload: &[u8]) -> Result<Self> {
         let reader = &mut BitReader::new(payload);
@@ -186,23 +277,12 @@ impl SequenceHeader {
         }
         reader.flag()?; // still_picture
         let reduced = reader.flag()?;
-        if reduced {
-            reader.bits(5)?; // seq_level_idx
-        } else {
-            skip_operating_points(reader)?;
-        }
+        let (level, high_tier) =
+            if reduced { (reader.byte(5)?, false) } else { read_operating_points(reader)? };
         let (width_bits, height_bits) = (reader.bits(4)? + 1, reader.bits(4)? + 1);
         let (width, height) = (reader.bits(width_bits)? + 1, reader.bits(height_bits)? + 1);
         skip_tools(reader, reduced)?;
-        let mut header = Self {
-            profile,
-            width,
-            height,
-            bit_depth: 8,
-            monochrome: false,
-            subsampling: (true, true),
-            colour: Colour::UNSPECIFIED,
-        };
+        let mut header = Self { profile, high_tier, ..Self::main(width, height, level, Colour::UNSPECIFIED) };
         header.read_colour(reader)?;
         Ok(header)
     }
@@ -239,12 +319,15 @@ impl SequenceHeader {
             }
             _ => (true, false),
         };
+        if !self.monochrome && self.subsampling == (true, true) {
+            self.chroma_sample_position = reader.byte(2)?;
+        }
         Ok(())
     }
 }
 
-/// Timing, decoder model and operating points (§5.5.1).
-fn skip_operating_points(reader: &mut BitReader<'_>) -> Result<()> {
+/// Timing, decoder model and operating points (§5.5.1); level and tier of the first point, which is the whole stream.
+fn read_operating_points(reader: &mut BitReader<'_>) -> Result<(u8, bool)> {
     let mut delay_bits = None;
     if reader.flag()? {
         reader.bits(32)?; // num_units_in_display_tick
@@ -259,11 +342,12 @@ fn skip_operating_points(reader: &mut BitReader<'_>) -> Result<()> {
         }
     }
     let display_delay = reader.flag()?;
+    let mut first = None;
     for _ in 0..=reader.bits(5)? {
         reader.bits(12)?; // operating_point_idc
-        if reader.bits(5)? > 7 {
-            reader.flag()?; // seq_tier
-        }
+        let level = reader.byte(5)?;
+        let high_tier = level > 7 && reader.flag()?;
+        first.get_or_insert((level, high_tier));
         if let Some(bits) = delay_bits
             && reader.flag()?
         {
@@ -275,7 +359,7 @@ fn skip_operating_points(reader: &mut BitReader<'_>) -> Result<()> {
             reader.bits(4)?;
         }
     }
-    Ok(())
+    Ok(first.unwrap_or_default())
 }
 
 /// The tools that stand between the size and the colour (§5.5.1).
@@ -342,6 +426,20 @@ mod tests {
         let sample = [&[0x12, 0][..], &AOM[4..], &[0x32, 2, 0x10, 0]].concat();
         assert_eq!(bare.completed(&sample).unwrap(), AOM);
         assert!(bare.completed(&sample[..2]).is_err() && bare.completed(&[]).is_err());
+        assert_eq!(configuration_of(&sample).unwrap(), AOM, "all is in the sequence header");
+        assert_eq!(configuration_of(&SVT[4..]).unwrap(), SVT);
+        assert!(configuration_of(&sample[..2]).is_err() && configuration_of(&[]).is_err());
+        let mut data = vec![9];
+        append_sample(&sample, &mut data).unwrap();
+        assert_eq!(data, [&[9][..], &sample[2..]].concat(), "delimiters are left out");
+        assert!(append_sample(&sample[..sample.len() - 1], &mut data).is_err());
+    }
+
+    #[test]
+    fn headers_of_main_profile_have_their_names() {
+        let name = |level, colour| SequenceHeader::main(640, 360, level, colour).codec_string();
+        assert_eq!(name(8, Colour::BT709), "av01.0.08M.08");
+        assert_eq!(name(4, Colour::BT601), "av01.0.04M.08.0.110.06.06.06.0");
     }
 
     proptest! {
@@ -359,7 +457,8 @@ mod tests {
                     let _ = (found.codec_string(), found.sequence_header(), found.completed(&noise));
                 }
             }
-            let _ = SequenceHeader::parse(&noise);
+            let _ = (SequenceHeader::parse(&noise), configuration_of(&noise));
+            let _ = append_sample(&noise, &mut Vec::new());
         }
     }
 }

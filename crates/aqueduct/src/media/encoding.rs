@@ -44,6 +44,8 @@ pub enum VideoCoding {
     H264(AvcCoding),
     /// H.265 by x265.
     Hevc(HevcCoding),
+    /// AV1 by SVT-AV1.
+    Av1(Av1Coding),
 }
 
 impl VideoCoding {
@@ -52,12 +54,14 @@ impl VideoCoding {
         match self {
             Self::H264(_) => VideoCodec::H264,
             Self::Hevc(_) => VideoCodec::Hevc,
+            Self::Av1(_) => VideoCodec::Av1,
         }
     }
 
     /// The encoder's trade of speed for size, as the encoder names it.
     pub fn preset(&self) -> String {
         match self {
+            Self::Av1(coding) => coding.preset.to_string(),
             Self::H264(AvcCoding { preset, .. }) | Self::Hevc(HevcCoding { preset, .. }) => {
                 preset.to_string()
             }
@@ -93,6 +97,15 @@ pub struct HevcCoding {
     pub tree_unit: u8,
 }
 
+/// What SVT-AV1 is told besides. Profile and tier are Main.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Av1Coding {
+    /// SVT-AV1's trade of speed for size, 0 to 12: the higher, the faster.
+    pub preset: u8,
+    /// `seq_level_idx` of AV1 Annex A.3: 4 * (major - 2) + minor.
+    pub level: u8,
+}
+
 /// A coding that pictures are encoded to, in the order in which ladders stand in a presentation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -102,17 +115,20 @@ pub enum VideoCodec {
     H264,
     /// H.265 by x265: smaller at equal quality, for players that show it.
     Hevc,
+    /// AV1 by SVT-AV1: smaller still, for players that show it.
+    Av1,
 }
 
 impl VideoCodec {
     /// All of them, in their order.
-    pub const ALL: [Self; 2] = [Self::H264, Self::Hevc];
+    pub const ALL: [Self; 3] = [Self::H264, Self::Hevc, Self::Av1];
 
     /// Its written form.
     pub const fn name(self) -> &'static str {
         match self {
             Self::H264 => "h264",
             Self::Hevc => "hevc",
+            Self::Av1 => "av1",
         }
     }
 
@@ -121,6 +137,7 @@ impl VideoCodec {
         match self {
             Self::H264 => "H.264",
             Self::Hevc => "H.265",
+            Self::Av1 => "AV1",
         }
     }
 }

@@ -22,6 +22,9 @@ pub struct Engine {
     /// the plan uses x265; of a process, where its FFmpeg has it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub x265: Option<String>,
+    /// SVT-AV1's version, such as `v1.4.1`; where it stands as with x265.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub svt_av1: Option<String>,
     /// The CPU architecture and the features that libav may use, such as `x86_64 sse4.2`.
     pub cpu: String,
 }
@@ -30,6 +33,7 @@ impl Engine {
     /// This engine without the encoders that `codecs` do not need.
     pub(crate) fn only(mut self, codecs: &[VideoCodec]) -> Self {
         self.x265 = self.x265.filter(|_| codecs.contains(&VideoCodec::Hevc));
+        self.svt_av1 = self.svt_av1.filter(|_| codecs.contains(&VideoCodec::Av1));
         self
     }
 
@@ -38,6 +42,7 @@ impl Engine {
         match codec {
             VideoCodec::H264 => true,
             VideoCodec::Hevc => self.x265.is_some(),
+            VideoCodec::Av1 => self.svt_av1.is_some(),
         }
     }
 
@@ -48,6 +53,7 @@ impl Engine {
         let (encoder, package) = match missing {
             VideoCodec::H264 => ("libx264", "libx264-164"),
             VideoCodec::Hevc => ("libx265", "libx265-199"),
+            VideoCodec::Av1 => ("libsvtav1", "libsvtav1enc1"),
         };
         Err(Error::unsupported(format!(
             "this FFmpeg has no {encoder}, which makes {missing}; install one that has (Debian 12: libavcodec59, which \
@@ -69,6 +75,7 @@ impl Engine {
             _ => Default::default(),
         };
         let x265 = both(&self.x265, &other.x265);
+        let svt_av1 = both(&self.svt_av1, &other.svt_av1);
         [
             ("libavcodec", &self.libavcodec, &other.libavcodec),
             ("libavformat", &self.libavformat, &other.libavformat),
@@ -76,6 +83,7 @@ impl Engine {
             ("libswresample", &self.libswresample, &other.libswresample),
             ("x264", &self.x264, &other.x264),
             ("x265", &x265.0, &x265.1),
+            ("SVT-AV1", &svt_av1.0, &svt_av1.1),
             ("cpu", &self.cpu, &other.cpu),
         ]
         .into_iter()

@@ -24,7 +24,9 @@ use serde::{Deserialize, Serialize};
 pub(crate) use codec_string::audio_specific_config;
 pub use codec_string::codec_string;
 pub use colour::{Colour, VideoRange};
-pub use encoding::{AacEncoding, AvcCoding, Crf, HevcCoding, Preset, VideoCodec, VideoCoding, VideoEncoding};
+pub use encoding::{
+    AacEncoding, Av1Coding, AvcCoding, Crf, HevcCoding, Preset, VideoCodec, VideoCoding, VideoEncoding,
+};
 pub use engine::Engine;
 
 /// The coding of a track.

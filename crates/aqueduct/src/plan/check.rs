@@ -166,7 +166,11 @@ fn encoding(rung: &Rung, gop: u32, frame: Timebase) -> Result<()> {
     law(is_side(told.width) && is_side(told.height), "its sides are even and in range")?;
     law(told.frame_duration == frame, "its frames are the plan's ticks")?;
     law(told.gop == gop, "its GOP is the plan's")?;
-    law(check_crf(told.crf).is_ok(), "its CRF is at least 1")?;
+    let is_crf = match told.coding {
+        VideoCoding::Av1(_) => told.crf.hundredths().is_multiple_of(100) && told.crf.hundredths() >= 100,
+        _ => check_crf(told.crf).is_ok(),
+    };
+    law(is_crf, "its CRF is in its encoder's range")?;
     law(told.max_rate >= 1000 && told.buffer >= 1000, "its cap and its buffer are at least 1000 bits")?;
     law(is_known(told.colour) && !told.colour.full_range, "its colour is known and in video range")?;
     match &told.coding {
@@ -191,6 +195,12 @@ fn encoding(rung: &Rung, gop: u32, frame: Timebase) -> Result<()> {
                 "its coding tree units are those of its preset and size",
             )?;
             law(level::hevc::suffices(coding.level, told), "its level holds it")?;
+        }
+        VideoCoding::Av1(coding) => {
+            law(coding.preset <= 12, "its preset is 0 to 12")?;
+            law(told.reorder == 0, "it reorders nothing")?;
+            law(told.width.min(told.height) >= encode::AV1_SMALLEST, "SVT-AV1 makes its sides")?;
+            law(level::av1::suffices(coding.level, told), "its level holds it")?;
         }
     }
     law(rung.codec == encode::codec(told), "its codec is its profile and level")

@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::error::{Error, Result};
 use crate::media::VideoCodec;
 
-/// Codings, each once, in the order of [`VideoCodec`]: one ladder is made for each. Written `h264,hevc`.
+/// Codings, each once, in the order of [`VideoCodec`]: one ladder is made for each. Written `h264,hevc,av1`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VideoCodecs(Vec<VideoCodec>);
 
@@ -104,9 +104,12 @@ mod tests {
 
     #[test]
     fn have_one_order_and_one_form() {
-        for (text, written) in
-            [("h264", "h264"), ("hevc, h264", "h264,hevc"), ("h265", "hevc"), ("h264,hevc", "h264,hevc")]
-        {
+        for (text, written) in [
+            ("h264", "h264"),
+            ("hevc, h264", "h264,hevc"),
+            ("h265", "hevc"),
+            ("av1,h264,hevc", "h264,hevc,av1"),
+        ] {
             let codecs: VideoCodecs = text.parse().unwrap();
             assert_eq!(codecs.to_string(), written, "{text}");
             assert_eq!(written.parse::<VideoCodecs>().unwrap(), codecs);
@@ -119,6 +122,6 @@ mod tests {
         }
         assert!(serde_json::from_str::<VideoCodecs>("[]").is_err());
         let message = "vp9".parse::<VideoCodecs>().unwrap_err().to_string();
-        assert!(message.contains("`vp9`") && message.contains("h264, hevc"), "{message}");
+        assert!(message.contains("`vp9`") && message.contains("h264, hevc, av1"), "{message}");
     }
 }

@@ -5,7 +5,8 @@ use super::level::{self, Demand};
 use super::settings::{BitRate, Settings};
 use crate::error::{Error, Result};
 use crate::media::{
-    AacEncoding, AvcCoding, Colour, Crf, HevcCoding, Preset, VideoCodec, VideoCoding, VideoEncoding, hevc,
+    AacEncoding, Av1Coding, AvcCoding, Colour, Crf, HevcCoding, Preset, VideoCodec, VideoCoding,
+    VideoEncoding, av1, hevc,
 };
 use crate::time::Timebase;
 
@@ -21,11 +22,16 @@ pub(super) const POST_ROLL: u32 = 4;
 /// Percent of H.264's cap that a rung of the same picture gets in another coding: what it saves at equal quality, rounded
 /// to the careful side.
 const HEVC_CAP: u64 = 70;
+const AV1_CAP: u64 = 60;
+
+/// The shortest side that SVT-AV1 makes.
+pub(super) const AV1_SMALLEST: u32 = 64;
 
 /// The encoding of one rung. Fails where no level of the coding holds it.
 ///
 /// Cap and quality are asked for on H.264's scales, and every coding gets what looks alike in it. Measured by PSNR at
-/// `veryfast` over film and animation, x265 at CRF + 3 is x264 at CRF.
+/// `veryfast` over film and animation, x265 at CRF + 3 is x264 at CRF, and SVT-AV1 at
+/// 5/2 CRF - 20.
 pub(super) fn video(
     codec: VideoCodec,
     step: &Step,
@@ -38,7 +44,16 @@ pub(super) fn video(
     let (max_rate, crf) = match codec {
         VideoCodec::H264 => (step.max_rate, crf),
         VideoCodec::Hevc => (percent(step.max_rate, HEVC_CAP), hevc_crf(crf)),
+        VideoCodec::Av1 => (percent(step.max_rate, AV1_CAP), av1_crf(crf)),
     };
+    if codec == VideoCodec::Av1 && step.short_side() < AV1_SMALLEST {
+        let message = format!(
+            "{}p is too small for av1: SVT-AV1 makes no side below {AV1_SMALLEST} pixels; ask for larger rungs or for \
+             other codings",
+            step.short_side()
+        );
+        return Err(Error::settings(message));
+    }
     let mut encoding = VideoEncoding {
         width: step.width,
         height: step.height,
@@ -58,8 +73,9 @@ pub(super) fn video(
         }),
     };
     let made = match codec {
-        VideoCodec::H264 => avc(&mut encoding, settings.preset),
-        VideoCodec::Hevc => hevc(&mut encoding, settings.preset),
+        VideoCodec::H264 => avc_coding(&mut encoding, settings.preset),
+        VideoCodec::Hevc => hevc_coding(&mut encoding, settings.preset),
+        VideoCodec::Av1 => av1_coding(&mut encoding, settings.preset),
     };
     made.ok_or_else(|| {
         let (rate, cap) = (frame_duration.rate(), BitRate::from_bits(max_rate));
@@ -73,7 +89,7 @@ pub(super) fn video(
 }
 
 /// Completes the encoding of H.264; `None` where no level holds it.
-fn avc(encoding: &mut VideoEncoding, preset: Preset) -> Option<()> {
+fn avc_coding(encoding: &mut VideoEncoding, preset: Preset) -> Option<()> {
     let b_frames = b_frames(preset.b_frames(), encoding.gop);
     encoding.reorder = reorder(b_frames);
     let mut coding = AvcCoding { preset, level: 0, reference_frames: 1, b_frames };
@@ -86,7 +102,7 @@ fn avc(encoding: &mut VideoEncoding, preset: Preset) -> Option<()> {
 }
 
 /// Completes the encoding of H.265; `None` where no level holds it.
-fn hevc(encoding: &mut VideoEncoding, preset: Preset) -> Option<()> {
+fn hevc_coding(encoding: &mut VideoEncoding, preset: Preset) -> Option<()> {
     use Preset::{Fast, Faster, Medium, Slow, Slower, Superfast, Ultrafast, Veryfast, Veryslow};
     // x265's own; with at most 5 references and 2 reordered pictures it keeps 6, which every level holds (Table A.8).
     let (reference_frames, most_b_frames) = match preset {
@@ -101,6 +117,25 @@ fn hevc(encoding: &mut VideoEncoding, preset: Preset) -> Option<()> {
     let level = level::hevc::lowest(encoding)?;
     let tree_unit = tree_unit(preset, encoding);
     encoding.coding = VideoCoding::Hevc(HevcCoding { preset, level, reference_frames, b_frames, tree_unit });
+    Some(())
+}
+
+/// Completes the encoding of AV1; `None` where no level holds it. A temporal unit shows one picture each, so nothing is
+/// reordered between decoding and presentation.
+fn av1_coding(encoding: &mut VideoEncoding, preset: Preset) -> Option<()> {
+    let preset = match preset {
+        Preset::Ultrafast => 12,
+        Preset::Superfast => 11,
+        Preset::Veryfast => 10,
+        Preset::Faster => 9,
+        Preset::Fast => 8,
+        Preset::Medium => 7,
+        Preset::Slow => 6,
+        Preset::Slower => 5,
+        Preset::Veryslow => 4,
+    };
+    let level = level::av1::lowest(encoding)?;
+    encoding.coding = VideoCoding::Av1(Av1Coding { preset, level });
     Some(())
 }
 
@@ -126,6 +161,13 @@ fn percent(rate: u32, percent: u64) -> u32 {
 /// x265's number for what x264 makes at `crf`.
 fn hevc_crf(crf: Crf) -> Crf {
     Crf::from_hundredths((crf.hundredths() + 300).min(Crf::WORST)).unwrap_or(crf)
+}
+
+/// SVT-AV1's number for what x264 makes at `crf`; it knows whole numbers to 63.
+fn av1_crf(crf: Crf) -> Crf {
+    // 5/2 CRF - 20 in whole numbers, rounded half up.
+    let whole = (u32::from(crf.hundredths()) * 5 / 2 + 50).saturating_sub(2000) / 100;
+    Crf::from_hundredths((whole.clamp(1, 63) * 100) as u16).unwrap_or(crf)
 }
 
 /// The name of a rung by its short side.
@@ -166,6 +208,10 @@ pub(super) fn codec(encoding: &VideoEncoding) -> String {
         // High profile (100) without constraint flags.
         VideoCoding::H264(coding) => format!("avc1.6400{:02x}", coding.level),
         VideoCoding::Hevc(coding) => hevc::codec_string(&hevc::main_profile(coding.level)),
+        VideoCoding::Av1(coding) => {
+            let (width, height) = (encoding.width, encoding.height);
+            av1::SequenceHeader::main(width, height, coding.level, encoding.colour).codec_string()
+        }
     }
 }
 
@@ -237,6 +283,33 @@ mod tests {
         let told = video(VideoCodec::H264, &step, frame, 2, Colour::BT601, &Settings::default()).unwrap();
         let VideoCoding::H264(coding) = &told.coding else { panic!("H.264") };
         assert_eq!((coding.b_frames, told.reorder), (1, 1));
+    }
+
+    #[test]
+    fn every_coding_gets_what_looks_alike() {
+        let step = Step { width: 1920, height: 1080, max_rate: 6_000_000, crf: None };
+        let frame = Timebase::new(1, 30).unwrap();
+        let made = |codec, settings: &Settings| {
+            let told = video(codec, &step, frame, 60, Colour::BT709, settings).unwrap();
+            (told.max_rate / 1000, told.crf.to_string(), super::codec(&told))
+        };
+        let settings = Settings::default();
+        assert_eq!(made(VideoCodec::H264, &settings), (6000, "23".to_owned(), "avc1.640028".to_owned()));
+        assert_eq!(made(VideoCodec::Hevc, &settings), (4200, "26".to_owned(), "hvc1.1.6.L120.90".to_owned()));
+        assert_eq!(made(VideoCodec::Av1, &settings), (3600, "38".to_owned(), "av01.0.08M.08".to_owned()));
+        for (asked, hevc, av1) in
+            [("1", "4", "1"), ("18.5", "21.5", "26"), ("28", "31", "50"), ("51", "51", "63")]
+        {
+            let settings = Settings { crf: asked.parse().unwrap(), ..Settings::default() };
+            assert_eq!(made(VideoCodec::Hevc, &settings).1, hevc, "{asked}");
+            assert_eq!(made(VideoCodec::Av1, &settings).1, av1, "{asked}");
+        }
+        let small = Step { width: 96, height: 62, ..step };
+        let told = |codec| video(codec, &small, frame, 60, Colour::BT601, &settings);
+        let message = told(VideoCodec::Av1).unwrap_err().to_string();
+        assert!(message.contains("62p is too small for av1"), "{message}");
+        let VideoCoding::Hevc(coding) = told(VideoCodec::Hevc).unwrap().coding else { panic!("H.265") };
+        assert_eq!(coding.tree_unit, 32);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Levels: what a decoder must be able to do. Here H.264's (ISO/IEC 14496-10 Table A-1).
 
+pub(super) mod av1;
 pub(super) mod hevc;
 
 use super::rate::frames_per_second_at_most;

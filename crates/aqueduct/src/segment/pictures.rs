@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use crate::av::CodedPicture;
 use crate::error::{Error, Result};
-use crate::media::{AvcCoding, HevcCoding, VideoCoding, VideoEncoding, avc, hevc};
+use crate::media::{Av1Coding, AvcCoding, HevcCoding, VideoCoding, VideoEncoding, av1, avc, hevc};
 use crate::mux::ts::AccessUnit;
 use crate::plan::{Decisions, Rung};
 
@@ -62,8 +62,8 @@ pub(super) fn decoding_time(plan: &Decisions, rung: &Rung, first: u64, position:
 fn without_note(data: Bytes, coding: &VideoCoding) -> Bytes {
     match coding {
         VideoCoding::H264(_) => avc::without_encoder_note(&data),
-        // x265 was told to leave no note.
-        VideoCoding::Hevc(_) => data,
+        // x265 was told to leave no note, and SVT-AV1 leaves none.
+        VideoCoding::Hevc(_) | VideoCoding::Av1(_) => data,
     }
 }
 
@@ -73,6 +73,7 @@ fn hold_against_plan(unit: &[u8], encoding: &VideoEncoding) -> Result<()> {
     match &encoding.coding {
         VideoCoding::H264(coding) => hold_avc_against_plan(unit, encoding, coding),
         VideoCoding::Hevc(coding) => hold_hevc_against_plan(unit, encoding, coding),
+        VideoCoding::Av1(coding) => hold_av1_against_plan(unit, encoding, coding),
     }
 }
 
@@ -107,6 +108,17 @@ fn hold_hevc_against_plan(unit: &[u8], encoding: &VideoEncoding, coding: &HevcCo
         return Err(Error::internal(format!(
             "the encoder made profile, tier, level, size, format, bits and colour {found:?} where {planned:?} is planned"
         )));
+    }
+    Ok(())
+}
+
+fn hold_av1_against_plan(unit: &[u8], encoding: &VideoEncoding, coding: &Av1Coding) -> Result<()> {
+    let header = av1::sequence_header_of(unit);
+    let header = header.ok_or_else(|| Error::internal("the first picture carries no sequence header"))?;
+    let found = av1::SequenceHeader::parse(header)?;
+    let planned = av1::SequenceHeader::main(encoding.width, encoding.height, coding.level, encoding.colour);
+    if found != planned {
+        return Err(Error::internal(format!("the encoder made {found:?} where {planned:?} is planned")));
     }
     Ok(())
 }

@@ -3,12 +3,17 @@
 use crate::av::VideoEncoder;
 use crate::error::{Error, Result};
 use crate::media::avc::{self, NalType, facts, nal_units};
-use crate::media::{Codec, VideoCoding, VideoEncoding, hevc};
+use crate::media::{Codec, VideoCoding, VideoEncoding, av1, hevc};
 
 /// What every segment of a rung is decoded with.
 pub(super) enum Sets {
     Avc(avc::DecoderConfiguration),
     Hevc(hevc::DecoderConfiguration),
+    /// The contents of `av1C`, and the sequence header that is in them.
+    Av1 {
+        record: Vec<u8>,
+        header: Vec<u8>,
+    },
 }
 
 impl Sets {
@@ -33,6 +38,10 @@ impl Sets {
                 }
                 Ok(Self::Hevc(hevc::DecoderConfiguration::from_sets(vps, sps, pps)?))
             }
+            VideoCoding::Av1(_) => {
+                let header = av1::sequence_header_of(&unit).ok_or_else(none)?.to_vec();
+                Ok(Self::Av1 { record: av1::configuration_of(&unit)?, header })
+            }
         }
     }
 
@@ -41,6 +50,7 @@ impl Sets {
         match self {
             Self::Avc(record) => (Codec::H264, record.to_bytes()),
             Self::Hevc(record) => (Codec::H265, record.to_bytes()),
+            Self::Av1 { record, .. } => (Codec::Av1, record.clone()),
         }
     }
 
@@ -51,6 +61,13 @@ impl Sets {
         match self {
             Self::Avc(record) => append_nals(unit, |header| avc_place(record, header), data)?,
             Self::Hevc(record) => append_nals(unit, |header| hevc_place(record, header), data)?,
+            Self::Av1 { header, .. } => {
+                // A key sample repeats the sequence header (AV1-ISOBMFF §2.4).
+                if av1::sequence_header_of(unit).is_some_and(|found| found != header) {
+                    return Err(others());
+                }
+                av1::append_sample(unit, data)?;
+            }
         }
         u32::try_from(data.len() - start).map_err(|_| Error::internal("a picture has more than 4 GiB"))
     }
