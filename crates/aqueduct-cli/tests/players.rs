@@ -119,6 +119,10 @@ fn players_and_parsers_find_nothing_wrong() {
     mixed.play("publish", &[&clip("plain-25.mp4")]);
     let words = [&words[..], &["--container", "fmp4"]].concat();
     Round { words: &words, playlists: 5, ..mixed }.play("publish", &[&clip("plain-25.mp4")]);
+    // H.265 is passed over where the browser does not show it.
+    let words = ["--ladder", "180p,90p", "--segment", "1s", "--gop", "1s", "--copy-source", "never"];
+    let words = [&words[..], &["--video-codec", "h264,hevc,av1", "--preset", "superfast"]].concat();
+    Round { words: &words, variants: 6, playlists: 13, ..film }.play("publish", &[&clip("plain-25.mp4")]);
     let words = ["--container", "fmp4", "--segment", "1s"];
     // The clip is cut by its container inside an access unit, which is kept whole.
     let seconds = (5.0_f64 * 44_100.0 / 1024.0).ceil() * 1024.0 / 44_100.0;

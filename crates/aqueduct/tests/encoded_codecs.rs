@@ -11,7 +11,7 @@ use std::sync::Arc;
 use aqueduct::media::avc::{LengthSize, length_prefixed};
 use aqueduct::media::{Codec, Colour, Preset, VideoCodec, av1, codec_string, hevc};
 use aqueduct::mux::fmp4;
-use aqueduct::plan::{AudioLayout, Container, RenditionId};
+use aqueduct::plan::{AudioLayout, Container, CopySource, RenditionId};
 use aqueduct::{ColumnRequest, Control, Made, Presentation, engine};
 use bytes::Bytes;
 use common::{clip, ladder, present, run, short};
@@ -33,6 +33,7 @@ fn presented(name: &str, rungs: &str, preset: Preset) -> Presentation {
     settings.ladder = ladder(rungs);
     settings.video_codec = codecs().parse().unwrap();
     settings.preset = preset;
+    settings.copy_source = CopySource::Never;
     present(&clip(name), settings)
 }
 

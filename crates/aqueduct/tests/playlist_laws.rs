@@ -10,6 +10,35 @@ use m3u8_rs::Playlist;
 use plan_world::{any_clip, any_shape, engine, film, song};
 use proptest::prelude::*;
 
+/// Ladders stand one after the other, and a player begins with H.264, whatever others offer at the same rate.
+#[test]
+fn each_coding_has_its_variants_in_a_row() {
+    let index = film().index();
+    let builder = Plan::builder(&index, engine()).video_codec("h264,hevc,av1".parse().unwrap());
+    let plan = builder.ladder("720p,540p,360p".parse().unwrap()).build().unwrap();
+    let text = multivariant(&plan, None);
+    let Ok((_, Playlist::MasterPlaylist(playlist))) = m3u8_rs::parse_playlist(text.as_bytes()) else {
+        panic!("{text}")
+    };
+    let seen: Vec<_> = playlist
+        .variants
+        .iter()
+        .map(|variant| (variant.uri.trim_end_matches("/index.m3u8"), variant.codecs.as_deref().unwrap()))
+        .collect();
+    let expected = [
+        ("video/360p", "avc1.64001e,mp4a.40.2"),
+        ("video/720p", "avc1.64001f,mp4a.40.2"),
+        ("video/540p", "avc1.64001f,mp4a.40.2"),
+        ("video/hevc-720p", "hvc1.1.6.L93.90,mp4a.40.2"),
+        ("video/hevc-540p", "hvc1.1.6.L90.90,mp4a.40.2"),
+        ("video/hevc-360p", "hvc1.1.6.L63.90,mp4a.40.2"),
+        ("video/av1-720p", "av01.0.05M.08,mp4a.40.2"),
+        ("video/av1-540p", "av01.0.04M.08,mp4a.40.2"),
+        ("video/av1-360p", "av01.0.01M.08,mp4a.40.2"),
+    ];
+    assert_eq!(seen, expected);
+}
+
 fn film_plan() -> Plan {
     Plan::builder(&film().index(), engine()).build().unwrap()
 }

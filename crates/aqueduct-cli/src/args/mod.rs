@@ -191,7 +191,9 @@ pub(crate) struct CommonArgs {
     /// Target length of a segment, such as 6s, 2.5s or 2500ms [default: 6s]
     #[arg(long, value_name = "LENGTH", allow_hyphen_values = true)]
     pub(crate) segment: Option<Length>,
-    /// How segments are packed: ts (MPEG-TS) or fmp4 (CMAF) [default: ts, or what the codings need]
+    /// How segments are packed: ts (MPEG-TS) or fmp4 (CMAF) [default: ts]
+    ///
+    /// `publish` packs ladders of hevc and av1 as fmp4, and that is the default with them.
     #[arg(long, value_name = "CONTAINER")]
     pub(crate) container: Option<Container>,
     /// Where the sound goes: muxed or separate [default: muxed in ts, separate in fmp4]

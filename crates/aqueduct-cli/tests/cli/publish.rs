@@ -73,11 +73,22 @@ fn every_coding_has_its_ladder_and_two_processes_agree() {
         let out = folder.path().join(jobs);
         let words =
             ["publish", path(&clip), path(&out), "--video-codec", "h264,hevc,av1", "--ladder", "180p,90p"];
-        let more = ["--preset", "superfast", "--segment", "1s", "--gop", "500ms", "--jobs", jobs];
+        let more = [
+            "--preset",
+            "superfast",
+            "--segment",
+            "1s",
+            "--gop",
+            "500ms",
+            "--jobs",
+            jobs,
+            "--copy-source",
+            "never",
+        ];
         let mut command = command(words.into_iter().chain(more));
         // Encoders are silent by our doing, not by that of whoever runs the tests.
         let ended = Ended::of(command.env_remove("SVT_LOG").output().unwrap()).done();
-        assert!(ended.stderr.is_empty(), "{ended:?}");
+        assert!(ended.stderr.lines().all(|line| line.starts_with("note: ")), "{ended:?}");
         trees.push(tree(&out));
         let master = fs::read_to_string(out.join("master.m3u8")).unwrap();
         let codecs: Vec<&str> = master

@@ -62,6 +62,7 @@ impl Engine {
     }
 
     /// The codings whose encoders it has.
+    #[cfg(feature = "av")]
     pub(crate) fn codecs(&self) -> Vec<VideoCodec> {
         VideoCodec::ALL.into_iter().filter(|codec| self.has(*codec)).collect()
     }

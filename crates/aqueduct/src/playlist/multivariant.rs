@@ -50,9 +50,9 @@ pub fn multivariant(plan: &Decisions, measured: Option<&Measured>) -> String {
             variants.push(StreamInf::new(*rendition, both, Some(group), uri.clone()));
         }
     }
-    variants.sort_by_key(|variant| (variant.codec, Reverse(variant.rates.peak)));
-    let safest = variants.first().map(|variant| variant.codec);
-    let ladder = variants.iter().take_while(|variant| Some(variant.codec) == safest);
+    variants.sort_by_key(|variant| (variant.ladder, Reverse(variant.rates.peak)));
+    let safest = variants.first().map(|variant| variant.ladder);
+    let ladder = variants.iter().take_while(|variant| Some(variant.ladder) == safest);
     let first = ladder.clone().position(|variant| variant.rates.peak <= FIRST_AT_MOST);
     let first = first.unwrap_or(ladder.count().saturating_sub(1));
     if let Some(start) = variants.get_mut(..=first) {

@@ -10,8 +10,8 @@ use crate::time::Timebase;
 /// One variant: its attributes and the line of its playlist's URI.
 pub(super) struct StreamInf {
     pub(super) rates: Rates,
-    /// What its pictures are encoded to, where they are.
-    pub(super) codec: Option<VideoCodec>,
+    /// The ladder that it is a rung of. What is copied beside encoded rungs is H.264; copied alone it is one ladder.
+    pub(super) ladder: VideoCodec,
     /// Comma-separated RFC 6381 names of all that the variant holds.
     codecs: String,
     picture: Option<Picture>,
@@ -31,8 +31,8 @@ impl StreamInf {
         let sounds = group.iter().flat_map(|group| &group.codecs).copied();
         codecs.extend(sounds.filter(|codec| !rendition.codecs().contains(codec)));
         let audio = group.map(|group| group.id.clone());
-        let codec = rendition.rung.map(|rung| rung.encoding.coding.codec());
-        Self { rates, codec, codecs: codecs.join(","), picture: rendition.picture(), audio, uri }
+        let ladder = rendition.rung.map_or(VideoCodec::H264, |rung| rung.encoding.coding.codec());
+        Self { rates, ladder, codecs: codecs.join(","), picture: rendition.picture(), audio, uri }
     }
 }
 
