@@ -93,7 +93,10 @@ fn plan_follows_flags_and_job_file() {
     let folder = tempfile::tempdir().unwrap();
     let job = folder.path().join("job.toml");
     let clip = clip("plain-25.mp4");
-    let text = format!("input = '{}'\nsegment = '2s'\ngop = '1s'\ncrf = '30'\n", clip.display());
+    let text = format!(
+        "input = '{}'\nsegment = '2s'\ngop = '1s'\ncrf = '30'\ncopy-source = 'never'\n",
+        clip.display()
+    );
     std::fs::write(&job, text).unwrap();
     let plan = run(["plan", "--json", "--config", path(&job), "--crf", "20"]).done().values().remove(0);
     assert_eq!(plan["target_duration"], 2);
@@ -134,7 +137,8 @@ fn plan_tells_container_and_layout() {
             "MPEG-TS, one file for each segment, sound",
         ),
     ] {
-        let words = || ["plan", path(&clip)].into_iter().chain(flags.iter().copied());
+        let words =
+            || ["plan", path(&clip), "--copy-source", "never"].into_iter().chain(flags.iter().copied());
         let plan = run(words().chain(["--json"])).done().values().remove(0);
         assert_eq!(
             (&plan["container"], &plan["audio_layout"]),
@@ -168,4 +172,25 @@ fn a_full_disk_under_stdout_is_an_error() {
         let output = command(words).stdout(full).output().unwrap();
         crate::support::Ended::of(output).failed(74, &["standard output", "No space left"]);
     }
+}
+
+#[test]
+fn plan_tells_what_becomes_of_the_source() {
+    let clip = clip("plain-25.mp4");
+    let planned = |more: &[&str]| {
+        let words = || ["plan", path(&clip), "--ladder", "180p,90p"].into_iter().chain(more.iter().copied());
+        let json = run(words().chain(["--json"])).done().values().remove(0);
+        (json["source_copy"].clone(), json["renditions"].clone(), run(words()).done().stdout)
+    };
+    let (copy, renditions, text) = planned(&[]);
+    assert_eq!((&copy["video"], &copy["rendition"]), (&"copied".into(), &"180p".into()), "{copy}");
+    let copied: Vec<_> = renditions.as_array().unwrap().iter().map(|it| it["video_copied"].clone()).collect();
+    assert_eq!(copied, [true, false]);
+    assert!(text.contains("180p is the source's own video, copied\n"), "{text}");
+    let (copy, _, text) = planned(&["--segment", "1s"]);
+    assert!(copy["reason"].as_str().unwrap().contains("2.0 s apart"), "{copy}");
+    assert!(text.contains("all rungs are encoded: the source's key frames lie up to 2.0 s apart"), "{text}");
+    assert!(planned(&["--copy-source", "never"]).0.is_null());
+    let always = ["plan", path(&clip), "--segment", "1s", "--copy-source", "always"];
+    run(always).failed(65, &["the source's video cannot be a rung as it is", "2.0 s apart"]);
 }

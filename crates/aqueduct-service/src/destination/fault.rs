@@ -111,6 +111,10 @@ fn kind_of_io(error: &io::Error) -> Option<(ErrorKind, String)> {
         Io::StorageFull | Io::QuotaExceeded => {
             (ErrorKind::NoSpace, "no space left; free some and run the same command again".to_owned())
         }
+        Io::FileTooLarge => {
+            let cause = "the file is larger than the file system or a limit (`ulimit -f`) allows";
+            (ErrorKind::Store, cause.to_owned())
+        }
         Io::PermissionDenied => (ErrorKind::NotWritable, "no permission to write there".to_owned()),
         Io::ReadOnlyFilesystem => (ErrorKind::NotWritable, "the file system is read-only".to_owned()),
         Io::NotADirectory | Io::AlreadyExists => {

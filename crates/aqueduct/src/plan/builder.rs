@@ -125,7 +125,8 @@ impl<'a> PlanBuilder<'a> {
         self.build_explained().map(|(plan, _)| plan)
     }
 
-    /// [`PlanBuilder::build`], and what became of the source's own video; `None` where it has none.
+    /// [`PlanBuilder::build`], and what became of the source's own video; `None` where it has none, and where nobody wants
+    /// it copied.
     pub fn build_explained(self) -> Result<(Plan, Option<SourceCopy>)> {
         self.settings.check()?;
         match (self.index.main_video(), self.index.main_audio()) {
@@ -133,7 +134,7 @@ impl<'a> PlanBuilder<'a> {
                 let video = Pictures { track, facts };
                 let audio = audio.map(|(track, facts)| Sound { track, facts });
                 let (plan, copy) = self.with_pictures(&video, audio.as_ref())?;
-                Ok((plan, Some(copy)))
+                Ok((plan, Some(copy).filter(|_| self.settings.copy_source != CopySource::Never)))
             }
             (None, Some((track, facts))) => Ok((self.sound_alone(&Sound { track, facts })?, None)),
             (None, None) => Err(nothing_to_present(self.index)),
