@@ -7,7 +7,8 @@ mod block;
 use std::fmt::Debug;
 use std::ops::Range;
 
-use block::{BLOCK, Block};
+pub(super) use block::BLOCK;
+use block::{Block, Words};
 
 /// A number of a column.
 pub(super) trait Number: Copy + Eq + Debug + Into<i64> {
@@ -46,7 +47,7 @@ pub(super) struct Column<T> {
     /// Each stands for [`BLOCK`] numbers.
     blocks: Vec<Block>,
     /// What the blocks keep, one after the other.
-    words: Vec<u64>,
+    words: Words,
     /// The numbers after the last block; fewer than one holds.
     tail: Vec<T>,
 }
@@ -54,7 +55,7 @@ pub(super) struct Column<T> {
 // Not derived: it would ask it of T.
 impl<T> Default for Column<T> {
     fn default() -> Self {
-        let (blocks, words, tail) = (Vec::new(), Vec::new(), Vec::new());
+        let (blocks, words, tail) = (Vec::new(), Words::default(), Vec::new());
         Self { len: 0, first: 0, last: 0, step: 0, packed: false, blocks, words, tail }
     }
 }
@@ -91,6 +92,23 @@ impl<T: Number> Column<T> {
         let mut column = Self { packed: true, ..Self::default() };
         numbers.into_iter().for_each(|number| column.append(number));
         column.packed = column.len > 0;
+        column
+    }
+
+    /// `len` numbers, packed even where they are a line. `fill` is asked for 64 of them at a time, in order; the last
+    /// time only the first of them count.
+    pub(super) fn of_blocks(len: usize, mut fill: impl FnMut(usize, &mut [i64; BLOCK])) -> Self {
+        let mut column = Self { len, packed: len > 0, ..Self::default() };
+        let mut numbers = [0; BLOCK];
+        for block in 0..len / BLOCK {
+            fill(block, &mut numbers);
+            column.blocks.push(Block::pack(&numbers, &mut column.words));
+        }
+        let rest = len % BLOCK;
+        if rest > 0 {
+            fill(len / BLOCK, &mut numbers);
+            column.tail.extend(numbers.iter().take(rest).map(|number| T::cut(*number)));
+        }
         column
     }
 
@@ -137,8 +155,7 @@ impl<T: Number> Column<T> {
     /// A block and its words.
     fn block(&self, block: usize) -> Option<(&Block, &[u64])> {
         let found = self.blocks.get(block)?;
-        let end = self.blocks.get(block + 1).map_or(self.words.len(), |next| next.at as usize);
-        Some((found, self.words.get(found.at as usize..end).unwrap_or_default()))
+        Some((found, self.words.between(found.at, self.blocks.get(block + 1).map(|next| next.at))))
     }
 
     pub(super) fn iter(&self) -> Iter<'_, T> {
@@ -153,8 +170,8 @@ impl<T: Number> Column<T> {
         iter
     }
 
-    /// The numbers of a block, and whatever after the last.
-    fn unpack(&self, block: usize, into: &mut [i64; BLOCK]) {
+    /// The numbers of a block, counted from 0, and whatever after the last.
+    pub(super) fn unpack(&self, block: usize, into: &mut [i64; BLOCK]) {
         if !self.packed {
             let first = self.first.wrapping_add(self.step.wrapping_mul((block * BLOCK) as i64));
             block::line(first, self.step, into);
@@ -225,7 +242,7 @@ impl<T: Number> Column<T> {
     /// Gives back memory that no number is in.
     pub(super) fn shrink(&mut self) {
         self.blocks.shrink_to_fit();
-        self.words.shrink_to_fit();
+        self.words.shrink();
         self.tail.shrink_to_fit();
     }
 
@@ -246,8 +263,8 @@ impl Column<i64> {
             }
             return Some(());
         }
-        let stays = |number: i64| number.checked_add(by).is_some();
-        self.iter().all(stays).then_some(())?;
+        let stays = |all: bool, number: i64| all & number.checked_add(by).is_some();
+        self.iter().fold(true, stays).then_some(())?;
         self.blocks.iter_mut().for_each(|block| block.shift(by));
         self.tail.iter_mut().for_each(|number| *number = number.wrapping_add(by));
         Some(())
@@ -289,6 +306,19 @@ impl<T: Number> Iterator for Iter<'_, T> {
 
     fn size_hint(&self) -> (usize, Option<usize>) {
         (self.end - self.position, Some(self.end - self.position))
+    }
+
+    fn fold<A, F: FnMut(A, T) -> A>(mut self, first: A, mut fold: F) -> A {
+        let mut all = first;
+        while self.position < self.end {
+            let start = self.position % BLOCK;
+            let count = (BLOCK - start).min(self.end - self.position);
+            let numbers = self.block.iter().skip(start).take(count);
+            all = numbers.fold(all, |all, number| fold(all, T::cut(*number)));
+            self.position += count;
+            self.unpack();
+        }
+        all
     }
 
     fn nth(&mut self, skip: usize) -> Option<T> {
@@ -338,6 +368,8 @@ mod tests {
             prop_assert_eq!(kept.get(numbers.len()), None);
             prop_assert_eq!(&kept, &Column::of_each(numbers.clone()));
             prop_assert_eq!(kept.as_line(), Column::of_each(numbers.clone()).as_line());
+            let blocks = Column::<i64>::of_blocks(numbers.len(), |block, into| kept.unpack(block, into));
+            prop_assert_eq!(&blocks, &kept);
             prop_assert_eq!(kept == column(&other), numbers == other);
             let moved: Option<Vec<i64>> = numbers.iter().map(|number| number.checked_add(by)).collect();
             let mut shifted = kept.clone();
@@ -355,9 +387,13 @@ mod tests {
                 let expected: Vec<i64> = numbers.iter().copied().skip(from).take(count).collect();
                 let range = kept.range(from..from + count);
                 prop_assert_eq!(range.len(), expected.len());
+                prop_assert_eq!(range.clone().next(), expected.first().copied());
+                let mut folded = Vec::new();
+                range.clone().for_each(|number| folded.push(number));
+                prop_assert_eq!(&folded, &expected);
                 let mut skipped = range.clone().skip(skip);
                 prop_assert_eq!(skipped.next(), expected.get(skip).copied());
-                prop_assert_eq!(range.collect::<Vec<_>>(), expected);
+                prop_assert!(range.zip(&expected).all(|(one, other)| one == *other));
                 for (position, number) in numbers.iter().enumerate() {
                     prop_assert_eq!(kept.get(position), Some(*number));
                 }
@@ -406,7 +442,7 @@ mod tests {
         let bytes = |numbers: &[i64]| {
             let mut column = column(numbers);
             column.shrink();
-            column.blocks.capacity() * size_of::<Block>() + column.words.capacity() * 8
+            column.blocks.capacity() * size_of::<Block>() + column.words.len() * 8
         };
         let count = 64 * 1000;
         let numbers = |number: fn(i64) -> i64| (0..count).map(number).collect::<Vec<_>>();

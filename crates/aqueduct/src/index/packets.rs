@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::column::Column;
+use super::column::{BLOCK, Column};
 
 const KEY: u8 = 1;
 const DISCARD: u8 = 2;
@@ -114,27 +114,24 @@ impl Packets {
 
     /// The packets at these positions, as far as there are any: several times faster than one by one.
     pub(crate) fn range(&self, positions: Range<usize>) -> impl ExactSizeIterator<Item = Packet> + '_ {
-        let range = || positions.clone();
-        let times = self.pts.range(range()).zip(self.dts.range(range()));
-        let sizes = self.duration.range(range()).zip(self.bytes.range(range()));
-        let rest = self.offset.range(range()).zip(self.samples.range(range()));
-        let rows = times.zip(sizes).zip(rest).zip(self.flags.range(range()));
-        rows.map(|((((pts, dts), (duration, bytes)), (offset, samples)), flags)| Packet {
-            pts,
-            dts,
-            duration,
-            bytes,
-            offset: u64::try_from(offset).ok(),
-            samples,
-            key: flags & KEY != 0,
-            discard: flags & DISCARD != 0,
-            corrupt: flags & CORRUPT != 0,
-        })
+        let end = positions.end.min(self.len());
+        let mut rows =
+            Rows { packets: self, position: positions.start.min(end), end, columns: [[0; BLOCK]; 7] };
+        rows.unpack();
+        rows
     }
 
     /// Sizes in bytes of the packets at these positions, as far as there are any.
     pub(crate) fn sizes(&self, positions: Range<usize>) -> impl ExactSizeIterator<Item = u32> + '_ {
         self.bytes.range(positions)
+    }
+
+    /// Presentation times of the packets at these positions, as far as there are any, in decoding order.
+    pub(crate) fn presentation_times(
+        &self,
+        positions: Range<usize>,
+    ) -> impl ExactSizeIterator<Item = i64> + '_ {
+        self.pts.range(positions)
     }
 
     /// Decoding times of the packets at these positions, as far as there are any.
@@ -170,8 +167,14 @@ impl Packets {
 
     /// How far the decoding time of a packet stands behind its presentation time at most; 0 where none does.
     pub(crate) fn latest_decoding(&self) -> i64 {
-        let times = self.pts.iter().zip(self.dts.iter());
-        times.map(|(pts, dts)| dts.saturating_sub(pts)).max().unwrap_or(0).max(0)
+        let (mut pts, mut dts, mut latest) = ([0; BLOCK], [0; BLOCK], 0);
+        for start in (0..self.len()).step_by(BLOCK) {
+            self.pts.unpack(start / BLOCK, &mut pts);
+            self.dts.unpack(start / BLOCK, &mut dts);
+            let times = pts.iter().zip(&dts).take(self.len() - start);
+            latest = times.fold(latest, |latest, (pts, dts)| latest.max(dts.saturating_sub(*pts)));
+        }
+        latest
     }
 
     /// Presentation times of the packets that are presented, in presentation order.
@@ -233,6 +236,67 @@ impl Packets {
         });
     }
 }
+
+/// Packets in order; a block of each column is unpacked at a time.
+struct Rows<'a> {
+    packets: &'a Packets,
+    position: usize,
+    end: usize,
+    columns: [[i64; BLOCK]; 7],
+}
+
+impl Rows<'_> {
+    fn unpack(&mut self) {
+        if self.position < self.end {
+            let Packets { pts, dts, duration, bytes, offset, samples, flags } = self.packets;
+            let block = self.position / BLOCK;
+            let [to_pts, to_dts, to_duration, to_bytes, to_offset, to_samples, to_flags] = &mut self.columns;
+            pts.unpack(block, to_pts);
+            dts.unpack(block, to_dts);
+            duration.unpack(block, to_duration);
+            bytes.unpack(block, to_bytes);
+            offset.unpack(block, to_offset);
+            samples.unpack(block, to_samples);
+            flags.unpack(block, to_flags);
+        }
+    }
+}
+
+impl Iterator for Rows<'_> {
+    type Item = Packet;
+
+    fn next(&mut self) -> Option<Packet> {
+        if self.position >= self.end {
+            return None;
+        }
+        let row = self.position % BLOCK;
+        let [pts, dts, duration, bytes, offset, samples, flags] =
+            self.columns.each_ref().map(|column| column[row]);
+        self.position += 1;
+        if self.position.is_multiple_of(BLOCK) {
+            self.unpack();
+        }
+        let flags = flags as u8;
+        Some(Packet {
+            pts,
+            dts,
+            // Columns of narrow numbers give narrow numbers.
+            duration: duration as u32,
+            bytes: bytes as u32,
+            offset: u64::try_from(offset).ok(),
+            samples: samples as u32,
+            key: flags & KEY != 0,
+            discard: flags & DISCARD != 0,
+            corrupt: flags & CORRUPT != 0,
+        })
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.end - self.position, Some(self.end - self.position))
+    }
+}
+
+impl ExactSizeIterator for Rows<'_> {}
 
 /// Some of the positions of a table.
 #[derive(Debug, Clone)]

@@ -11,7 +11,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::column::{Column, Number};
+use super::column::{BLOCK, Column, Number};
 use super::{Oddity, Packets, SourceIndex, Track, TrackKind};
 use crate::error::{Error, ErrorKind, Result};
 use crate::media::Codec;
@@ -166,8 +166,15 @@ fn write_packets(
         }
         None => {
             put64(out, dts.get(0).unwrap_or(0));
-            let times = dts.iter().zip(dts.range(1..dts.len()));
-            pack(out, times.map(|(a, b)| b.wrapping_sub(a)), part);
+            let steps = |block: usize, into: &mut Numbers| {
+                dts.unpack(block, into);
+                let mut next = dts.get((block + 1) * BLOCK).unwrap_or(0);
+                for time in into.iter_mut().rev() {
+                    let step = next.wrapping_sub(*time);
+                    next = std::mem::replace(time, step);
+                }
+            };
+            pack(out, dts.len().saturating_sub(1), steps, part);
         }
     }
     match (pts.as_line(), dts.as_line()) {
@@ -175,12 +182,20 @@ fn write_packets(
             pack_line(out, pts.wrapping_sub(dts), pts_step.wrapping_sub(dts_step));
         }
         (_, from) => {
-            let ahead = pts.iter().zip(dts.iter()).map(|(pts, dts)| pts.wrapping_sub(dts));
-            match ahead.clone().next() {
-                Some(first) if from.is_none() && ahead.clone().all(|other| other == first) => {
+            let mut ahead = pts.iter().zip(dts.iter()).map(|(pts, dts)| pts.wrapping_sub(dts));
+            match ahead.next() {
+                Some(first) if from.is_none() && ahead.all(|other| other == first) => {
                     pack_line(out, first, 0);
                 }
-                _ => pack(out, ahead, part),
+                _ => {
+                    let ahead = |block: usize, into: &mut Numbers| {
+                        let mut from = [0; BLOCK];
+                        pts.unpack(block, into);
+                        dts.unpack(block, &mut from);
+                        into.iter_mut().zip(&from).for_each(|(pts, dts)| *pts = pts.wrapping_sub(*dts));
+                    };
+                    pack(out, pts.len(), ahead, part);
+                }
             }
         }
     }
@@ -193,7 +208,7 @@ fn write_packets(
             *free = left;
             pack_column(out, &packets.flags, part);
         }
-        None => pack(out, packets.flags.iter().map(i64::from), part),
+        None => pack(out, packets.len(), |block, into| packets.flags.unpack(block, into), part),
     }
     write_places(out, packets, part);
     part(out);
@@ -207,22 +222,28 @@ fn read_packets(rest: &mut &[u8], count: usize, free: &mut usize) -> Option<Pack
         Packed::Line { .. } => return None,
         steps => {
             let mut time = first;
-            let rest = steps.numbers().map(|step| {
-                time = time.wrapping_add(step);
-                time
-            });
-            Column::of_each((count > 0).then_some(first).into_iter().chain(rest))
+            Column::of_blocks(count, |block, into| {
+                // The first is said, and before each other stands the step to it.
+                steps.fill(block * BLOCK, into);
+                for number in into {
+                    let step = std::mem::replace(number, time);
+                    time = time.wrapping_add(step);
+                }
+            })
         }
     };
     let pts = match (Packed::read(rest, count)?, dts.line()) {
         (Packed::Line { first: ahead, step: more }, Some((first, step))) => {
             Column::of_line(first.wrapping_add(ahead), step.wrapping_add(more), count)?
         }
-        (Packed::Line { first: ahead, .. }, None) => {
-            Column::of_each(dts.iter().map(|time| time.wrapping_add(ahead)))
-        }
         (packed, _) => {
-            Column::of_each(packed.numbers().zip(dts.iter()).map(|(ahead, time)| time.wrapping_add(ahead)))
+            let ahead = if let Packed::Line { first, .. } = packed { first } else { 0 };
+            Column::of_blocks(count, |block, into| {
+                let mut aheads = [ahead; BLOCK];
+                packed.fill(block * BLOCK, &mut aheads);
+                dts.unpack(block, into);
+                into.iter_mut().zip(&aheads).for_each(|(time, ahead)| *time = time.wrapping_add(*ahead));
+            })
         }
     };
     let duration = Packed::read(rest, count)?.column(count)?;
@@ -247,31 +268,42 @@ const CHUNK: usize = 12;
 fn write_places(out: &mut Vec<u8>, packets: &Packets, part: &mut impl FnMut(&mut Vec<u8>)) {
     let (offset, bytes) = (&packets.offset, &packets.bytes);
     if offset.as_line().is_none() && bytes.as_line().is_none() {
-        let mut end = 0i64;
-        let places = (0u32..).zip(offset.iter().zip(bytes.iter()));
-        let chunks = places.filter(move |(_, (place, bytes))| {
-            let starts = *place != end;
-            end = place.wrapping_add((*bytes).into());
-            starts
-        });
+        let (start, mut count) = (out.len(), 0usize);
+        out.push(CHUNKS);
+        put32(out, 0);
         // More of them would take longer to say than places.
         let most = offset.len() * 4 / CHUNK;
-        let count = chunks.clone().take(most + 1).count();
+        each_chunk(packets, |position, place| {
+            put32(out, position as u32);
+            put64(out, place);
+            count += 1;
+            count <= most
+        });
         if count <= most {
-            out.push(CHUNKS);
-            put32(out, count as u32);
-            for (position, (place, _)) in chunks {
-                put32(out, position);
-                put64(out, place);
-                if out.len() >= PART {
-                    part(out);
-                }
+            if let Some(said) = out.get_mut(start + 1..).and_then(<[u8]>::first_chunk_mut) {
+                *said = (count as u32).to_le_bytes();
             }
             return;
         }
+        out.truncate(start);
     }
     out.push(PLACES);
     pack_column(out, offset, part);
+}
+
+/// Hands over position and place of each chunk's first packet, as long as `to` wants more.
+fn each_chunk(packets: &Packets, mut to: impl FnMut(usize, i64) -> bool) {
+    let (mut places, mut sizes, mut end) = ([0; BLOCK], [0; BLOCK], 0i64);
+    for start in (0..packets.len()).step_by(BLOCK) {
+        packets.offset.unpack(start / BLOCK, &mut places);
+        packets.bytes.unpack(start / BLOCK, &mut sizes);
+        for (position, (place, bytes)) in (start..packets.len()).zip(places.iter().zip(&sizes)) {
+            if *place != end && !to(position, *place) {
+                return;
+            }
+            end = place.wrapping_add(*bytes);
+        }
+    }
 }
 
 fn read_places(rest: &mut &[u8], count: usize, bytes: &Column<u32>) -> Option<Column<i64>> {
@@ -292,16 +324,17 @@ fn read_places(rest: &mut &[u8], count: usize, bytes: &Column<u32>) -> Option<Co
     });
     let mut next = list.next().flatten();
     let mut end = 0i64;
-    let places = bytes.iter().enumerate().map(|(position, bytes)| {
-        if let Some((_, start)) = next.filter(|(start, _)| *start == position) {
-            end = start;
-            next = list.next().flatten();
+    let places = Column::of_blocks(count, |block, into| {
+        bytes.unpack(block, into);
+        for (position, number) in (block * BLOCK..count).zip(into) {
+            if let Some((_, start)) = next.filter(|(start, _)| *start == position) {
+                end = start;
+                next = list.next().flatten();
+            }
+            let bytes = std::mem::replace(number, end);
+            end = end.wrapping_add(bytes);
         }
-        let place = end;
-        end = end.wrapping_add(bytes.into());
-        place
     });
-    let places = Column::of_each(places);
     // Chunks out of order, or beyond the last packet.
     next.is_none().then_some(places)
 }
@@ -318,47 +351,60 @@ fn pack_line(out: &mut Vec<u8>, first: i64, step: i64) {
 fn pack_column<T: Number>(out: &mut Vec<u8>, column: &Column<T>, part: &mut impl FnMut(&mut Vec<u8>)) {
     match column.as_line() {
         Some((first, step)) => pack_line(out, first, step),
-        None => pack(out, column.iter().map(Into::into), part),
+        None => pack(out, column.len(), |block, into| column.unpack(block, into), part),
     }
 }
 
-/// The width, the least number, and what each is above it.
+/// Numbers of a column that are looked at together.
+type Numbers = [i64; BLOCK];
+
+/// The width, the least number, and what each is above it: `len` numbers, of which `fill` gives 64 at a time.
 fn pack(
     out: &mut Vec<u8>,
-    numbers: impl ExactSizeIterator<Item = i64> + Clone,
+    len: usize,
+    fill: impl Fn(usize, &mut Numbers),
     part: &mut impl FnMut(&mut Vec<u8>),
 ) {
-    let wider = |(least, most): (i64, i64), number: i64| (least.min(number), most.max(number));
-    let (least, most) = match numbers.len() {
-        0 => (0, 0),
-        _ => numbers.clone().fold((i64::MAX, i64::MIN), wider),
-    };
+    let (mut numbers, mut least, mut most) = ([0; BLOCK], i64::MAX, i64::MIN);
+    for start in (0..len).step_by(BLOCK) {
+        fill(start / BLOCK, &mut numbers);
+        for number in numbers.iter().take(len - start) {
+            (least, most) = (least.min(*number), most.max(*number));
+        }
+    }
+    if len == 0 {
+        (least, most) = (0, 0);
+    }
     match most.wrapping_sub(least).cast_unsigned() {
-        0..=0xff => pack_as(out, numbers, least, part, |above| [above as u8]),
-        0x100..=0xffff => pack_as(out, numbers, least, part, |above| (above as u16).to_le_bytes()),
-        0x1_0000..=0xffff_ffff => pack_as(out, numbers, least, part, |above| (above as u32).to_le_bytes()),
-        _ => pack_as(out, numbers, least, part, u64::to_le_bytes),
+        0..=0xff => pack_as(out, len, fill, least, part, |above| [above as u8]),
+        0x100..=0xffff => pack_as(out, len, fill, least, part, |above| (above as u16).to_le_bytes()),
+        0x1_0000..=0xffff_ffff => pack_as(out, len, fill, least, part, |above| (above as u32).to_le_bytes()),
+        _ => pack_as(out, len, fill, least, part, u64::to_le_bytes),
     }
 }
 
 fn pack_as<const N: usize>(
     out: &mut Vec<u8>,
-    mut numbers: impl ExactSizeIterator<Item = i64>,
+    len: usize,
+    fill: impl Fn(usize, &mut Numbers),
     least: i64,
     part: &mut impl FnMut(&mut Vec<u8>),
     bytes: impl Fn(u64) -> [u8; N],
 ) {
     out.push(N as u8);
     put64(out, least);
-    while numbers.len() > 0 {
-        let start = out.len();
-        out.resize(start + N * numbers.len().min(PART / 8), 0);
-        let places = out.get_mut(start..).unwrap_or_default().chunks_exact_mut(N);
-        // In this order: a number taken without a place for it would be lost.
-        for (place, number) in places.zip(&mut numbers) {
+    let mut numbers = [0; BLOCK];
+    for start in (0..len).step_by(BLOCK) {
+        fill(start / BLOCK, &mut numbers);
+        let from = out.len();
+        out.resize(from + N * BLOCK.min(len - start), 0);
+        let places = out.get_mut(from..).unwrap_or_default().chunks_exact_mut(N);
+        for (place, number) in places.zip(&numbers) {
             place.copy_from_slice(&bytes(number.wrapping_sub(least).cast_unsigned()));
         }
-        part(out);
+        if out.len() >= PART {
+            part(out);
+        }
     }
 }
 
@@ -383,21 +429,16 @@ impl<'a> Packed<'a> {
         }
     }
 
-    /// Each number; a line has none.
-    fn numbers(&self) -> impl Iterator<Item = i64> + '_ {
-        let (least, width, bytes) = match self {
-            Self::Line { .. } => (0, 1, &[][..]),
-            Self::Each { least, width, bytes } => (*least, *width, *bytes),
-        };
-        bytes.chunks_exact(width).map(move |number| {
-            let above = match *number {
-                [a] => a.into(),
-                [a, b] => u16::from_le_bytes([a, b]).into(),
-                [a, b, c, d] => u32::from_le_bytes([a, b, c, d]).into(),
-                _ => number.first_chunk().copied().map_or(0, i64::from_le_bytes),
-            };
-            least.wrapping_add(above)
-        })
+    /// The numbers from `start` on, as many as there are; a line has none.
+    fn fill(&self, start: usize, into: &mut Numbers) {
+        let Self::Each { least, width, bytes } = self else { return };
+        let bytes = bytes.get(start * width..).unwrap_or_default();
+        match width {
+            1 => fill(*least, bytes, into, |[byte]| byte.into()),
+            2 => fill(*least, bytes, into, |word| u16::from_le_bytes(word).into()),
+            4 => fill(*least, bytes, into, |word| u32::from_le_bytes(word).into()),
+            _ => fill(*least, bytes, into, i64::from_le_bytes),
+        }
     }
 
     /// `None` where a number is too wide.
@@ -406,13 +447,18 @@ impl<'a> Packed<'a> {
             return Column::of_line(*first, *step, count);
         }
         let mut fits = true;
-        let numbers = self.numbers().map(|number| {
-            let cut = T::cut(number);
-            fits &= cut.into() == number;
-            cut
+        let column = Column::of_blocks(count, |block, into| {
+            self.fill(block * BLOCK, into);
+            // What is left of another block fitted there.
+            fits &= into.iter().all(|number| T::cut(*number).into() == *number);
         });
-        let column = Column::of_each(numbers);
         fits.then_some(column)
+    }
+}
+
+fn fill<const N: usize>(least: i64, bytes: &[u8], into: &mut Numbers, number: impl Fn([u8; N]) -> i64) {
+    for (into, bytes) in into.iter_mut().zip(bytes.chunks_exact(N)) {
+        *into = least.wrapping_add(bytes.first_chunk().copied().map_or(0, &number));
     }
 }
 

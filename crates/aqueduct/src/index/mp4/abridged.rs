@@ -10,9 +10,9 @@ const HEAD: usize = 64;
 /// A smaller box is held whole.
 const SMALL: u64 = 4096;
 /// What is read of a table at a time: whole entries of 1, 2, 4, 8 or 12 bytes. Few reads, where each is a request.
-const PIECE: usize = 240 << 10;
+const PIECE: usize = 120 << 10;
 /// A smaller `moov` is read at once.
-const WHOLE: usize = PIECE;
+const WHOLE: usize = 2 * PIECE;
 
 /// Boxes on the way to the tables.
 const PARENTS: [&Kind; 4] = [b"trak", b"mdia", b"minf", b"stbl"];

@@ -114,7 +114,7 @@ impl<'a> Lane<'a> {
 
     /// Presentation times of its packets, in ticks from time zero.
     pub(in crate::plan) fn times(&self) -> impl Iterator<Item = i64> + '_ {
-        (self.first..self.end).filter_map(|position| self.time(position))
+        self.track.packets.presentation_times(self.first..self.end).map(|pts| pts.saturating_sub(self.zero))
     }
 
     /// The presentation time of a packet in ticks from time zero.
@@ -157,16 +157,21 @@ impl<'a> Lane<'a> {
         // Steps of decoding are those of presentation in another order.
         let times = packets.decoding_times(self.first..self.end);
         let next = times.clone().skip(1);
-        let mut steps: Vec<i64> =
-            times.zip(next).map(|(time, next)| next.saturating_sub(time)).filter(|step| *step > 0).collect();
-        let tenth = steps.len() / 10;
-        if steps.is_empty() {
+        let steps = times.zip(next).map(|(time, next)| next.saturating_sub(time)).filter(|step| *step > 0);
+        let counts = counted(steps);
+        let tenth = counts.iter().map(|(_, count)| count).sum::<u64>() / 10;
+        let mut before = 0;
+        let short = counts.iter().find(|(_, count)| {
+            before += count;
+            before > tenth
+        });
+        let Some(&(short, _)) = short else {
             return nominal.unwrap_or(timebase.times(self.finish.max(1).unsigned_abs(), 1));
-        }
-        let (_, &mut short, _) = steps.select_nth_unstable(tenth);
-        let usual = steps.iter().filter(|step| step.abs_diff(short) <= short.unsigned_abs() / 10);
-        let (sum, frames) = usual
-            .fold((0u64, 0u64), |(sum, frames), step| (sum.saturating_add(step.unsigned_abs()), frames + 1));
+        };
+        let usual = counts.iter().filter(|(step, _)| step.abs_diff(short) <= short.unsigned_abs() / 10);
+        let (sum, frames) = usual.fold((0u64, 0u64), |(sum, frames), (step, count)| {
+            (sum.saturating_add(step.unsigned_abs().saturating_mul(*count)), frames + count)
+        });
         // What the stream promises, where it keeps the promise to one in a thousand.
         if let Some(nominal) = nominal {
             let promised = nominal.rescale(frames as i64, timebase, Rounding::Nearest);
@@ -185,6 +190,32 @@ impl<'a> Lane<'a> {
         };
         packets.windows(2).map(sum).collect()
     }
+}
+
+/// Each number that there is, rising, and how often: most films have few steps, and many of each.
+fn counted(numbers: impl Iterator<Item = i64>) -> Vec<(i64, u64)> {
+    let mut counts: Vec<(i64, u64)> = Vec::new();
+    let mut most = 4096;
+    let merge = |counts: &mut Vec<(i64, u64)>| {
+        counts.sort_unstable();
+        counts.dedup_by(|next, kept| {
+            let same = next.0 == kept.0;
+            kept.1 += if same { next.1 } else { 0 };
+            same
+        });
+    };
+    for number in numbers {
+        match counts.last_mut() {
+            Some(last) if last.0 == number => last.1 += 1,
+            _ => counts.push((number, 1)),
+        }
+        if counts.len() == most {
+            merge(&mut counts);
+            most = most.max(2 * counts.len());
+        }
+    }
+    merge(&mut counts);
+    counts
 }
 
 /// The position in a table as the plan keeps it.
