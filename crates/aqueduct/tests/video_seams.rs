@@ -299,16 +299,21 @@ fn bits_per_frame(encoding: &VideoEncoding) -> u64 {
     u64::from(encoding.max_rate) * u64::from(frame.num()) / u64::from(frame.den())
 }
 
-/// No segment is above the declared BANDWIDTH: neither what is measured nor what the plan alone promises.
+/// No segment is above the declared BANDWIDTH, nor all together above AVERAGE-BANDWIDTH and the most that is estimated:
+/// neither what is measured nor what the plan alone promises.
 fn declared_bandwidth_covers_each_segment(case: &Case, made: &Made) {
     let plan = made.presentation.plan();
     let sizes: Vec<u64> = made.segments.iter().map(|segment| segment.len() as u64).collect();
+    let estimate = plan.estimate(RenditionId(0)).unwrap();
+    assert!(sizes.iter().sum::<u64>() <= estimate.most, "{}: more than {}", case.name, estimate.most);
     let measured = playlist::Measured::new(plan, vec![sizes.clone()]).unwrap();
     for (what, text) in [
         ("measured", playlist::multivariant(plan, Some(&measured))),
         ("planned", playlist::multivariant(plan, None)),
     ] {
-        let declared = bandwidth(&text);
+        let (declared, declared_average) = bandwidth(&text);
+        let average = sizes.iter().sum::<u64>() * 8 * 1_000_000 / plan.total_micros();
+        assert!(average <= declared_average, "{}: {average} bit/s, {what} are {declared_average}", case.name);
         for (segment, size) in sizes.iter().enumerate() {
             let rate = rate_of(plan, segment as u32, *size);
             assert!(
@@ -324,7 +329,8 @@ fn rate_of(plan: &Plan, segment: u32, bytes: u64) -> u64 {
     bytes * 8 * 1_000_000 / plan.segment_micros(segment)
 }
 
-/// BANDWIDTH of the first variant, as another parser reads it.
-fn bandwidth(text: &str) -> u64 {
-    m3u8_rs::parse_master_playlist_res(text.as_bytes()).unwrap().variants[0].bandwidth
+/// BANDWIDTH and AVERAGE-BANDWIDTH of the first variant, as another parser reads them.
+fn bandwidth(text: &str) -> (u64, u64) {
+    let variant = m3u8_rs::parse_master_playlist_res(text.as_bytes()).unwrap().variants.swap_remove(0);
+    (variant.bandwidth, variant.average_bandwidth.unwrap())
 }

@@ -19,7 +19,7 @@ pub struct Rates {
 pub struct Estimate {
     /// A guess for people: camera pictures at the default quality take a bit over half of the cap.
     pub expected: u64,
-    /// The caps kept all the way.
+    /// What no segment goes beyond: the caps kept all the way, and each segment's buffer emptied.
     pub most: u64,
 }
 
@@ -44,30 +44,27 @@ impl Decisions {
     /// The rates that hold for a rendition before anything is measured; `None` where the plan has no such
     /// rendition.
     ///
-    /// Encoded: an encoder may start a segment with a full buffer, so the peak is (cap * d + buffer) / d for a full
-    /// segment of d seconds; the average is the cap. Sound and what packing adds come on top of both. Copied: from the
-    /// sizes of the source's access units, with what packing adds at most. Where one is muxed with the other, their sum.
+    /// Encoded: an encoder may start each segment with a full buffer and leave it empty, so a segment of d seconds has
+    /// cap * d + buffer bits at most. The peak is that of a full segment, the average that of all. Sound and what packing
+    /// adds come on top of both. Copied: from the sizes of the source's access units, with what packing adds at most.
+    /// Where one is muxed with the other, their sum.
     pub fn planned_rates(&self, rendition: RenditionId) -> Option<Rates> {
         let rendition = self.rendition(rendition)?;
         let copied = self.rates_of(&rendition, &self.copied_sizes(&rendition));
         if rendition.rung.is_none() && rendition.audio.is_none() {
             return Some(copied);
         }
-        let durations = (0..self.segments()).map(|segment| self.rendition_micros(&rendition, segment));
-        let segment = durations.max().unwrap_or(0).max(1);
-        let rate = |bits: u64| bits_per_second(bits, segment);
-        let video = |rung: &Rung| video_bits(rung, segment, self.container);
-        let sound = rendition.audio.map_or(0, |audio| sound_bits(audio, segment, self.container));
-        let head = match self.container {
-            Container::Ts => TABLE_PACKETS * PACKET,
-            Container::Fmp4 => BOXES,
-        };
-        let average = rendition.rung.map_or(0, video) + sound + head * 8;
-        let burst = rendition.rung.map_or(0, |rung| {
-            let bits = u64::from(rung.encoding.buffer);
-            if self.container == Container::Ts { in_packets(bits) } else { bits }
-        });
-        let (peak, average) = (rate(average + burst), rate(average));
+        let (mut longest, mut bits, mut micros) = (0, 0_u64, 0_u64);
+        for segment in 0..self.segments() {
+            let duration = self.rendition_micros(&rendition, segment);
+            longest = duration.max(longest);
+            micros = micros.saturating_add(duration);
+            bits = bits.saturating_add(self.encoded_bits(&rendition, duration));
+        }
+        let peak = bits_per_second(self.encoded_bits(&rendition, longest), longest);
+        let average = bits_per_second(bits, micros);
+        // A last segment that is short has its buffer all the same.
+        let peak = peak.max(average);
         if rendition.copied_video.is_none() && rendition.copied_audio.is_none() {
             return Some(Rates { peak, average });
         }
@@ -75,6 +72,21 @@ impl Decisions {
             peak: peak.saturating_add(copied.peak),
             average: average.saturating_add(copied.average),
         })
+    }
+
+    /// The most bits that what is encoded of a rendition takes in a segment of so many microseconds.
+    fn encoded_bits(&self, rendition: &Rendition<'_>, micros: u64) -> u64 {
+        let head = match self.container {
+            Container::Ts => TABLE_PACKETS * PACKET,
+            Container::Fmp4 => BOXES,
+        };
+        let video = rendition.rung.map_or(0, |rung| {
+            let buffer = u64::from(rung.encoding.buffer);
+            let buffer = if self.container == Container::Ts { in_packets(buffer) } else { buffer };
+            video_bits(rung, micros, self.container) + buffer
+        });
+        let sound = rendition.audio.map_or(0, |audio| sound_bits(audio, micros, self.container));
+        video + sound + head * 8
     }
 
     /// Peak and average of a rendition whose segments have these sizes in bytes.
@@ -117,8 +129,9 @@ impl Decisions {
         let total = self.total_micros();
         let bytes = |rate: u64| (u128::from(rate) * u128::from(total) / 8_000_000) as u64;
         let saved = self.rendition(rendition)?.rung.map_or(0, |rung| {
-            let saved = u64::from(rung.encoding.max_rate) * (100 - EXPECTED_PERCENT) / 100;
-            bytes(saved)
+            let cap = bytes(rung.encoding.max_rate.into()) * (100 - EXPECTED_PERCENT) / 100;
+            // Camera pictures fill the buffer again before a segment ends.
+            cap + u64::from(self.segments()) * u64::from(rung.encoding.buffer) / 8
         });
         let most = bytes(rates.average);
         Some(Estimate { expected: most.saturating_sub(saved), most })
