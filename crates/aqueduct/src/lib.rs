@@ -22,6 +22,7 @@
 
 #[cfg(feature = "av")]
 mod av;
+pub mod check;
 pub mod error;
 pub mod index;
 pub mod media;

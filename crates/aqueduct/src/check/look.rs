@@ -1,0 +1,156 @@
+//! Asks for what playlists name: segments, init sections, keys. The only place that meets their bytes.
+
+use std::collections::BTreeMap;
+
+use super::fetch::{Fetch, FetchError, FetchErrorKind, Http, Request, Want};
+use super::finding::Place;
+use super::findings::Findings;
+use super::model::{ByteRange, Facts, Presentation, Segment};
+use super::options::Options;
+use super::parallel;
+use super::table::media::{MP_BYTERANGE, MP_FETCH, MP_GAP};
+
+/// What became of the resources of a presentation.
+#[derive(Debug, Default)]
+pub(super) struct Looked {
+    /// What HTTP servers said with the segments, by playlist and in order.
+    pub(super) http: Vec<(usize, Place, HttpFacts)>,
+}
+
+/// What rules want to know of an HTTP answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct HttpFacts {
+    pub(super) allows_origin: bool,
+    pub(super) redirects: u32,
+    pub(super) content_type: Option<String>,
+}
+
+impl HttpFacts {
+    pub(super) fn of(http: &Http) -> Self {
+        Self {
+            allows_origin: http.header("access-control-allow-origin").is_some(),
+            redirects: http.redirects,
+            content_type: http.content_type(),
+        }
+    }
+}
+
+/// What is known of one resource.
+#[derive(Debug)]
+struct Resource {
+    length: Result<Option<u64>, FetchError>,
+    http: Option<HttpFacts>,
+}
+
+/// Asks for every segment and init section once, and fills the facts of the segments.
+pub(super) fn segments(
+    presentation: &mut Presentation,
+    fetch: &dyn Fetch,
+    options: &Options,
+    findings: &mut Findings<'_>,
+) -> Looked {
+    let urls = urls(presentation, options.limits.resources, findings);
+    let names: Vec<&str> = urls.keys().map(String::as_str).collect();
+    let resources = parallel::map(&names, options.parallel, |url| ask(fetch, url));
+    let of: BTreeMap<&str, &Resource> = names.into_iter().zip(&resources).collect();
+
+    let mut looked = Looked::default();
+    for (index, media) in presentation.media.iter_mut().enumerate() {
+        let mut facts = Vec::with_capacity(media.segments.len());
+        let mut unknown = 0_u64;
+        for (at, segment) in media.segments.iter().enumerate() {
+            let Some(resource) = of.get(segment.url.as_str()).filter(|_| !segment.is_gap) else {
+                facts.push(Facts::default());
+                continue;
+            };
+            let place = media.place(at);
+            if let Some(http) = &resource.http {
+                looked.http.push((index, place.clone(), http.clone()));
+            }
+            let found = facts_of(segment, resource, place, findings);
+            unknown += u64::from(found.bytes.is_none() && resource.length.is_ok());
+            facts.push(found);
+        }
+        if unknown > 0 {
+            let what = format!("sizes of {unknown} segments of {}", media.name);
+            findings.skip(what, "the server does not say how long they are");
+        }
+        for map in &media.maps {
+            let Some(resource) = of.get(map.url.as_str()) else { continue };
+            let place = media.at(map.line).uri(&media.name_of(&map.url));
+            match (&resource.length, map.range) {
+                (Err(error), _) => {
+                    findings.add(&MP_FETCH, place, format!("the init section cannot be had: {error}"))
+                }
+                (Ok(Some(0)), _) => findings.add(&MP_FETCH, place, "the init section is empty"),
+                (Ok(Some(length)), Some(range)) => inside(range, *length, place, findings),
+                _ => {}
+            }
+        }
+        for (segment, facts) in media.segments.iter_mut().zip(facts) {
+            segment.facts = facts;
+        }
+    }
+    looked
+}
+
+/// All that is named, each once.
+fn urls(presentation: &Presentation, most: usize, findings: &mut Findings<'_>) -> BTreeMap<String, ()> {
+    let mut urls = BTreeMap::new();
+    let mut left_out = 0_u64;
+    for media in &presentation.media {
+        let segments = media.segments.iter().filter(|segment| !segment.is_gap).map(|segment| &segment.url);
+        for url in segments.chain(media.maps.iter().map(|map| &map.url)).filter(|url| !url.is_empty()) {
+            if urls.len() < most {
+                urls.insert(url.clone(), ());
+            } else if !urls.contains_key(url) {
+                left_out += 1;
+            }
+        }
+    }
+    if left_out > 0 {
+        findings.skip(format!("{left_out} segments"), format!("more than {most} resources"));
+    }
+    urls
+}
+
+fn ask(fetch: &dyn Fetch, url: &str) -> Resource {
+    match fetch.fetch(&Request::new(url, Want::Length, 0)) {
+        Ok(answer) => Resource { length: Ok(answer.length), http: answer.http.as_deref().map(HttpFacts::of) },
+        Err(error) => Resource { length: Err(error), http: None },
+    }
+}
+
+/// What a segment is found to be, by itself.
+fn facts_of(segment: &Segment, resource: &Resource, place: Place, findings: &mut Findings<'_>) -> Facts {
+    let length = match &resource.length {
+        Ok(length) => *length,
+        Err(error) if error.kind() == FetchErrorKind::NotFound => {
+            findings.add(&MP_GAP, place, format!("the segment is missing, and not marked as a gap: {error}"));
+            return Facts::default();
+        }
+        Err(error) => {
+            findings.add(&MP_FETCH, place, format!("the segment cannot be had: {error}"));
+            return Facts::default();
+        }
+    };
+    if length == Some(0) {
+        findings.add(&MP_FETCH, place.clone(), "the segment is empty");
+    }
+    match (segment.range, length) {
+        (Some(range), Some(length)) => {
+            inside(range, length, place, findings);
+            Facts { bytes: Some(range.length.min(length)) }
+        }
+        (Some(range), None) => Facts { bytes: Some(range.length) },
+        (None, length) => Facts { bytes: length },
+    }
+}
+
+fn inside(range: ByteRange, length: u64, mut place: Place, findings: &mut Findings<'_>) {
+    if range.end() > length {
+        place.offset = Some(range.offset);
+        let message = format!("the range ends at byte {}, the resource at {length}", range.end());
+        findings.add(&MP_BYTERANGE, place, message);
+    }
+}

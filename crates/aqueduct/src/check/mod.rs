@@ -1,0 +1,58 @@
+//! Conformance of HLS presentations: the rules of RFC 8216bis, of players, and of Apple's authoring specification.
+//!
+//! [`check`] reads a presentation through a [`Fetch`] and tells where it breaks which [`Rule`]. It knows no network, no
+//! files and no clock; it never panics on what it reads, and its work is bounded by [`Limits`]. The same presentation gives
+//! the same [`Report`], byte for byte. What was not checked is told ([`Report::skipped`], [`Report::unchecked`]) and never
+//! counts as passed.
+//!
+//! What it is not: a player that decodes, or a watcher of live playlists.
+//!
+//! # The way of a check
+//!
+//! | step | module | what it does |
+//! | --- | --- | --- |
+//! | read | `read` | lines and tags of one playlist, with all faults of syntax |
+//! | model | `model` | variants, segments, keys, as rules look at them |
+//! | rules of text | `rules` | what playlists decide by themselves |
+//! | look | `look` | asks for every segment, fills [`Facts`](self) of segments |
+//! | rules of facts | `rules::measured` | what needs the facts of all segments |
+//!
+//! # To add a rule that looks into the bytes of segments
+//!
+//! A segment is looked at by itself, on any thread, in any order: `look::segments` gets each one's answer and writes what it
+//! learns into its `Facts` (`model/segment.rs`). So memory holds one body for each thread, and results do not depend on
+//! order. A rule of one segment's bytes reports from there. A rule that holds segments against each other, against EXTINF
+//! or against another variant is a function over `Presentation` in `rules/`, called from `rules::measured`, and reads
+//! facts only:
+//!
+//! 1. Move the rule in `table/` from `unchecked` to the rules of its group.
+//! 2. Let `look` ask for [`Want::Whole`] instead of [`Want::Length`], parse with the readers of `mux`, and add a field to
+//!    `Facts`.
+//! 3. Report: in `look` what is wrong inside one segment, in `rules/` what is wrong between segments.
+//! 4. Add the bad presentation to `tests/check_fixtures`, and run `UPDATE_DOCS=1 cargo test -p aqueduct --test check_rules`.
+
+mod checker;
+mod fetch;
+mod finding;
+mod findings;
+mod look;
+mod memory;
+mod model;
+mod options;
+mod page;
+mod parallel;
+mod rates;
+mod read;
+mod report;
+mod rule;
+mod rules;
+mod table;
+
+pub use checker::check;
+pub use fetch::{Answer, Fetch, FetchError, FetchErrorKind, Http, Request, Want};
+pub use finding::{Finding, Place};
+pub use memory::{Nothing, Overlay};
+pub use options::{Limits, Options, Weight};
+pub use page::page;
+pub use report::{PlaylistReport, Report, Skipped, Totals};
+pub use rule::{Level, Profile, Requirement, Rule, Unchecked};

@@ -1,0 +1,11 @@
+//! What playlists say, as rules look at it.
+
+mod media;
+mod multivariant;
+mod presentation;
+mod segment;
+
+pub(super) use media::{Media, Mutability, Tagged, build as media};
+pub(super) use multivariant::{Multivariant, Rendition, Variant, build as multivariant};
+pub(super) use presentation::{Presentation, Role};
+pub(super) use segment::{ByteRange, Facts, Key, Part, Segment};

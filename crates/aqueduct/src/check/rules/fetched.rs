@@ -1,0 +1,84 @@
+//! Rules of small resources: keys and session data.
+
+use std::collections::BTreeMap;
+
+use serde::de::IgnoredAny;
+use url::Url;
+
+use crate::check::fetch::{Fetch, Request, Want};
+use crate::check::findings::Findings;
+use crate::check::model::{Media, Presentation};
+use crate::check::rule::Level;
+use crate::check::rules::http::is_loopback;
+use crate::check::table::encryption::EN_KEY;
+use crate::check::table::multivariant::MV_SESSION_DATA;
+
+/// Keys that are fetched at most.
+const MOST_KEYS: usize = 200;
+/// Session data longer than this is not read, in bytes.
+const MOST_DATA: u64 = 1 << 20;
+
+/// Keys of the format `identity` (RFC 8216bis §5.1).
+pub(super) fn keys(presentation: &Presentation, fetch: &dyn Fetch, findings: &mut Findings<'_>) {
+    let mut first: BTreeMap<&str, (&Media, u32, u64)> = BTreeMap::new();
+    for media in &presentation.media {
+        let whole = media.keys.iter().filter(|key| key.method() != "NONE" && key.format() == "identity");
+        for key in whole.filter(|key| !key.url.is_empty() && !key.url.starts_with("data:")) {
+            let bytes = if key.method() == "AES-256-GCM" { 32 } else { 16 };
+            first.entry(&key.url).or_insert((media, key.line, bytes));
+        }
+    }
+    if first.len() > MOST_KEYS {
+        findings.skip(format!("{} keys", first.len() - MOST_KEYS), format!("more than {MOST_KEYS} of them"));
+    }
+    for (url, (media, line, bytes)) in first.into_iter().take(MOST_KEYS) {
+        let place = media.at(line).uri(&media.name_of(url));
+        if is_clear(url) {
+            findings.add_as(
+                Level::Warning,
+                &EN_KEY,
+                place.clone(),
+                "the key comes over http, for all to read",
+            );
+        }
+        match fetch.fetch(&Request::new(url, Want::Whole, 64)) {
+            Ok(answer) => {
+                let found = answer.length.unwrap_or(answer.body.len() as u64);
+                if answer.is_cut || found != bytes {
+                    findings.add(&EN_KEY, place, format!("the key has {found} bytes, not {bytes}"));
+                }
+            }
+            Err(error) => findings.add(&EN_KEY, place, format!("the key cannot be had: {error}")),
+        }
+    }
+}
+
+/// Whether anybody on the way can read what comes from there.
+fn is_clear(url: &str) -> bool {
+    Url::parse(url).is_ok_and(|url| url.scheme() == "http" && !is_loopback(&url))
+}
+
+/// EXT-X-SESSION-DATA with a URI (RFC 8216bis §4.4.6.4).
+pub(super) fn session_data(presentation: &Presentation, fetch: &dyn Fetch, findings: &mut Findings<'_>) {
+    let Some(of) = &presentation.multivariant else { return };
+    for data in of.session_data.iter().filter(|data| !data.url.is_empty()) {
+        let place = of.at(data.line);
+        match fetch.fetch(&Request::new(&data.url, Want::Whole, MOST_DATA)) {
+            Ok(answer) if answer.is_cut => {
+                findings.skip(
+                    format!("session data in line {}", data.line),
+                    format!("it is longer than {MOST_DATA} bytes"),
+                );
+            }
+            Ok(answer) => {
+                let is_json = data.attributes.get("FORMAT").is_none_or(|format| format == "JSON");
+                if let (true, Err(error)) = (is_json, serde_json::from_slice::<IgnoredAny>(&answer.body)) {
+                    findings.add(&MV_SESSION_DATA, place, format!("the resource is no JSON: {error}"));
+                }
+            }
+            Err(error) => {
+                findings.add(&MV_SESSION_DATA, place, format!("the resource cannot be had: {error}"))
+            }
+        }
+    }
+}

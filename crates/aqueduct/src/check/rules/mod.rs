@@ -1,0 +1,76 @@
+//! The rules: functions over a presentation, by what they need.
+
+mod across;
+mod apple;
+mod codecs;
+mod dates;
+mod fetched;
+mod groups;
+mod http;
+mod iframes;
+mod interstitials;
+mod keys;
+mod ladder;
+mod live;
+mod measure;
+mod media;
+mod multivariant;
+mod parts;
+mod scte35;
+
+use super::fetch::Fetch;
+use super::findings::Findings;
+use super::look::Looked;
+use super::model::Presentation;
+pub(super) use http::Served;
+
+/// Rules that the text of playlists decides.
+pub(super) fn text(presentation: &Presentation, findings: &mut Findings<'_>) {
+    for playlist in &presentation.media {
+        media::check(playlist, findings);
+        live::check(playlist, findings);
+        parts::check(playlist, findings);
+        keys::check(playlist, findings);
+        dates::check(playlist, findings);
+        iframes::check(playlist, findings);
+        apple::media(playlist, findings);
+    }
+    if let Some(of) = &presentation.multivariant {
+        multivariant::check(of, presentation, findings);
+        groups::check(of, findings);
+        codecs::check(of, findings);
+        apple::multivariant(of, presentation, findings);
+        ladder::check(of, findings);
+        iframes::provided(of, findings);
+        keys::session(of, presentation, findings);
+        parts::reports(presentation, findings);
+    }
+    across::check(presentation, findings);
+    dates::across(presentation, findings);
+}
+
+/// Rules that need small resources besides segments: keys, session data.
+pub(super) fn fetched(presentation: &Presentation, fetch: &dyn Fetch, findings: &mut Findings<'_>) {
+    fetched::keys(presentation, fetch, findings);
+    fetched::session_data(presentation, fetch, findings);
+}
+
+/// Rules that need the facts of all segments.
+pub(super) fn measured(presentation: &Presentation, findings: &mut Findings<'_>) {
+    for playlist in &presentation.media {
+        measure::bit_rate_tags(playlist, findings);
+        measure::encrypted_sizes(playlist, findings);
+    }
+    measure::variants(presentation, findings);
+}
+
+/// Rules of what HTTP servers say.
+pub(super) fn http(
+    presentation: &Presentation,
+    served: &[Served],
+    looked: &Looked,
+    findings: &mut Findings<'_>,
+) {
+    http::playlists(presentation, served, findings);
+    http::segments(presentation, looked, findings);
+}

@@ -1,0 +1,46 @@
+//! Apple's authoring specification.
+
+use super::{BYTES, group};
+
+group! {
+    "Apple's authoring specification"
+    AP_SEGMENT = "AP-SEGMENT" Must Apple "Apple HLS Authoring 7.5-7.7",
+        "No segment is more than 0.5 s longer than the target duration, which SHOULD be 6 s.",
+        "cut segments of 6 s",
+        open "durations are those of EXTINF, not measured";
+    AP_BW = "AP-BW" Must Apple "Apple HLS Authoring 1.26-1.30",
+        "Measured peak and average are within 10 % of BANDWIDTH and AVERAGE-BANDWIDTH, and the peak SHOULD be at most twice the average.",
+        "declare the measured rates",
+        open "live presentations need several loads";
+    AP_STREAMINF = "AP-STREAMINF" Must Apple "Apple HLS Authoring 9.1-9.4, 9.14-9.16",
+        "Variants have CODECS and AVERAGE-BANDWIDTH, and with pictures RESOLUTION and FRAME-RATE.",
+        "add the attribute";
+    AP_LADDER = "AP-LADDER" Must Apple "Apple HLS Authoring 1.23-1.25, 9.9, 9.21",
+        "There are several bit rates, one of at most 192 kb/s, in SDR, and steps between them are even.",
+        "add variants";
+    AP_AUDIO = "AP-AUDIO" Must Apple "Apple HLS Authoring 2.3, 2.4, 2.6, 9.5-9.7",
+        "There is stereo AAC, AC-3 beside E-AC-3, and sound SHOULD be a rendition of its own.",
+        "add the rendition",
+        open "what a rendition really holds needs the bytes of segments";
+    AP_ACCESSIBILITY = "AP-ACCESSIBILITY" Must Apple "Apple HLS Authoring 2.12-2.14, 4.1-4.6, 5.11",
+        "Captions, descriptions and forced subtitles are declared as such, with AUTOSELECT=YES.",
+        "add CHARACTERISTICS, AUTOSELECT=YES and LANGUAGE",
+        open "captions inside pictures need the bytes of segments";
+    AP_LANGUAGE = "AP-LANGUAGE" Must Apple "Apple HLS Authoring 4.7, 8.10",
+        "Every EXT-X-MEDIA but those of TYPE=VIDEO has LANGUAGE, a tag of BCP 47.",
+        "add LANGUAGE, such as \"en\", or \"und\" where nobody knows it";
+    AP_PLAYLIST = "AP-PLAYLIST" Must Apple "Apple HLS Authoring 8.3, 8.6-8.8, 8.14, 9.12",
+        "Finished playlists say VOD or EVENT, and independent segments are declared.",
+        "add #EXT-X-PLAYLIST-TYPE:VOD, and #EXT-X-INDEPENDENT-SEGMENTS where segments begin with an IDR",
+        open "changes of codec and frame rate need the bytes of segments";
+    AP_DELIVERY = "AP-DELIVERY" Must Apple "Apple HLS Authoring 10.1, 10.4, 11.1, 12.1",
+        "Playlists are answered gzip-encoded; media SHOULD come over TLS with its usual Content-Type.",
+        "let the server compress .m3u8, and name the types of segments",
+        open "versions of TLS are not looked at";
+    !unchecked
+    "AP-VIDEO" Must Apple "Pictures are H.264, HEVC or AV1 of the profiles, levels and rates named.", BYTES;
+    "AP-KEYFRAMES" Must Apple "Every segment of pictures begins with an IDR; one every two seconds is advised.", BYTES;
+    "AP-LOUDNESS" Should Apple "Sound carries its loudness.", BYTES;
+    "AP-SPATIAL" Must Apple "Spatial video is declared and has its boxes.", BYTES;
+    "AP-OTHER-CODECS" Must Apple "xHE-AAC, ALAC, FLAC and APAC only in fMP4.", BYTES;
+}

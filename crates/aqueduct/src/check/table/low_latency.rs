@@ -1,0 +1,55 @@
+//! Low-Latency HLS.
+
+use super::{BYTES, LOADS, SERVER, group};
+
+group! {
+    "Low latency"
+    LL_PART_INF = "LL-PART-INF" Must Rfc "RFC 8216bis §4.4.3.7, §4.4.4.9",
+        "EXT-X-PART needs EXT-X-PART-INF, and durations above 0.",
+        "add #EXT-X-PART-INF:PART-TARGET=<seconds>";
+    LL_PART_MAX = "LL-PART-MAX" Must Rfc "RFC 8216bis §4.4.4.9",
+        "No part is longer than PART-TARGET.",
+        "raise PART-TARGET, or cut parts shorter";
+    LL_PART_MIN = "LL-PART-MIN" Must Rfc "RFC 8216bis §4.4.4.9",
+        "A part has 85 % of PART-TARGET, unless it is independent, a gap, before a gap, or the last of its segment.",
+        "cut parts evenly";
+    LL_PART_SUM = "LL-PART-SUM" Must Rfc "RFC 8216bis §3.2",
+        "The parts of a segment last as long as the segment.",
+        "list all parts of a segment, with the durations they have",
+        open "that they hold the same samples needs the bytes of segments";
+    LL_PART_ORDER = "LL-PART-ORDER" Must Rfc "RFC 8216bis §4.4.4.9",
+        "Discontinuity, key, map and date of a segment come before its first part.",
+        "move the tag before the parts";
+    LL_PART_HOLD = "LL-PART-HOLD" Must Rfc "RFC 8216bis §4.4.3.8",
+        "With EXT-X-PART-INF there is PART-HOLD-BACK, at least two, better three times PART-TARGET.",
+        "declare three times PART-TARGET";
+    LL_HOLD = "LL-HOLD" Must Rfc "RFC 8216bis §4.4.3.8, §6.2.4",
+        "HOLD-BACK is at least three, CAN-SKIP-UNTIL at least six target durations, the same in all playlists.",
+        "raise the value, and write the same tag into all playlists";
+    LL_HINT = "LL-HINT" Must Rfc "RFC 8216bis §4.4.5.3, §6.2.6",
+        "A live playlist with parts hints the next one, once for each type; after the end there is no hint.",
+        "add #EXT-X-PRELOAD-HINT:TYPE=PART with the next URI";
+    LL_REPORT = "LL-REPORT" Must Rfc "RFC 8216bis §4.4.5.4",
+        "Rendition reports name the other playlists, relative to this one, each once.",
+        "write one report for each other playlist of the presentation",
+        open "whether reports are fresh needs several loads";
+    LL_PROFILE_STREAM = "LL-PROFILE-STREAM" Must Apple "RFC 8216bis App. B.1",
+        "Low-latency playlists have dates, and all of them emit parts.",
+        "add EXT-X-PROGRAM-DATE-TIME and parts to every playlist",
+        open "independent frames need the bytes of segments";
+    LL_TUNING = "LL-TUNING" Should Players "RFC 8216bis App. B.1; Apple HLS Authoring 14.2",
+        "PART-TARGET is not so short that players become unstable.",
+        "choose parts of about a second, at least 0.2 s",
+        open "times of caches need questions to a live server";
+    !unchecked
+    "LL-PART-INDEPENDENT" Should Rfc "INDEPENDENT=YES is on each part with an independent frame, and only there.", BYTES;
+    "LL-PART-LIFE" Should Rfc "Old parts leave the playlist, and stay downloadable for a while.", LOADS;
+    "LL-PART-CADENCE" Must Rfc "A new part appears within a PART-TARGET.", LOADS;
+    "LL-BLOCK" Must Rfc "A server that can block reloads blocks them.", SERVER;
+    "LL-BLOCK-ERRORS" Must Rfc "Wrong delivery directives are answered with errors.", SERVER;
+    "LL-DELTA" Must Rfc "A delta update leaves out what it says, and nothing else.", SERVER;
+    "LL-HINT-TRUE" Must Rfc "What was hinted becomes the next part.", SERVER;
+    "LL-HINT-BURST" Must Rfc "A hinted part is sent at once when it is whole.", SERVER;
+    "LL-PROFILE-HTTP" Must Apple "HTTP/2, gzip, ranges and ages as the low-latency profile asks.", SERVER;
+    "LL-SYNC" Must Apple "All renditions advance within a PART-TARGET of each other.", LOADS;
+}

@@ -1,0 +1,28 @@
+//! What breaks players.
+
+use super::{BYTES, group};
+
+group! {
+    "Players"
+    PC_CORS = "PC-CORS" Player Players "hls.js, Shaka Player",
+        "Playlists, segments and keys answer requests of other origins.",
+        "send Access-Control-Allow-Origin",
+        open "preflight requests are not sent";
+    PC_CONTENT_TYPE = "PC-CONTENT-TYPE" Player Players "Safari",
+        "The first playlist has the right Content-Type, or a path that ends in .m3u8.",
+        "serve it as application/vnd.apple.mpegurl";
+    PC_DISCONTINUITY_NOISE = "PC-DISCONTINUITY-NOISE" Player Players "hls.js",
+        "No EXT-X-DISCONTINUITY is doubled or stands where nothing changes.",
+        "remove the tag",
+        open "whether something changes needs the bytes of segments";
+    PC_MAP_CHANGES = "PC-MAP-CHANGES" Player Players "Shaka Player",
+        "EXT-X-MAP changes at discontinuities only, and is not repeated.",
+        "put #EXT-X-DISCONTINUITY before the segment with the new init section";
+    PC_LIVE_DEPTH = "PC-LIVE-DEPTH" Player Players "Shaka Player, hls.js",
+        "A live playlist has more than three segments.",
+        "keep more segments in the playlist";
+    !unchecked
+    "PC-EMPTY-SEGMENT" Player Players "No segment is without media.", BYTES;
+    "PC-TS-CODECS" Player Players "No HEVC, E-AC-3 or DRM in MPEG-TS where browsers shall play it.", BYTES;
+    "PC-DOUBLE-PICTURE" Player Players "No picture is repeated where segments meet.", BYTES;
+}

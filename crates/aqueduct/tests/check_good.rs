@@ -1,0 +1,22 @@
+//! Good presentations: those of our own are clean.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may")]
+
+mod check_world;
+
+use aqueduct::check::{Level, Profile};
+use check_world::{SHAPES, packaged};
+
+#[test]
+fn our_own_are_clean_in_every_shape() {
+    for clip in ["plain-25.mp4", "ntsc-2997.mp4", "video-only.mp4", "late-audio.mp4", "audio-only.m4a"] {
+        for (container, layout, files) in SHAPES {
+            let world = packaged(clip, container, layout, files);
+            let report = world.check(&[Profile::Rfc, Profile::Players]);
+            let weighty: Vec<_> =
+                report.findings.iter().filter(|finding| finding.level > Level::Note).collect();
+            assert!(weighty.is_empty(), "{clip} {container:?} {layout:?} {files:?}: {weighty:#?}");
+            assert!(report.skipped.is_empty(), "{:?}", report.skipped);
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! Presentations to check: good ones of our own making, in memory, and edits that make them bad.
+
+#![allow(dead_code, reason = "each test binary uses its part")]
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+use aqueduct::check::{
+    Answer, Fetch, FetchError, Http, Nothing, Options, Overlay, Profile, Report, Request, check,
+};
+use aqueduct::plan::{AudioLayout, Container, CopySettings, Files, Length, MULTIVARIANT_KEY, Object};
+use aqueduct::plan::{CopyInput, Role};
+use aqueduct::playlist::{self, Measured};
+use aqueduct::{FileSource, Plan, Presentation, Source};
+
+/// Where presentations lie.
+pub(crate) const BASE: &str = "https://example.com/film/";
+
+/// A presentation in memory.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct World {
+    pub(crate) resources: Overlay<Nothing>,
+    /// Whether an HTTP server answers.
+    pub(crate) http: Option<Http>,
+}
+
+impl Fetch for World {
+    fn fetch(&self, request: &Request<'_>) -> Result<Answer, FetchError> {
+        let answer = self.resources.fetch(request)?;
+        Ok(match &self.http {
+            Some(http) => {
+                let mut http = http.clone();
+                let kind = match request.url.rsplit('.').next().unwrap() {
+                    "m3u8" => "application/vnd.apple.mpegurl",
+                    "ts" => "video/mp2t",
+                    _ => "video/mp4",
+                };
+                http.headers.entry("content-type".to_owned()).or_insert(kind.to_owned());
+                answer.with_http(http)
+            }
+            None => answer,
+        })
+    }
+}
+
+impl World {
+    pub(crate) fn put(&mut self, key: &str, bytes: impl Into<Vec<u8>>) -> &mut Self {
+        self.resources.put(format!("{BASE}{key}"), bytes.into());
+        self
+    }
+
+    pub(crate) fn text(&self, key: &str) -> String {
+        let bytes = self.resources.get(&format!("{BASE}{key}")).unwrap_or_else(|| panic!("no {key}"));
+        String::from_utf8(bytes.to_vec()).unwrap()
+    }
+
+    pub(crate) fn bytes(&self, key: &str) -> Vec<u8> {
+        self.resources.get(&format!("{BASE}{key}")).unwrap_or_else(|| panic!("no {key}")).to_vec()
+    }
+
+    /// Replaces the first `from` of a text by `to`; it must be there.
+    #[track_caller]
+    pub(crate) fn edit(&mut self, key: &str, from: &str, to: &str) -> &mut Self {
+        let text = self.text(key);
+        assert!(text.contains(from), "{key} has no {from:?}:\n{text}");
+        self.put(key, text.replacen(from, to, 1))
+    }
+
+    /// Replaces every `from` of a text by `to`; one must be there.
+    #[track_caller]
+    pub(crate) fn edit_all(&mut self, key: &str, from: &str, to: &str) -> &mut Self {
+        let text = self.text(key);
+        assert!(text.contains(from), "{key} has no {from:?}:\n{text}");
+        self.put(key, text.replace(from, to))
+    }
+
+    pub(crate) fn remove(&mut self, key: &str) -> &mut Self {
+        assert!(self.resources.remove(&format!("{BASE}{key}")), "no {key}");
+        self
+    }
+
+    pub(crate) fn check(&self, profiles: &[Profile]) -> Report {
+        self.check_at(MULTIVARIANT_KEY, profiles)
+    }
+
+    pub(crate) fn check_at(&self, key: &str, profiles: &[Profile]) -> Report {
+        let mut options = Options::default();
+        options.profiles = profiles.iter().copied().collect();
+        options.parallel = NonZeroUsize::new(2).unwrap();
+        check(self, &format!("{BASE}{key}"), &options).unwrap()
+    }
+}
+
+/// The shapes of our own presentations.
+pub(crate) const SHAPES: [(Container, AudioLayout, Files); 8] = [
+    (Container::Ts, AudioLayout::Muxed, Files::Segments),
+    (Container::Ts, AudioLayout::Separate, Files::Segments),
+    (Container::Ts, AudioLayout::Muxed, Files::Single),
+    (Container::Ts, AudioLayout::Separate, Files::Single),
+    (Container::Fmp4, AudioLayout::Muxed, Files::Segments),
+    (Container::Fmp4, AudioLayout::Separate, Files::Segments),
+    (Container::Fmp4, AudioLayout::Muxed, Files::Single),
+    (Container::Fmp4, AudioLayout::Separate, Files::Single),
+];
+
+/// A clip of testdata, packaged by the library, with its playlists.
+pub(crate) fn packaged(clip: &str, container: Container, layout: AudioLayout, files: Files) -> World {
+    let path = format!("{}/../../testdata/{clip}", env!("CARGO_MANIFEST_DIR"));
+    let source: Arc<dyn Source> = Arc::new(FileSource::open(path).unwrap());
+    let index =
+        Arc::new(aqueduct::index::mp4::read(&*source, &aqueduct::index::mp4::Limits::default()).unwrap());
+    let mut settings = CopySettings::default();
+    settings.container = container;
+    settings.audio_layout = Some(layout);
+    settings.segment = Some(Length::from_millis(1000));
+    settings.files = files;
+    let plan = Plan::copying(vec![CopyInput { index: &index, role: Role::Main }])
+        .settings(settings)
+        .build()
+        .unwrap();
+    stored(&Presentation::new(source, index, Arc::new(plan)).unwrap())
+}
+
+/// All objects of a presentation, as publishing stores them.
+pub(crate) fn stored(presentation: &Presentation) -> World {
+    let plan = presentation.plan();
+    let mut world = World::default();
+    let (mut sizes, mut key_frames, mut inits) = (Vec::new(), Vec::new(), Vec::new());
+    for rendition in plan.renditions() {
+        let init = presentation.init(rendition.id).unwrap();
+        inits.push(init.as_ref().map_or(0, |init| init.len() as u64));
+        let mut whole = init.clone().map(|init| init.to_vec()).unwrap_or_default();
+        if let (Some(init), Some(key)) = (&init, plan.key(Object::Init(rendition.id))) {
+            world.put(&key, init.to_vec());
+        }
+        let (mut of_sizes, mut of_keys) = (Vec::new(), Vec::new());
+        for segment in 0..plan.segments() {
+            if plan.is_gap(&rendition, segment) {
+                of_sizes.push(0);
+                of_keys.push(Vec::new());
+                continue;
+            }
+            let made = presentation.made(rendition.id, segment).unwrap();
+            let bytes = made.to_bytes().to_vec();
+            of_sizes.push(bytes.len() as u64);
+            of_keys.push(made.key_frames.clone());
+            match plan.key(Object::Segment(rendition.id, segment)) {
+                Some(key) => drop(world.put(&key, bytes)),
+                None => whole.extend(bytes),
+            }
+        }
+        if let Some(key) = plan.key(Object::Media(rendition.id)) {
+            world.put(&key, whole);
+        }
+        sizes.push(of_sizes);
+        key_frames.push(of_keys);
+    }
+    let measured = Measured::new(plan, sizes).unwrap().with_key_frames(plan, key_frames).unwrap();
+    let measured = measured.with_inits(inits).unwrap();
+    for rendition in plan.renditions() {
+        let key = plan.playlist_key(rendition.id).unwrap();
+        world.put(&key, playlist::media(plan, rendition.id, Some(&measured)).unwrap());
+        if let (Some(key), Some(text)) =
+            (plan.iframes_key(rendition.id), playlist::iframes(plan, rendition.id, &measured).unwrap())
+        {
+            world.put(&key, text);
+        }
+    }
+    world.put(MULTIVARIANT_KEY, playlist::multivariant(plan, Some(&measured)));
+    world
+}
