@@ -1,4 +1,4 @@
-//! How the command ends: exit codes after BSD's `sysexits`, and the failure that carries one.
+//! How the command ends: exit codes after BSD's `sysexits`, those of `check`, and the failure that carries one.
 
 use std::error::Error as StdError;
 use std::fmt::Write as _;
@@ -9,11 +9,14 @@ use aqueduct::ErrorKind as CoreKind;
 use aqueduct_service::ErrorKind as ServiceKind;
 use serde::Serialize;
 
-/// An exit code. 1 to 3 stay free for what a later command finds rather than fails at.
+/// An exit code. 1 to 3 are what `check` finds, which is no failure of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(into = "u8")]
 #[repr(u8)]
 pub(crate) enum Exit {
+    RulesBent = 1,
+    RulesBroken = 2,
+    NotChecked = 3,
     Usage = 64,
     Data = 65,
     NoInput = 66,
@@ -26,7 +29,10 @@ pub(crate) enum Exit {
 }
 
 impl Exit {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 12] = [
+        Self::RulesBent,
+        Self::RulesBroken,
+        Self::NotChecked,
         Self::Usage,
         Self::Data,
         Self::NoInput,
@@ -40,6 +46,9 @@ impl Exit {
 
     const fn meaning(self) -> &'static str {
         match self {
+            Self::RulesBent => "check --strict: there are warnings",
+            Self::RulesBroken => "check: a rule of HLS is broken",
+            Self::NotChecked => "check: the target cannot be reached or read",
             Self::Usage => "usage: a flag, a setting, a job file or a destination is written wrongly",
             Self::Data => "the input is corrupt, not supported or beyond a limit",
             Self::NoInput => "the input is missing, is no file or cannot be opened",
@@ -231,7 +240,7 @@ mod tests {
 
     #[test]
     fn codes_are_those_of_sysexits() {
-        assert_eq!(Exit::ALL.map(u8::from), [64, 65, 66, 69, 70, 73, 74, 77, 130]);
+        assert_eq!(Exit::ALL.map(u8::from), [1, 2, 3, 64, 65, 66, 69, 70, 73, 74, 77, 130]);
         for exit in Exit::ALL {
             assert!(table().contains(&format!("{:>3}  {}", u8::from(exit), exit.meaning())));
         }

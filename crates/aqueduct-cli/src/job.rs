@@ -6,11 +6,13 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use aqueduct::Settings;
+use aqueduct::check::Options;
 use aqueduct::plan::{AudioLayout, CopySettings, Files};
-use aqueduct_service::StoreOptions;
+use aqueduct_service::{FetchOptions, StoreOptions};
 
 use crate::args::{
-    CommonArgs, CopyArgs, PackageArgs, PlanArgs, ProbeArgs, PublishArgs, RunArgs, SettingsArgs,
+    CheckArgs, CommonArgs, CopyArgs, PackageArgs, PlanArgs, ProbeArgs, PublishArgs, RunArgs, SettingsArgs,
+    StoreArgs,
 };
 use crate::config::{Config, PackageConfig, PublishConfig, RunConfig, What};
 use crate::exit::Failure;
@@ -43,6 +45,34 @@ pub(crate) enum PlanJob {
 #[derive(Debug)]
 pub(crate) struct ProbeJob {
     pub(crate) input: PathBuf,
+}
+
+/// Hold a presentation to rules, or tell of one rule.
+#[derive(Debug)]
+pub(crate) enum CheckJob {
+    Explain(String),
+    Run(Box<CheckRun>),
+}
+
+#[derive(Debug)]
+pub(crate) struct CheckRun {
+    pub(crate) target: String,
+    pub(crate) store: StoreOptions,
+    pub(crate) fetch: FetchOptions,
+    pub(crate) options: Options,
+    pub(crate) strict: bool,
+    pub(crate) form: CheckForm,
+}
+
+/// Who reads the report.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum CheckForm {
+    /// `all`: every finding, and notes.
+    People {
+        all: bool,
+    },
+    Json,
+    Sarif,
 }
 
 /// Make a ladder of `input`.
@@ -224,20 +254,52 @@ fn copied(config: PackageConfig, flags: CopyArgs, common: &CommonArgs) -> CopyJo
 
 /// A flag wins over the job file, that over a variable.
 fn target(destination: String, flags: RunArgs, config: RunConfig) -> Target {
-    let mut store = StoreOptions::from_env();
-    if let Some(endpoint) = flags.store.s3_endpoint.or(config.s3_endpoint) {
-        store.s3_endpoint = Some(endpoint);
-    }
-    if let Some(region) = flags.store.s3_region.or(config.s3_region) {
-        store.s3_region = Some(region);
-    }
-    store.s3_allow_http |= flags.store.s3_allow_http || config.s3_allow_http;
+    let store = StoreArgs {
+        s3_endpoint: flags.store.s3_endpoint.or(config.s3_endpoint),
+        s3_region: flags.store.s3_region.or(config.s3_region),
+        s3_allow_http: flags.store.s3_allow_http || config.s3_allow_http,
+    };
     Target {
         destination,
-        store,
+        store: reached(store),
         jobs: flags.jobs.or(config.jobs).unwrap_or_else(cores),
         overwrite: flags.overwrite || config.overwrite,
     }
+}
+
+/// The store of the environment, as far as flags do not say otherwise.
+fn reached(flags: StoreArgs) -> StoreOptions {
+    let mut store = StoreOptions::from_env();
+    if let Some(endpoint) = flags.s3_endpoint {
+        store.s3_endpoint = Some(endpoint);
+    }
+    if let Some(region) = flags.s3_region {
+        store.s3_region = Some(region);
+    }
+    store.s3_allow_http |= flags.s3_allow_http;
+    store
+}
+
+/// `verbose` is whether people want to see all of it.
+pub(crate) fn check(args: CheckArgs, json: bool, verbose: bool) -> Result<CheckJob, Failure> {
+    let Some(target) = args.target else {
+        return args.explain.map(CheckJob::Explain).ok_or_else(|| missing("TARGET", "check"));
+    };
+    let mut options = Options::default();
+    options.profiles = args.profile.into_iter().collect();
+    options.parallel = args.jobs;
+    for rule in &args.rule {
+        options.weigh(rule)?;
+    }
+    let mut fetch = FetchOptions::default();
+    fetch.allow_private = args.allow_private;
+    let form = match (args.sarif, json) {
+        (true, _) => CheckForm::Sarif,
+        (false, true) => CheckForm::Json,
+        (false, false) => CheckForm::People { all: verbose },
+    };
+    let store = reached(args.store);
+    Ok(CheckJob::Run(Box::new(CheckRun { target, store, fetch, options, strict: args.strict, form })))
 }
 
 fn cores() -> NonZeroUsize {

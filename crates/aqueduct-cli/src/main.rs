@@ -1,12 +1,13 @@
 //! The `aqueduct` command: turns video into HLS.
 //!
 //! What was typed ([`args`]) becomes what will be done ([`job`]); only that touches the world. [`publish`] and
-//! [`package`] prepare inputs and a plan, [`run`] makes and stores it; [`probe`] and [`plan`] only tell. What people
+//! [`package`] prepare inputs and a plan, [`run`] makes and stores it; [`probe`] and [`plan`] only tell, [`check`] judges. What people
 //! and machines read comes from [`output`], how it ends from [`exit`].
 
 #![forbid(unsafe_code)]
 
 mod args;
+mod check;
 mod config;
 mod exit;
 mod input;
@@ -42,7 +43,7 @@ fn main() -> ExitCode {
     let console = Console::new(args.output.json, args.output.quiet);
     log::install(args.output.verbose, &console);
     match run(args, &console) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(failure) => {
             console.failure(&failure);
             failure.exit.into()
@@ -50,15 +51,19 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(args: Args, console: &Console) -> Result<(), Failure> {
-    match args.command {
+fn run(args: Args, console: &Console) -> Result<ExitCode, Failure> {
+    let verbose = args.output.verbose > 0;
+    let done = match args.command {
         Command::Publish(publish) => publish::run(&job::publish(publish)?, console),
         Command::Package(package) => package::run(&job::package(package)?, console),
         Command::Probe(probe) => probe::run(&job::probe(probe), console),
         Command::Plan(plan) => plan::run(&job::plan(plan)?, console),
         Command::ExitCodes if console.is_json() => console.value(&exit::lines()),
         Command::ExitCodes => console.text(&exit::table()),
-    }
+        // The only command that tells by its exit code what it found.
+        Command::Check(check) => return check::run(&job::check(check, console.is_json(), verbose)?, console),
+    };
+    done.map(|()| ExitCode::SUCCESS)
 }
 
 /// Flags of `publish` that were given to `package`.

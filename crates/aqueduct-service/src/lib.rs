@@ -24,6 +24,7 @@
 
 #![forbid(unsafe_code)]
 
+mod check;
 mod destination;
 mod error;
 mod event;
@@ -31,6 +32,7 @@ mod keys;
 mod publish;
 mod report;
 
+pub use check::{CheckTarget, FetchOptions};
 pub use destination::{Destination, Secret, StoreOptions};
 pub use error::{Error, ErrorKind, Result};
 pub use event::{Event, Observer, Phase};

@@ -9,6 +9,7 @@ Examples:
   aqueduct package film.mp4 out/                 the film as it is, in segments, at the speed of the disk
   aqueduct probe film.mp4                        what the file is, and what is odd about it
   aqueduct plan film.mp4 --ladder 720p,360p      what would be made, without making it
+  aqueduct check out/                            where a presentation breaks the rules of HLS
 
 Exit codes: `aqueduct exit-codes` lists them.";
 
@@ -99,6 +100,26 @@ Examples:
 
 With --copy it tells what `package` would make, else what `publish` would. Bit rates and sizes
 are bounds: what is made is smaller, `about` is a guess at how much.
+
+Exit codes: `aqueduct exit-codes` lists them.";
+
+pub(super) const CHECK: &str = "\
+Examples:
+  aqueduct check out/
+  aqueduct check https://example.com/film/master.m3u8
+  aqueduct check s3://bucket/film --s3-endpoint http://localhost:8333 --s3-allow-http
+  aqueduct check out/ --profile rfc,players,apple --strict
+  aqueduct check out/ --rule AP-BW=error --rule MV-CHANNELS=off
+  aqueduct check out/ --json | jq '.findings[] | {rule, message, place}'
+  aqueduct check out/ --sarif > check.sarif
+  aqueduct check --explain MV-BANDWIDTH
+
+Of a folder it takes master.m3u8 or index.m3u8, or the only playlist in it. Every segment is asked
+for. -v shows all findings of each rule, and notes. What was not checked is said, and does not
+count as passed.
+
+Exit codes of its own: 0 no rule is broken, 1 with --strict there are warnings, 2 a rule is
+broken, 3 the target cannot be reached or read.
 
 Exit codes: `aqueduct exit-codes` lists them.";
 

@@ -1,5 +1,6 @@
 //! What was typed.
 
+mod check;
 mod examples;
 mod package;
 
@@ -10,6 +11,7 @@ use aqueduct::media::{Crf, Preset};
 use aqueduct::plan::{AudioLayout, BitRate, Container, CopySource, Ladder, Length, VideoCodecs};
 use clap::{ArgAction, Parser, Subcommand};
 
+pub(crate) use check::CheckArgs;
 use examples::SEE_CODES;
 pub(crate) use package::{CopyArgs, PackageArgs};
 
@@ -45,6 +47,9 @@ pub(crate) enum Command {
     /// Tell what publish or package would make: rungs, segments, objects, bytes
     #[command(after_long_help = examples::PLAN, after_help = SEE_CODES)]
     Plan(PlanArgs),
+    /// Tell where a presentation breaks the rules of HLS: in a folder, in a bucket, on a web server
+    #[command(after_long_help = examples::CHECK, after_help = SEE_CODES)]
+    Check(CheckArgs),
     /// List the exit codes and what they mean
     #[command(after_long_help = examples::EXIT_CODES)]
     ExitCodes,

@@ -44,6 +44,11 @@ impl Console {
         self.is_terminal() && !self.json && !self.quiet
     }
 
+    /// Whether results for people may have colours.
+    pub(crate) fn colours(&self) -> bool {
+        io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+    }
+
     /// A result for people.
     pub(crate) fn text(&self, text: &str) -> Result<(), Failure> {
         self.stdout(text.as_bytes())

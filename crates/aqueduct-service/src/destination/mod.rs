@@ -111,6 +111,14 @@ impl Destination {
         format!("{}/{key}", self.url)
     }
 
+    /// The store and the prefix in it, where it is no folder. What it is asked fails soon where the server is away.
+    pub(crate) fn remote(&self) -> Option<(Arc<dyn ObjectStore>, Path)> {
+        match &self.place {
+            Place::Folder(_) => None,
+            Place::Store(Stores { first, .. }) => Some((Arc::clone(first), self.prefix.clone())),
+        }
+    }
+
     fn folder_at(folder: &FilePath) -> Result<Self> {
         let folder = local::absolute(folder)?;
         let url = Url::from_directory_path(&folder).map_err(|()| {

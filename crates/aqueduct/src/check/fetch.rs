@@ -81,11 +81,24 @@ impl Answer {
         self
     }
 
+    /// Says how long the whole resource is, where the body is a part of it.
+    #[must_use]
+    pub fn of_resource(mut self, length: u64) -> Self {
+        self.length = Some(length);
+        self
+    }
+
+    /// Says that nobody knows how long the resource is.
+    #[must_use]
+    pub fn of_unknown_length(mut self) -> Self {
+        self.length = None;
+        self
+    }
+
     /// Says that the body was cut at the limit.
     #[must_use]
-    pub fn cut(mut self, length: Option<u64>) -> Self {
+    pub fn cut(mut self) -> Self {
         self.is_cut = true;
-        self.length = length;
         self
     }
 }

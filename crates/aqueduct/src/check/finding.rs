@@ -35,7 +35,7 @@ impl Finding {
         self.rule
             .id
             .cmp(other.rule.id)
-            .then_with(|| self.place.key().cmp(&other.place.key()))
+            .then_with(|| self.place.order(&other.place))
             .then_with(|| self.message.cmp(&other.message))
     }
 }
@@ -79,7 +79,9 @@ impl Place {
         self
     }
 
-    fn key(&self) -> (&Option<String>, Option<u32>, Option<u64>, &Option<String>, Option<u64>) {
-        (&self.playlist, self.line, self.segment, &self.uri, self.offset)
+    fn order(&self, other: &Self) -> Ordering {
+        let numbers = |place: &Self| (place.line, place.segment, place.offset);
+        let by_numbers = || numbers(self).cmp(&numbers(other));
+        self.playlist.cmp(&other.playlist).then_with(by_numbers).then_with(|| self.uri.cmp(&other.uri))
     }
 }

@@ -169,3 +169,88 @@ pub(crate) fn stored(presentation: &Presentation) -> World {
     world.put(MULTIVARIANT_KEY, playlist::multivariant(plan, Some(&measured)));
     world
 }
+
+/// A window of a live playlist over the segments of `ts`, by itself.
+pub(crate) fn live(ts: &World) -> World {
+    let mut world = World::default();
+    let segment = ts.bytes("video/180p/00000.ts");
+    let mut text = "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:2\n#EXT-X-MEDIA-SEQUENCE:10\n\
+                    #EXT-X-PROGRAM-DATE-TIME:2026-01-01T00:00:00.000Z\n"
+        .to_owned();
+    for number in 0..6 {
+        world.put(&format!("{number:05}.ts"), segment.clone());
+        text.push_str(&format!("#EXTINF:1.5,\n{number:05}.ts\n"));
+    }
+    world.put("live.m3u8", text);
+    world
+}
+
+/// The same with partial segments.
+pub(crate) fn low_latency(ts: &World) -> World {
+    let mut world = live(ts);
+    world.edit("live.m3u8", "#EXT-X-MEDIA-SEQUENCE", "#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,PART-HOLD-BACK=1.5\n#EXT-X-PART-INF:PART-TARGET=0.5\n#EXT-X-MEDIA-SEQUENCE");
+    for number in 0..6 {
+        let parts: String = (0..3)
+            .map(|part| {
+                let independent = if part == 0 { ",INDEPENDENT=YES" } else { "" };
+                format!("#EXT-X-PART:DURATION=0.5,URI=\"p{part}.{number}.ts\"{independent}\n")
+            })
+            .collect();
+        let extinf = format!("#EXTINF:1.5,\n{number:05}.ts");
+        world.edit("live.m3u8", &extinf, &format!("{parts}{extinf}"));
+    }
+    let text = world.text("live.m3u8");
+    world.put("live.m3u8", text + "#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"p0.6.ts\"\n");
+    world
+}
+
+/// fMP4 with two languages of sound, subtitles and captions.
+pub(crate) fn subtitled(fmp4: &World) -> World {
+    let mut world = fmp4.clone();
+    let text = world.text(MULTIVARIANT_KEY);
+    let sound = text.lines().find(|line| line.starts_with("#EXT-X-MEDIA:TYPE=AUDIO")).unwrap().to_owned();
+    let group = sound.split("GROUP-ID=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    let audio = |name: &str, language: &str, default: &str| {
+        format!(
+            "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"{group}\",NAME=\"{name}\",DEFAULT={default},LANGUAGE=\"{language}\",\
+             AUTOSELECT=YES,CHANNELS=\"2\",URI=\"audio/main/index.m3u8\"\n"
+        )
+    };
+    let others = "#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID=\"text\",NAME=\"English\",LANGUAGE=\"en\",AUTOSELECT=YES,URI=\"text/en/index.m3u8\"\n\
+                  #EXT-X-MEDIA:TYPE=CLOSED-CAPTIONS,GROUP-ID=\"cc\",NAME=\"English\",LANGUAGE=\"en\",AUTOSELECT=YES,INSTREAM-ID=\"CC1\"";
+    let media = format!("{}{}{others}", audio("English", "en", "YES"), audio("Deutsch", "de", "NO"));
+    world.edit(MULTIVARIANT_KEY, &sound, &media);
+    world.edit(
+        MULTIVARIANT_KEY,
+        &format!(",AUDIO=\"{group}\""),
+        &format!(",AUDIO=\"{group}\",SUBTITLES=\"text\",CLOSED-CAPTIONS=\"cc\""),
+    );
+    // The rates of subtitles count too.
+    let text = world.text(MULTIVARIANT_KEY).replacen(":BANDWIDTH=", ":BANDWIDTH=1", 1).replacen(
+        "AVERAGE-BANDWIDTH=",
+        "AVERAGE-BANDWIDTH=1",
+        1,
+    );
+    world.put(MULTIVARIANT_KEY, text);
+    world.put(
+        "text/en/0.vtt",
+        "WEBVTT\nX-TIMESTAMP-MAP=MPEGTS:900000,LOCAL:00:00:00.000\n\n00:00:01.000 --> 00:00:02.000\nHello\n",
+    );
+    world.put(
+        "text/en/index.m3u8",
+        "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:5\n#EXT-X-PLAYLIST-TYPE:VOD\n#EXTINF:5.000000,\n0.vtt\n#EXT-X-ENDLIST\n",
+    );
+    world
+}
+
+/// `ts` behind a web server that does everything right.
+pub(crate) fn served(ts: &World) -> World {
+    let headers = [
+        ("access-control-allow-origin", "*"),
+        ("content-encoding", "gzip"),
+        ("date", "Sun, 06 Nov 1994 08:49:37 GMT"),
+        ("last-modified", "Sun, 06 Nov 1994 08:49:36 GMT"),
+    ];
+    let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    World { http: Some(Http::new(200, 0, headers)), ..ts.clone() }
+}

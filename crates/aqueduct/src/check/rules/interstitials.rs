@@ -43,15 +43,13 @@ pub(super) fn interstitial<'a>(
             findings.add(&DR_INT_ATTRS, media.at(line), message);
         }
     }
-    let numbers: [(&str, fn(&str) -> bool); 2] = [
-        ("X-RESUME-OFFSET", |text| signed_nanos(text).is_some()),
-        ("X-PLAYOUT-LIMIT", |text| nanos(text).is_some()),
-    ];
-    for (name, is_number) in numbers {
-        if let Some(value) = get(name).filter(|value| !is_number(value)) {
+    let mut number = |name: &str, is_number: bool| {
+        if let Some(value) = get(name).filter(|_| !is_number) {
             findings.add(&DR_INT_ATTRS, media.at(line), format!("{name}={} is no number", short(value)));
         }
-    }
+    };
+    number("X-RESUME-OFFSET", get("X-RESUME-OFFSET").and_then(signed_nanos).is_some());
+    number("X-PLAYOUT-LIMIT", get("X-PLAYOUT-LIMIT").and_then(nanos).is_some());
 }
 
 pub(super) fn preload<'a>(

@@ -1,0 +1,47 @@
+//! What `check` takes.
+
+use std::num::NonZeroUsize;
+
+use aqueduct::check::Profile;
+
+use super::{StoreArgs, jobs};
+
+/// What to check, and whose rules to hold it to.
+#[derive(Debug, clap::Args)]
+pub(crate) struct CheckArgs {
+    /// A folder, a playlist, s3://bucket/prefix, or an http(s):// URL of a playlist
+    #[arg(required_unless_present = "explain")]
+    pub(crate) target: Option<String>,
+    /// Whose rules count: rfc (RFC 8216bis), players (what breaks them), apple (HLS Authoring Specification)
+    #[arg(
+        long,
+        value_name = "NAMES",
+        value_delimiter = ',',
+        default_value = "rfc,players",
+        help_heading = "Rules"
+    )]
+    pub(crate) profile: Vec<Profile>,
+    /// Weigh a rule otherwise: off, warning or error; may be given several times
+    #[arg(long, value_name = "ID=WEIGHT", help_heading = "Rules")]
+    pub(crate) rule: Vec<String>,
+    /// End with exit code 1 where there are warnings
+    #[arg(long, help_heading = "Rules")]
+    pub(crate) strict: bool,
+    /// Tell what a rule says, and what to do where it does not hold
+    #[arg(long, value_name = "ID", conflicts_with = "target", help_heading = "Rules")]
+    pub(crate) explain: Option<String>,
+    /// Write SARIF 2.1.0 to stdout, as code scanners read it
+    #[arg(long, conflicts_with = "json", help_heading = "Output")]
+    pub(crate) sarif: bool,
+    /// Requests that are under way at once
+    #[arg(long, value_name = "N", value_parser = jobs, default_value = "8", help_heading = "Run")]
+    pub(crate) jobs: NonZeroUsize,
+    /// Ask private addresses too, where a playlist names them
+    ///
+    /// Without it, only public addresses are asked, and those of this machine where the target is on it: whoever wrote the
+    /// playlist decides what is asked for.
+    #[arg(long, help_heading = "Run")]
+    pub(crate) allow_private: bool,
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+}

@@ -1,0 +1,55 @@
+//! What a rule says.
+
+use aqueduct::check::{Rule, Unchecked};
+
+use crate::exit::Failure;
+use crate::output::Console;
+
+pub(super) fn run(id: &str, console: &Console) -> Result<(), Failure> {
+    let id = id.to_ascii_uppercase();
+    if let Some(rule) = Rule::find(&id) {
+        return if console.is_json() { console.value(rule) } else { console.text(&of_rule(rule)) };
+    }
+    if let Some(rule) = Unchecked::find(&id) {
+        return if console.is_json() { console.value(rule) } else { console.text(&of_unchecked(rule)) };
+    }
+    let near: Vec<&str> =
+        Rule::all().map(|rule| rule.id).filter(|other| other.get(..3) == id.get(..3)).collect();
+    let failure = Failure::usage(format!("there is no rule {id:?}"));
+    Err(if near.is_empty() {
+        failure.hint("docs/rules.md lists them all")
+    } else {
+        failure.hint(format!("rules that begin alike: {}", near.join(", ")))
+    })
+}
+
+fn of_rule(rule: &Rule) -> String {
+    let mut text = format!("{}\n  {}\n", rule.id, rule.statement);
+    let mut line = |name: &str, value: &str| text.push_str(&format!("  {name:<9}{value}\n"));
+    line(
+        "level",
+        &format!("{}: a finding is {} {}", rule.requirement.name(), article(rule), rule.requirement.level()),
+    );
+    line("profile", rule.profile.name());
+    line("do", rule.fix);
+    line("where", rule.section);
+    if !rule.open.is_empty() {
+        line("not yet", rule.open);
+    }
+    text
+}
+
+fn article(rule: &Rule) -> &'static str {
+    if rule.requirement.level() == aqueduct::check::Level::Error { "an" } else { "a" }
+}
+
+fn of_unchecked(rule: &Unchecked) -> String {
+    format!(
+        "{}\n  {}\n  level    {}\n  profile  {}\n  not checked: it {}\n",
+        rule.id,
+        rule.statement,
+        rule.requirement.name(),
+        rule.profile,
+        rule.reason
+    )
+}

@@ -1,0 +1,81 @@
+//! `aqueduct check`: where a presentation breaks the rules of HLS.
+
+mod explain;
+mod people;
+mod sarif;
+
+use std::process::ExitCode;
+
+use aqueduct::check::{Level, Report};
+use aqueduct_service::{CheckTarget, ErrorKind};
+use serde::Serialize;
+
+use crate::exit::{Exit, Failure};
+use crate::job::{CheckForm, CheckJob, CheckRun};
+use crate::output::{Console, Progress};
+
+pub(crate) fn run(job: &CheckJob, console: &Console) -> Result<ExitCode, Failure> {
+    match job {
+        CheckJob::Explain(id) => explain::run(id, console).map(|()| ExitCode::SUCCESS),
+        CheckJob::Run(job) => check(job, console),
+    }
+}
+
+fn check(job: &CheckRun, console: &Console) -> Result<ExitCode, Failure> {
+    let target =
+        CheckTarget::parse(&job.target, &job.store, job.fetch.clone()).map_err(unreachable_target)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::io("start threads", &error))?;
+    let progress = Progress::start(console, "checking");
+    let report = runtime.block_on(target.check(&job.options));
+    progress.finish();
+    let report = report.map_err(unreachable_target)?;
+    let exit = verdict(&report, job.strict);
+    match job.form {
+        CheckForm::Sarif => console.value(&sarif::log(&report))?,
+        CheckForm::Json => {
+            let exit_code = exit.map_or(0, u8::from);
+            console.value(&Whole { target: &job.target, exit_code, report: &report })?;
+        }
+        CheckForm::People { all } => {
+            console.text(&people::text(
+                &job.target,
+                &report,
+                &people::Style { all, colours: console.colours() },
+            ))?;
+        }
+    }
+    Ok(exit.map_or(ExitCode::SUCCESS, ExitCode::from))
+}
+
+/// The report, what was asked for, and how the command ends.
+#[derive(Serialize)]
+struct Whole<'a> {
+    target: &'a str,
+    exit_code: u8,
+    #[serde(flatten)]
+    report: &'a Report,
+}
+
+/// How the command ends; `None` where all is well.
+fn verdict(report: &Report, strict: bool) -> Option<Exit> {
+    match report.worst()? {
+        Level::Error => Some(Exit::RulesBroken),
+        Level::Warning if strict => Some(Exit::RulesBent),
+        _ => None,
+    }
+}
+
+/// What cannot be reached or read was not checked. A target that is written wrongly is a usage error, as everywhere.
+fn unreachable_target(error: aqueduct_service::Error) -> Failure {
+    let kind = error.kind();
+    let mut failure = Failure::from(error);
+    if !matches!(kind, ErrorKind::Destination | ErrorKind::Lacking | ErrorKind::Internal) {
+        failure.exit = Exit::NotChecked;
+        failure.hint = None;
+    }
+    if kind == ErrorKind::NotFound {
+        failure.kind = "not-found";
+    }
+    failure
+}

@@ -1,0 +1,154 @@
+//! The report for people: by rule, errors first, with the first places of each.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use aqueduct::check::{Finding, Level, Place, Report, Totals};
+
+use crate::output::{bit_rate, count};
+
+/// Places of one rule that are shown, unless all are wanted.
+const SHOWN: usize = 3;
+
+/// How to write it.
+pub(super) struct Style {
+    /// Show every finding, and notes.
+    pub(super) all: bool,
+    pub(super) colours: bool,
+}
+
+pub(super) fn text(target: &str, report: &Report, style: &Style) -> String {
+    let mut text = String::new();
+    playlists(&mut text, target, report);
+    for level in [Level::Error, Level::Warning, Level::Note] {
+        if level > Level::Note || style.all {
+            of_level(&mut text, report, level, style);
+        }
+    }
+    if !report.skipped.is_empty() {
+        text.push_str("\nnot checked\n");
+        for skipped in &report.skipped {
+            let _ = writeln!(text, "  {}: {}", skipped.what, skipped.reason);
+        }
+    }
+    let unchecked: usize = report.unchecked.values().map(Vec::len).sum();
+    let _ = writeln!(text, "\n{}", verdict(report, style));
+    let _ =
+        writeln!(text, "{unchecked} rules of these profiles are not checked by this version (docs/rules.md)");
+    text
+}
+
+fn playlists(text: &mut String, target: &str, report: &Report) {
+    let _ = writeln!(text, "{}", plain(target));
+    for playlist in report.playlists.iter().filter(|playlist| playlist.kind != "multivariant") {
+        let _ = write!(
+            text,
+            "  {}: {} segments, {:.1} s",
+            playlist.name,
+            count(playlist.segments),
+            playlist.duration
+        );
+        if let (Some(peak), Some(average)) = (playlist.peak, playlist.average) {
+            let _ = write!(text, ", peak {}, average {}", bit_rate(peak), bit_rate(average));
+        }
+        text.push_str(if playlist.is_complete { "\n" } else { ", live\n" });
+    }
+}
+
+fn of_level(text: &mut String, report: &Report, level: Level, style: &Style) {
+    let mut rules: BTreeMap<&str, Vec<&Finding>> = BTreeMap::new();
+    for finding in report.findings.iter().filter(|finding| finding.level == level) {
+        rules.entry(finding.rule.id).or_default().push(finding);
+    }
+    for (id, findings) in rules {
+        text.push('\n');
+        let shown = if style.all { findings.len() } else { SHOWN };
+        for finding in findings.iter().take(shown) {
+            let _ = writeln!(
+                text,
+                "{} {}: {}{}",
+                bold(id, style),
+                coloured(level, style),
+                finding.message,
+                place(&finding.place)
+            );
+        }
+        let total = report.counts.get(id).map_or(findings.len() as u64, |totals| of(*totals, level));
+        let more = total.saturating_sub(shown as u64);
+        if more > 0 {
+            let _ = writeln!(text, "  and {} more", count(more));
+        }
+        if let Some(first) = findings.first() {
+            let _ = writeln!(text, "  do: {} ({})", first.fix, first.section);
+        }
+    }
+}
+
+fn of(totals: Totals, level: Level) -> u64 {
+    match level {
+        Level::Error => totals.errors,
+        Level::Warning => totals.warnings,
+        _ => totals.notes,
+    }
+}
+
+/// ` (video/720p/index.m3u8 line 7, segment 3 00003.ts at 12.000 s)`.
+fn place(place: &Place) -> String {
+    let mut text = place.playlist.clone().unwrap_or_default();
+    if let Some(line) = place.line {
+        let _ = write!(text, " line {line}");
+    }
+    if let Some(segment) = place.segment {
+        let _ = write!(text, ", segment {segment}");
+    }
+    if let Some(uri) = &place.uri {
+        let _ = write!(text, ", {uri}");
+    }
+    if let Some(offset) = place.offset {
+        let _ = write!(text, ", byte {offset}");
+    }
+    if let Some(time) = place.time {
+        let _ = write!(text, ", at {time:.3} s");
+    }
+    if text.is_empty() { text } else { format!(" ({text})") }
+}
+
+fn verdict(report: &Report, style: &Style) -> String {
+    let Totals { errors, warnings, notes, .. } = report.totals;
+    let segments: u64 = report.playlists.iter().map(|playlist| playlist.segments).sum();
+    let hidden = if notes > 0 && !style.all { " (-v shows them)" } else { "" };
+    format!(
+        "{}, {}, {}{hidden} in {} and {}",
+        counted(errors, "error"),
+        counted(warnings, "warning"),
+        counted(notes, "note"),
+        counted(report.playlists.len() as u64, "playlist"),
+        counted(segments, "segment")
+    )
+}
+
+fn counted(number: u64, what: &str) -> String {
+    match number {
+        0 => format!("no {what}s"),
+        1 => format!("1 {what}"),
+        _ => format!("{} {what}s", count(number)),
+    }
+}
+
+fn coloured(level: Level, style: &Style) -> String {
+    let colour = match level {
+        Level::Error => "31",
+        Level::Warning => "33",
+        _ => "36",
+    };
+    if style.colours { format!("\u{1b}[{colour}m{level}\u{1b}[0m") } else { level.to_string() }
+}
+
+fn bold(text: &str, style: &Style) -> String {
+    if style.colours { format!("\u{1b}[1m{text}\u{1b}[0m") } else { text.to_owned() }
+}
+
+/// What was typed, on one line.
+fn plain(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
+}

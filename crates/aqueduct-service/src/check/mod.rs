@@ -1,0 +1,241 @@
+//! Checks presentations where they lie: in a folder, in a bucket, on a web server.
+//!
+//! The rules are those of [`aqueduct::check`]; here is what fetches. A playlist decides what is asked for, and nobody knows
+//! who wrote it, so each way of fetching has its fence: a folder answers nothing outside itself, a bucket nothing outside
+//! the target's prefix, and HTTP asks no private address unless it is allowed to.
+
+mod folder;
+#[cfg(feature = "http")]
+mod http;
+#[cfg(feature = "http")]
+mod public;
+mod store;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use aqueduct::check::{Answer, Fetch, FetchError, FetchErrorKind, Options, Report, Request};
+use tokio::runtime::Handle;
+use url::Url;
+
+use crate::destination::{Destination, StoreOptions};
+use crate::error::{Error, ErrorKind, Result};
+
+/// Names that the first playlist of a folder usually has.
+const NAMES: [&str; 4] = ["master.m3u8", "index.m3u8", "main.m3u8", "playlist.m3u8"];
+
+/// How to fetch over HTTP.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct FetchOptions {
+    /// Whether addresses of this machine and of private networks may be asked. Default: no; a target on the loopback
+    /// may name other resources there. Danger: a playlist from outside then reaches what only this machine can.
+    pub allow_private: bool,
+    /// Longest time for one request. Default: 30 s.
+    pub request_timeout: Duration,
+    /// Longest time for the whole check; requests after it fail. Default: 15 min.
+    pub total_timeout: Duration,
+    /// Redirects that are followed for one request. Default: 5.
+    pub redirects: u32,
+}
+
+impl Default for FetchOptions {
+    fn default() -> Self {
+        Self {
+            allow_private: false,
+            request_timeout: Duration::from_secs(30),
+            total_timeout: Duration::from_secs(15 * 60),
+            redirects: 5,
+        }
+    }
+}
+
+/// A presentation to check: a folder, a playlist, `s3://…`, `http://…` or `https://…`.
+#[derive(Debug, Clone)]
+pub struct CheckTarget {
+    place: Place,
+    fetch: FetchOptions,
+}
+
+#[derive(Debug, Clone)]
+enum Place {
+    /// A folder, and the file in it where one is named.
+    Folder { folder: PathBuf, file: Option<String> },
+    /// The folder in a bucket, and the URL of the playlist.
+    Store { destination: Destination, url: String },
+    #[cfg_attr(not(feature = "http"), allow(dead_code, reason = "this build refuses it when it is parsed"))]
+    Http(Url),
+}
+
+impl CheckTarget {
+    /// Reads a target as a person writes it. Of local ones it looks whether they are there; nothing else is touched.
+    ///
+    /// Fails with [`ErrorKind::NotFound`] when a local target does not exist, with [`ErrorKind::Destination`] when it is
+    /// written wrongly, with [`ErrorKind::Lacking`] when this build cannot fetch from there, and as
+    /// [`Destination::parse`] does.
+    pub fn parse(text: &str, store: &StoreOptions, fetch: FetchOptions) -> Result<Self> {
+        let place = match text.split_once("://").map(|(scheme, _)| scheme) {
+            Some("http" | "https") => web(text)?,
+            Some("file") => {
+                let path = Url::parse(text).ok().and_then(|url| url.to_file_path().ok());
+                local(&path.ok_or_else(|| wrong(text, "it names no file"))?)?
+            }
+            Some(_) => bucket(text, store)?,
+            None if text.is_empty() => return Err(wrong(text, "it is empty")),
+            None => local(Path::new(text))?,
+        };
+        Ok(Self { place, fetch })
+    }
+
+    /// Checks it. Runs on a blocking thread of the current Tokio runtime, and on as many threads as
+    /// [`Options::parallel`] says.
+    ///
+    /// Fails when the target itself cannot be reached or read: with [`ErrorKind::NotFound`] when it is not there, and
+    /// with [`ErrorKind::Media`] as [`aqueduct::check::check`] does. Everything else is a finding.
+    pub async fn check(&self, options: &Options) -> Result<Report> {
+        let (target, options) = (self.clone(), options.clone());
+        let handle = Handle::current();
+        let run = move || {
+            let (fetch, url) = target.open(&handle)?;
+            aqueduct::check::check(&fetch, &url, &options).map_err(|error| match error.kind() {
+                aqueduct::ErrorKind::NotFound => {
+                    Error::new(ErrorKind::NotFound, error.to_string()).with_cause(error)
+                }
+                _ => error.into(),
+            })
+        };
+        tokio::task::spawn_blocking(run)
+            .await
+            .map_err(|error| Error::new(ErrorKind::Internal, "the check did not end").with_cause(error))?
+    }
+
+    /// What fetches, and the URL of the first playlist. Answers block on `handle`'s runtime: call them from threads
+    /// that are not its workers.
+    fn open(self, handle: &Handle) -> Result<(Fetcher, String)> {
+        let (home, url) = match &self.place {
+            Place::Folder { folder, file } => {
+                let file = match file {
+                    Some(file) => file.clone(),
+                    None => first_playlist(folder)?,
+                };
+                let folder = folder::Folder::open(folder)?;
+                let url = folder.url_of(&file)?;
+                (Some(Home::Folder(folder)), url)
+            }
+            Place::Store { destination, url } => {
+                let store = store::Bucket::of(destination, handle)?;
+                (Some(Home::Bucket(store)), url.clone())
+            }
+            Place::Http(url) => (None, url.as_str().to_owned()),
+        };
+        #[cfg(feature = "http")]
+        let web = {
+            let target = if let Place::Http(url) = &self.place { Some(url) } else { None };
+            http::Web::new(target, &self.fetch, handle)?
+        };
+        let fetcher = Fetcher {
+            home,
+            #[cfg(feature = "http")]
+            web,
+        };
+        Ok((fetcher, url))
+    }
+}
+
+/// Fetches what the target may name: its own kind, and HTTP.
+struct Fetcher {
+    home: Option<Home>,
+    #[cfg(feature = "http")]
+    web: http::Web,
+}
+
+enum Home {
+    Folder(folder::Folder),
+    Bucket(store::Bucket),
+}
+
+impl Fetch for Fetcher {
+    fn fetch(&self, request: &Request<'_>) -> std::result::Result<Answer, FetchError> {
+        let scheme = request.url.split(':').next().unwrap_or_default();
+        match (scheme, &self.home) {
+            #[cfg(feature = "http")]
+            ("http" | "https", _) => self.web.fetch(request),
+            #[cfg(not(feature = "http"))]
+            ("http" | "https", _) => Err(refused("this build fetches nothing over HTTP")),
+            ("file", Some(Home::Folder(folder))) => folder.fetch(request),
+            (_, Some(Home::Bucket(bucket))) => bucket.fetch(request),
+            _ => Err(refused("a playlist may not name what lies there")),
+        }
+    }
+}
+
+fn refused(message: impl Into<String>) -> FetchError {
+    FetchError::new(FetchErrorKind::Refused, message)
+}
+
+fn wrong(text: &str, why: &str) -> Error {
+    let message = format!("{text:?} is no target: {why}; name a folder, a playlist, s3://… or http(s)://…");
+    Error::new(ErrorKind::Destination, message)
+}
+
+fn web(text: &str) -> Result<Place> {
+    let url = Url::parse(text).map_err(|error| wrong(text, &error.to_string()))?;
+    if cfg!(feature = "http") {
+        Ok(Place::Http(url))
+    } else {
+        let message = "this build fetches nothing over HTTP; build it with --features http";
+        Err(Error::new(ErrorKind::Lacking, message))
+    }
+}
+
+fn local(path: &Path) -> Result<Place> {
+    let found = std::fs::metadata(path).map_err(|error| {
+        Error::new(ErrorKind::NotFound, format!("{}: {error}", path.display())).with_cause(error)
+    })?;
+    if found.is_dir() {
+        return Ok(Place::Folder { folder: path.to_owned(), file: None });
+    }
+    let file = path.file_name().and_then(|name| name.to_str());
+    let file = file.ok_or_else(|| wrong(&path.display().to_string(), "its name is not UTF-8"))?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = folder.unwrap_or(Path::new(".")).to_owned();
+    Ok(Place::Folder { folder, file: Some(file.to_owned()) })
+}
+
+/// The playlist with a usual name, or the only one.
+fn first_playlist(folder: &Path) -> Result<String> {
+    let unreadable = |error: std::io::Error| {
+        Error::new(ErrorKind::NotFound, format!("{}: {error}", folder.display())).with_cause(error)
+    };
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(unreadable)? {
+        let name = entry.map_err(unreadable)?.file_name();
+        found.extend(name.into_string().ok().filter(|name| name.ends_with(".m3u8")));
+    }
+    found.sort();
+    if let Some(name) = NAMES.iter().find(|name| found.iter().any(|found| found == *name)) {
+        return Ok((*name).to_owned());
+    }
+    match found.as_slice() {
+        [only] => Ok(only.clone()),
+        [] => Err(Error::new(
+            ErrorKind::NotFound,
+            format!("{} has no playlist (.m3u8) in it", folder.display()),
+        )),
+        [first, ..] => {
+            let (count, folder) = (found.len(), folder.display());
+            let message =
+                format!("{folder} has {count} playlists: name one of them, such as {folder}/{first}");
+            Err(Error::new(ErrorKind::Destination, message))
+        }
+    }
+}
+
+fn bucket(text: &str, options: &StoreOptions) -> Result<Place> {
+    let (folder, url) = match text.rsplit_once('/') {
+        Some((folder, file)) if file.ends_with(".m3u8") => (folder, text.to_owned()),
+        _ => (text.trim_end_matches('/'), format!("{}/{}", text.trim_end_matches('/'), NAMES[0])),
+    };
+    let destination = Destination::parse(folder, options)?;
+    Ok(Place::Store { destination, url })
+}

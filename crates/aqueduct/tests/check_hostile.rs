@@ -1,0 +1,260 @@
+//! Playlists of people who mean no good: nothing panics, nothing hangs, work and memory are bounded.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may")]
+
+mod check_world;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use aqueduct::check::{Answer, Fetch, FetchError, Options, Overlay, Request, Want, check};
+use aqueduct::error::ErrorKind;
+use aqueduct::plan::{AudioLayout, Container, Files};
+use check_world::{BASE, World, live, low_latency, packaged, subtitled};
+
+/// Longest time for one check of a hostile presentation in a debug build.
+const WATCHDOG: Duration = Duration::from_secs(10);
+
+/// Counts what is asked for.
+struct Counting<'a> {
+    world: &'a World,
+    requests: AtomicU64,
+    bytes: AtomicU64,
+}
+
+impl Fetch for Counting<'_> {
+    fn fetch(&self, request: &Request<'_>) -> Result<Answer, FetchError> {
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        let answer = self.world.fetch(request)?;
+        self.bytes.fetch_add(answer.body.len() as u64, Ordering::Relaxed);
+        assert!(answer.body.len() as u64 <= request.limit || request.want == Want::Length);
+        Ok(answer)
+    }
+}
+
+/// Checks within the watchdog; requests and bytes that it took.
+#[track_caller]
+fn bounded(world: &World, key: &str) -> (Result<aqueduct::check::Report, aqueduct::Error>, u64, u64) {
+    let started = Instant::now();
+    let mut options = Options::default();
+    options.profiles = aqueduct::check::Profile::ALL.into();
+    let fetch = Counting { world, requests: AtomicU64::new(0), bytes: AtomicU64::new(0) };
+    let report = check(&fetch, &format!("{BASE}{key}"), &options);
+    assert!(started.elapsed() < WATCHDOG, "{:?}", started.elapsed());
+    (report, fetch.requests.into_inner(), fetch.bytes.into_inner())
+}
+
+/// A small generator, the same on every machine.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, end: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 % end.max(1) as u64) as usize
+    }
+}
+
+const WORDS: &[&str] = &[
+    "#EXTM3U\n",
+    "#EXTINF:",
+    "#EXT-X-",
+    ":",
+    ",",
+    "\"",
+    "=",
+    "{$a}",
+    "0x",
+    "18446744073709551615",
+    "-1",
+    "9e99",
+    "\n",
+    "\r",
+    "\0",
+    "#EXT-X-KEY:METHOD=AES-128,URI=\"a\"\n",
+    "#EXT-X-MAP:URI=\"a\",BYTERANGE=\"1@0\"\n",
+    "#EXT-X-DISCONTINUITY\n",
+    "#EXT-X-GAP\n",
+    "#EXT-X-BYTERANGE:18446744073709551615@18446744073709551615\n",
+    "#EXT-X-PART:DURATION=0,URI=\"p\"\n",
+    "#EXT-X-PART-INF:PART-TARGET=0\n",
+    "#EXT-X-STREAM-INF:BANDWIDTH=1\n",
+    "master.m3u8\n",
+    "../../../../etc/passwd\n",
+    "file:///etc/passwd\n",
+    "é",
+    "\u{202e}",
+    "a\n",
+    "#EXT-X-DEFINE:NAME=\"a\",VALUE=\"{$a}{$a}\"\n",
+    "#EXT-X-PROGRAM-DATE-TIME:2026-01-01T00:00:00Z\n",
+    "#EXT-X-DATERANGE:ID=\"a\",",
+    "#EXT-X-TARGETDURATION:18446744073709551615\n",
+    "#EXT-X-MEDIA-SEQUENCE:18446744073709551615\n",
+    "#EXT-X-SKIP:SKIPPED-SEGMENTS=18446744073709551615\n",
+    "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"a\",NAME=\"a\"\n",
+    "#EXT-X-START:TIME-OFFSET=-9223372036.0\n",
+    "#EXT-X-BITRATE:18446744073709551615\n",
+];
+
+#[test]
+fn ten_thousand_mutated_playlists() {
+    let ts = packaged("plain-25.mp4", Container::Ts, AudioLayout::Muxed, Files::Segments);
+    let fmp4 = packaged("plain-25.mp4", Container::Fmp4, AudioLayout::Separate, Files::Single);
+    let groups =
+        subtitled(&packaged("plain-25.mp4", Container::Fmp4, AudioLayout::Separate, Files::Segments));
+    let seeds: Vec<(World, &str, &str)> = vec![
+        (ts.clone(), "master.m3u8", "master.m3u8"),
+        (ts.clone(), "master.m3u8", "video/180p/index.m3u8"),
+        (ts.clone(), "master.m3u8", "video/180p/iframes.m3u8"),
+        (fmp4.clone(), "master.m3u8", "video/180p/index.m3u8"),
+        (groups, "master.m3u8", "master.m3u8"),
+        (live(&ts), "live.m3u8", "live.m3u8"),
+        (low_latency(&ts), "live.m3u8", "live.m3u8"),
+    ];
+    let mut random = Random(0x9e37_79b9_7f4a_7c15);
+    let started = Instant::now();
+    let mut refused = 0;
+    for round in 0..10_000 {
+        let (seed, target, key) = &seeds[round % seeds.len()];
+        let mut bytes = seed.bytes(key);
+        for _ in 0..1 + random.below(6) {
+            let at = random.below(bytes.len() + 1);
+            match random.below(5) {
+                0 => bytes.truncate(at),
+                1 => {
+                    let end = (at + random.below(40)).min(bytes.len());
+                    bytes.drain(at..end);
+                }
+                2 => {
+                    if let Some(byte) = bytes.get_mut(at) {
+                        *byte = random.below(256) as u8;
+                    }
+                }
+                3 => {
+                    let end = (at + random.below(200)).min(bytes.len());
+                    let copied = bytes[at..end].to_vec();
+                    let to = random.below(bytes.len() + 1);
+                    bytes.splice(to..to, copied);
+                }
+                _ => {
+                    let word = WORDS[random.below(WORDS.len())];
+                    bytes.splice(at..at, word.bytes());
+                }
+            }
+        }
+        let mut world = seed.clone();
+        world.put(key, bytes);
+        let (report, requests, _) = bounded(&world, target);
+        assert!(requests < 200, "{requests} requests");
+        match report {
+            Ok(report) => {
+                serde_json::to_string(&report).unwrap();
+                for finding in &report.findings {
+                    assert!(!finding.message.chars().any(char::is_control), "{:?}", finding.message);
+                }
+            }
+            Err(error) => {
+                assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+                refused += 1;
+            }
+        }
+    }
+    assert!(started.elapsed() < Duration::from_secs(120), "{:?}", started.elapsed());
+    assert!(refused < 1000, "most mutations are still playlists: {refused} refused");
+}
+
+fn one(text: impl Into<Vec<u8>>) -> World {
+    let mut world = World::default();
+    world.put("master.m3u8", text);
+    world
+}
+
+fn said(report: &aqueduct::check::Report, words: &str) -> bool {
+    report.skipped.iter().any(|skipped| skipped.what.contains(words) || skipped.reason.contains(words))
+}
+
+#[test]
+fn a_line_of_ten_megabytes() {
+    let world =
+        one(format!("#EXTM3U\n#EXT-X-TARGETDURATION:1\n#{}\n#EXTINF:1,\na.ts\n", "x".repeat(10 << 20)));
+    let report = bounded(&world, "master.m3u8").0.unwrap();
+    assert!(said(&report, "longer than"), "{:?}", report.skipped);
+}
+
+#[test]
+fn a_playlist_of_a_hundred_megabytes_is_none() {
+    let (report, _, bytes) = bounded(&one("x".repeat(100 << 20)), "master.m3u8");
+    assert_eq!(report.unwrap_err().kind(), ErrorKind::Limit);
+    assert!(bytes <= 16 << 20);
+}
+
+#[test]
+fn a_million_variants() {
+    let variants: String = (0..330_000).map(|at| format!("#EXT-X-STREAM-INF:BANDWIDTH=1\n{at}\n")).collect();
+    let (report, requests, _) = bounded(&one(format!("#EXTM3U\n{variants}")), "master.m3u8");
+    let report = report.unwrap();
+    assert!(requests <= 257, "{requests} requests");
+    assert!(said(&report, "more entries") && said(&report, "more than 256"), "{:?}", report.skipped);
+    assert!(report.findings.len() < 2000);
+}
+
+#[test]
+fn playlists_that_name_each_other() {
+    let (report, requests, _) =
+        bounded(&one("#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\nmaster.m3u8\n"), "master.m3u8");
+    assert_eq!(requests, 2);
+    assert!(report.unwrap().counts.contains_key("PL-URI"));
+}
+
+#[test]
+fn variables_that_double() {
+    let mut text =
+        "#EXTM3U\n#EXT-X-VERSION:8\n#EXT-X-TARGETDURATION:1\n#EXT-X-DEFINE:NAME=\"v0\",VALUE=\"xxxxxxxx\"\n"
+            .to_owned();
+    for at in 1..200 {
+        let before = at - 1;
+        text.push_str(&format!("#EXT-X-DEFINE:NAME=\"v{at}\",VALUE=\"{{$v{before}}}{{$v{before}}}\"\n"));
+    }
+    text.push_str("#EXTINF:1,\n{$v199}\n");
+    assert!(bounded(&one(text), "master.m3u8").0.unwrap().counts.contains_key("PL-DEFINE"));
+}
+
+#[test]
+fn segments_of_no_length_and_keys_without_end() {
+    let mut text = "#EXTM3U\n#EXT-X-TARGETDURATION:10\n".to_owned();
+    for at in 0..50_000 {
+        text.push_str(&format!(
+            "#EXT-X-KEY:METHOD=SAMPLE-AES,URI=\"skd://k\",KEYFORMAT=\"f{at}\"\n#EXTINF:0,\na\n"
+        ));
+    }
+    text.push_str("#EXT-X-ENDLIST\n");
+    let mut world = one("#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\nlong.m3u8\n");
+    world.put("long.m3u8", text).put("a", [0; 100]);
+    let report = bounded(&world, "master.m3u8").0.unwrap();
+    assert!(said(&report, "key formats"), "{:?}", report.skipped);
+    assert!(report.findings.iter().filter(|finding| finding.rule.id == "MP-EXTINF").count() <= 100);
+    assert_eq!(report.counts["MP-EXTINF"].warnings, 50_000);
+}
+
+#[test]
+fn attributes_and_parts_without_end() {
+    let attributes: String = (0..20_000).map(|at| format!("X{at}=1,")).collect();
+    let parts = "#EXT-X-PART:DURATION=1,URI=\"p\"\n".repeat(400_001);
+    let text =
+        format!("#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXT-X-DATERANGE:{}\n{parts}", &attributes[..60_000]);
+    let report = bounded(&one(text), "master.m3u8").0.unwrap();
+    assert!(said(&report, "attributes") && said(&report, "more segments"), "{:?}", report.skipped);
+}
+
+#[test]
+fn what_is_no_playlist_is_refused() {
+    for text in ["", "<html>", "\0\0\0\x18ftyp", "hello\nworld\n"] {
+        let error = check(&one(text), &format!("{BASE}master.m3u8"), &Options::default()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unsupported, "{text:?}: {error}");
+    }
+    let nothing = Overlay::<aqueduct::check::Nothing>::default();
+    let kind = |url| check(&nothing, url, &Options::default()).unwrap_err().kind();
+    assert_eq!(kind("https://example.com/x.m3u8"), ErrorKind::NotFound);
+    assert_eq!(kind("not a url"), ErrorKind::Settings);
+}
