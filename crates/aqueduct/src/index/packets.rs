@@ -179,7 +179,9 @@ impl Packets {
 
     /// Presentation times of the packets that are presented, in presentation order.
     pub fn presented(&self) -> Vec<i64> {
-        let mut times: Vec<i64> = self.shown_times().collect();
+        // At once: growing would leave as much memory behind as it takes.
+        let mut times = Vec::with_capacity(self.len());
+        times.extend(self.shown_times());
         times.sort_unstable();
         times
     }

@@ -268,24 +268,25 @@ const CHUNK: usize = 12;
 fn write_places(out: &mut Vec<u8>, packets: &Packets, part: &mut impl FnMut(&mut Vec<u8>)) {
     let (offset, bytes) = (&packets.offset, &packets.bytes);
     if offset.as_line().is_none() && bytes.as_line().is_none() {
-        let (start, mut count) = (out.len(), 0usize);
-        out.push(CHUNKS);
-        put32(out, 0);
         // More of them would take longer to say than places.
-        let most = offset.len() * 4 / CHUNK;
-        each_chunk(packets, |position, place| {
-            put32(out, position as u32);
-            put64(out, place);
+        let (most, mut count) = (offset.len() * 4 / CHUNK, 0);
+        each_chunk(packets, |_, _| {
             count += 1;
             count <= most
         });
         if count <= most {
-            if let Some(said) = out.get_mut(start + 1..).and_then(<[u8]>::first_chunk_mut) {
-                *said = (count as u32).to_le_bytes();
-            }
+            out.push(CHUNKS);
+            put32(out, count as u32);
+            each_chunk(packets, |position, place| {
+                put32(out, position as u32);
+                put64(out, place);
+                if out.len() >= PART {
+                    part(out);
+                }
+                true
+            });
             return;
         }
-        out.truncate(start);
     }
     out.push(PLACES);
     pack_column(out, offset, part);
