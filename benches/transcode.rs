@@ -2,12 +2,18 @@
 //!
 //! `AQUEDUCT_CLIP` names another clip than the small one of `testdata`.
 
-#![allow(clippy::unwrap_used, missing_docs, reason = "a bench has nobody to report to")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    missing_docs,
+    reason = "a bench has nobody to report to"
+)]
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
-use aqueduct::{Control, FileSource, Plan, Presentation, RenditionId, Source};
+use aqueduct::{Control, FileSource, Part, Plan, Presentation, Profile, RenditionId, Source};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
 fn presentation() -> Presentation {
@@ -44,7 +50,36 @@ fn transcode(criterion: &mut Criterion) {
         });
     }
     group.finish();
+    split(&presentation, &ids);
 }
+
+/// Where the CPU time of one column goes.
+#[cfg(unix)]
+fn split(presentation: &Presentation, ids: &[RenditionId]) {
+    let clock = || {
+        let now = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+        Duration::new(now.tv_sec.unsigned_abs(), now.tv_nsec as u32)
+    };
+    let profile = Arc::new(Profile::new(clock));
+    let control = Control::new().with_profile(Arc::clone(&profile));
+    presentation.maker().column(0, ids, &control).unwrap();
+    let spent = profile.spent();
+    let all: Duration = spent.iter().map(|(_, _, took)| *took).sum();
+    let rungs = presentation.plan().video.iter().flat_map(|video| &video.rungs);
+    let rungs: Vec<&str> = rungs.map(|rung| rung.name.as_str()).collect();
+    println!("one column, by CPU time");
+    for (_, part, took) in spent {
+        let name = match part {
+            Part::Encode(rung) => rungs[rung].to_owned(),
+            part => format!("{part:?}").to_lowercase(),
+        };
+        let share = 100.0 * took.as_secs_f64() / all.as_secs_f64();
+        println!("  {name:8} {:8.1} ms {share:5.1} %", 1000.0 * took.as_secs_f64());
+    }
+}
+
+#[cfg(not(unix))]
+fn split(_: &Presentation, _: &[RenditionId]) {}
 
 criterion_group!(benches, transcode);
 criterion_main!(benches);

@@ -20,6 +20,9 @@ use axum::routing::post;
 use tokio::sync::mpsc;
 use tokio_stream::{StreamExt, wrappers::UnboundedReceiverStream};
 
+/// Bytes of memory that encoding one upload may take.
+const SHARE: u64 = 1_000_000_000;
+
 #[derive(Clone)]
 struct Studio {
     folder: PathBuf,
@@ -71,7 +74,8 @@ async fn publish(
         let observer = Arc::new(move |event| {
             let _ = watched.send(serde_json::to_string(&event).unwrap_or_default());
         });
-        let publish = Publish::new(presentation, destination).pool(studio.pool);
+        // One pool bounds the threads of all, and each upload has its own share of the memory.
+        let publish = Publish::new(presentation, destination).pool(studio.pool).max_memory(SHARE);
         if let Err(error) = publish.run(observer, CancellationToken::new()).await {
             let _ =
                 events.send(serde_json::json!({"event": "failed", "error": error.to_string()}).to_string());

@@ -2,14 +2,17 @@
 """Compares whole processes: `aqueduct publish` and `aqueduct package` with what others do for the same result.
 
 Transcoding: ffmpeg gets what the plan says (sizes, caps, buffers, CRF, preset, GOP, level, references) in one process: one
-decode, a split filter, one libx264 for each rung, AAC, HLS with MPEG-TS.
+decode, a split filter, one libx264 for each rung, AAC, HLS with MPEG-TS. The floor is what the codecs themselves take,
+measured in the same runs: a single-threaded libx264 for each rung that is encoded, fed with pictures that lie in memory at
+its size, and a single-threaded decode, over the number of cores. A second table has the source's own video as a rung.
 
 Packaging: ffmpeg -c copy, Shaka Packager and cp get a film that is a clip played many times in a row, as large as
 --gigabytes says. The page cache is warm for all, the output is removed between runs, outside of what is measured.
 
 Runs alternate; the tables show medians and ratios.
 
-usage: bench-peers.py [--aqueduct BIN] [--input FILE] [--runs N] [--packaging] [--gigabytes N] [--sizes] [--readme] ...
+usage: bench-peers.py [--aqueduct BIN] [--input FILE] [--runs N] [--presets LIST] [--quality] [--lengths] [--packaging]
+       [--gigabytes N] [--sizes] [--readme] ...
 
 FFMPEG=/path/to/another/ffmpeg adds one to the comparison; PACKAGER=/path/to/packager replaces Shaka Packager.
 """
@@ -47,11 +50,165 @@ def main():
 
 def transcoding(args, clip, scratch):
     source = repeated(clip, args.repeat, scratch / "transcoded.mp4")
-    plan = json.loads(check([args.aqueduct, "plan", str(source), "--json", "--preset", args.preset]))
-    contestants = {"aqueduct": lambda out: [args.aqueduct, "publish", str(source), str(out), "--quiet", "--preset", args.preset]}
-    for binary in ffmpegs():
-        contestants[version(binary)] = lambda out, binary=binary: ffmpeg(binary, source, plan, out)
-    return table(alternating(contestants, args.runs, source, scratch), plan, clip, args)
+    parts = []
+    for preset in args.presets.split(","):
+        for copy in ways(args):
+            parts.append(transcoded(args, clip, source, scratch, preset, copy))
+        if args.quality:
+            parts.append(quality(args, clip, scratch, preset))
+    if args.lengths:
+        parts.append(lengths(args, clip, scratch))
+    return "\n\n".join(parts)
+
+
+def ways(args):
+    """What becomes of the source's own video; only one way where the command knows no other."""
+    knows = "--copy-source" in check([args.aqueduct, "publish", "--help"])
+    return ["never", "always"] if knows else [None]
+
+
+def settings(preset, copy):
+    return ["--preset", preset, *(["--copy-source", copy] if copy else [])]
+
+
+def planned(args, source, preset, copy):
+    command = [args.aqueduct, "plan", str(source), "--json", *settings(preset, copy)]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    if done.returncode != 0 and copy != "always":
+        sys.exit(f"failed with {done.returncode}: {' '.join(command)}\n{done.stderr}")
+    return json.loads(done.stdout) if done.returncode == 0 else None
+
+
+def publish(args, source, out, preset, copy, more=()):
+    return [args.aqueduct, "publish", str(source), str(out), "--quiet", *settings(preset, copy), *more]
+
+
+def transcoded(args, clip, source, scratch, preset, copy):
+    plan = planned(args, source, preset, copy)
+    if plan is None:
+        return f"{clip.name} cannot be a rung of its own ladder as it is."
+    contestants = {
+        "aqueduct": lambda out: publish(args, source, out, preset, copy),
+        "aqueduct --jobs 1": lambda out: publish(args, source, out, preset, copy, ["--jobs", "1"]),
+    }
+    if copy != "always":
+        for binary in ffmpegs():
+            contestants[version(binary)] = lambda out, binary=binary: ffmpeg(binary, source, plan, out)
+    else:
+        whole = planned(args, source, preset, "never")
+        binary = ffmpegs()[0]
+        contestants[f"{version(binary)}, all encoded"] = lambda out: ffmpeg(binary, source, whole, out)
+    floors = Floors(clip, args.repeat, source, plan, scratch)
+    results = alternating(contestants, args.runs, source, scratch, also=floors.measure)
+    return table(results, floors, plan, clip, args, preset, copy)
+
+
+class Floors:
+    """What the codecs alone take, measured as often as the contestants."""
+
+    def __init__(self, clip, repeat, source, plan, scratch):
+        self.clip, self.repeat, self.source, self.scratch = clip, repeat, source, scratch
+        self.decisions = plan["plan"]
+        self.decode, self.x264 = [], []
+
+    def measure(self):
+        video = self.decisions.get("video") or {"rungs": []}
+        if video["rungs"]:
+            self.decode.append(self.cpu(["-threads", "1", "-i", str(self.source), "-map", "0:v:0", "-f", "null", "-"]))
+            self.x264.append(sum(self.encode(rung["encoding"], video["gop"]) for rung in video["rungs"]))
+
+    def encode(self, e, gop):
+        """CPU seconds of one rung: the pictures of one round of the clip lie in memory, reading them is taken off."""
+        folder = "/dev/shm" if os.access("/dev/shm", os.W_OK) else str(self.scratch)
+        duration = e["frame_duration"]
+        rate = f"{duration['den']}/{duration['num']}" if isinstance(duration, dict) else f"{duration[1]}/{duration[0]}"
+        with tempfile.NamedTemporaryFile(prefix="bench-peers-", suffix=".yuv", dir=folder) as raw:
+            scale = f"fps={rate},scale={e['width']}:{e['height']}:flags=bicubic,format=yuv420p"
+            check(["ffmpeg", "-nostdin", "-v", "error", "-y", "-i", str(self.clip), "-map", "0:v:0", "-vf", scale, "-f", "rawvideo", raw.name])
+            read = ["-stream_loop", str(self.repeat - 1), "-f", "rawvideo", "-pix_fmt", "yuv420p", "-s", f"{e['width']}x{e['height']}", "-r", rate, "-i", raw.name]
+            told = ["-c:v", "libx264", "-threads", "1", "-profile:v", "high", "-sc_threshold", "0", "-flags", "+cgop"]
+            told += ["-g", str(gop), "-keyint_min", str(gop), "-preset", e["preset"], "-crf", str(e["crf"] / 100)]
+            told += ["-maxrate", str(e["max_rate"]), "-bufsize", str(e["buffer"]), "-refs", str(e["reference_frames"])]
+            return self.cpu([*read, *told, "-f", "null", "-"]) - self.cpu([*read, "-f", "null", "-"])
+
+    def cpu(self, command):
+        run = measure(["ffmpeg", "-nostdin", "-v", "error", *command], self.scratch)
+        return run["cpu"]
+
+    def wall(self):
+        """Seconds on all cores; `None` where nothing is encoded."""
+        return (statistics.median(self.decode) + statistics.median(self.x264)) / os.cpu_count() if self.x264 else None
+
+    def told(self):
+        if not self.x264:
+            return "Nothing is encoded: there is no floor."
+        decode, x264 = statistics.median(self.decode), statistics.median(self.x264)
+        return f"Floor: {x264:.1f} s of x264 and {decode:.1f} s of decoding over {os.cpu_count()} cores, {self.wall():.1f} s."
+
+
+def lengths(args, clip, scratch):
+    """Peak memory of transcoding must not depend on the length of the film."""
+    preset, copy = args.presets.split(",")[0], ways(args)[0]
+    seconds = float(check(["ffprobe", "-v", "error", "-show_entries", "format=duration", "-of", "csv=p=0", str(clip)]))
+    lines = ["| length | peak memory | wall | CPU |", "| --- | --- | --- | --- |"]
+    for wanted in (30, 600):
+        source = repeated(clip, max(1, round(wanted / seconds)), scratch / "long.mp4")
+        run = alternating({"": lambda out: publish(args, source, out, preset, copy)}, 1, source, scratch)[""][0]
+        lines.append(f"| {wanted} s | {run['memory'] / 1e6:.0f} MB | {run['wall']:.1f} s | {run['cpu']:.1f} s |")
+        if source != clip:
+            source.unlink()
+    return "\n".join(lines)
+
+
+def quality(args, clip, scratch, preset):
+    """Each rung held against the source at its size, beside what ffmpeg makes."""
+    copy = ways(args)[0]
+    plan = planned(args, clip, preset, copy)
+    judge = next((binary for binary in reversed(ffmpegs()) if "libvmaf" in check([binary, "-hide_banner", "-filters"])), None)
+    makers = {"aqueduct": lambda out: publish(args, clip, out, preset, copy)}
+    binary = ffmpegs()[0]
+    makers[version(binary)] = lambda out: ffmpeg(binary, clip, plan, out)
+    found = {}
+    for name, command in makers.items():
+        out = scratch / "judged"
+        shutil.rmtree(out, ignore_errors=True)
+        out.mkdir()
+        check(command(out))
+        for rung in plan["plan"]["video"]["rungs"]:
+            folder = next(path for path in (out / "video" / rung["name"], out / rung["name"]) if path.exists())
+            found[name, rung["name"]] = judged(judge, clip, rung["encoding"], sorted(folder.glob("*.ts")), scratch)
+        shutil.rmtree(out)
+    kinds = [kind for kind in ("PSNR", "SSIM", "VMAF") if kind in next(iter(found.values()))]
+    lines = [f"Quality, preset {preset}: aqueduct's beside {version(binary)}'s.", ""]
+    lines += ["| rung | size | ratio | " + " | ".join(kinds) + " |", "| --- " * (3 + len(kinds)) + "|"]
+    for rung in plan["plan"]["video"]["rungs"]:
+        ours, other = (found[name, rung["name"]] for name in makers)
+        cells = [rung["name"], f"{ours['size'] / 1e6:.2f} / {other['size'] / 1e6:.2f} MB", f"{ours['size'] / other['size']:.3f}"]
+        cells += [f"{ours[kind]:.3f} / {other[kind]:.3f}" for kind in kinds]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def judged(judge, clip, e, segments, scratch):
+    """Size, PSNR and SSIM of luma, and VMAF where an ffmpeg has it."""
+    joined = scratch / "joined.ts"
+    with open(joined, "wb") as whole:
+        for segment in segments:
+            whole.write(segment.read_bytes())
+    graph = f"[1:v]scale={e['width']}:{e['height']}:flags=bicubic,format=yuv420p,setpts=PTS-STARTPTS[r];[0:v]setpts=PTS-STARTPTS[m];[m][r]"
+    marks = {"size": joined.stat().st_size}
+    for kind, filter, pattern, binary in (
+        ("PSNR", "psnr", r"PSNR y:([0-9.]+)", "ffmpeg"),
+        ("SSIM", "ssim", r"SSIM Y:([0-9.]+)", "ffmpeg"),
+        ("VMAF", "libvmaf", r"VMAF score: ([0-9.]+)", judge),
+    ):
+        if binary:
+            command = [binary, "-nostdin", "-hide_banner", "-i", str(joined), "-i", str(clip), "-lavfi", graph + filter, "-f", "null", "-"]
+            told = subprocess.run(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True).stderr
+            match = re.search(pattern, told)
+            marks[kind] = float(match.group(1)) if match else float("nan")
+    joined.unlink()
+    return marks
 
 
 def packaging(args, clip, scratch):
@@ -86,11 +243,12 @@ def sizes(args, clip, scratch):
     return "\n".join(lines)
 
 
-def alternating(contestants, runs, source, scratch, twice=False):
+def alternating(contestants, runs, source, scratch, twice=False, also=None):
     """Each in turn, another first each time; on an empty folder, with a warm cache and nothing left to write back.
 
     With `twice` each runs once more just before, unmeasured, and memory was touched: so all write into memory that the
-    machine has at hand. On virtual machines memory that was not used yet costs many times what writing to it does.
+    machine has at hand. On virtual machines memory that was not used yet costs many times what writing to it does. `also`
+    is done once in each round.
     """
     results = {name: [] for name in contestants}
     out = scratch / "out"
@@ -106,6 +264,8 @@ def alternating(contestants, runs, source, scratch, twice=False):
                     results[name].append(run)
             wall = results[name][-1]["wall"]
             print(f"run {number + 1}/{runs}  {name:28}  {wall:6.2f} s", file=sys.stderr)
+        if also:
+            also()
     shutil.rmtree(out, ignore_errors=True)
     return results
 
@@ -116,7 +276,9 @@ def arguments():
     parser.add_argument("--input", type=pathlib.Path, help="a film; by default the shared 1080p clip, else a synthetic one")
     parser.add_argument("--repeat", type=int, default=4, help="transcoding: how often the input is played in a row (default 4)")
     parser.add_argument("--runs", type=int, default=3, help="runs of each contestant (default 3)")
-    parser.add_argument("--preset", default="veryfast", help="transcoding: x264's preset")
+    parser.add_argument("--presets", "--preset", default="veryfast,medium", help="transcoding: x264's presets (default veryfast,medium)")
+    parser.add_argument("--quality", action="store_true", help="transcoding: also each rung's size, PSNR, SSIM and VMAF beside ffmpeg's")
+    parser.add_argument("--lengths", action="store_true", help="transcoding: also the memory for 30 s and for 10 min")
     parser.add_argument("--packaging", action="store_true", help="only the table of packaging")
     parser.add_argument("--gigabytes", type=float, default=1.25, help="packaging: size of the film (default 1.25)")
     parser.add_argument("--sizes", action="store_true", help="packaging: also the memory for films of 0.1, 1 and 4 GB")
@@ -264,24 +426,29 @@ def median(runs):
     return {key: statistics.median(run[key] for run in runs) for key in runs[0]}
 
 
-def table(results, plan, clip, args):
+def table(results, floors, plan, clip, args, preset, copy):
     medians = {name: median(runs) for name, runs in results.items()}
-    ours = medians["aqueduct"]
+    ours, alone = medians["aqueduct"], medians["aqueduct --jobs 1"]
     rungs = ", ".join(rendition["name"] for rendition in plan["renditions"])
+    copied = ", the source's own video as a rung" if copy == "always" else ""
     lines = [
-        f"{clip.name} {args.repeat} times in a row ({plan['duration']:.0f} s), {rungs}, preset {args.preset}; medians of {args.runs}"
+        f"{clip.name} {args.repeat} times in a row ({plan['duration']:.0f} s), {rungs}, preset {preset}{copied}; medians of {args.runs}"
         f" alternating runs on {os.cpu_count()} cores ({platform.machine()}). The ratio is aqueduct's share of the other's.",
         "",
-        "| | wall | ratio | CPU | ratio | peak memory | ratio | output | ratio |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+        "| | wall | ratio | of the floor | CPU | ratio | peak memory | ratio | output | ratio |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
+    floor = floors.wall()
     for name, m in medians.items():
         def ratio(key):
-            return "" if name == "aqueduct" else f"{ours[key] / m[key]:.2f}"
-        cells = [name, f"{m['wall']:.1f} s", ratio("wall"), f"{m['cpu']:.1f} s", ratio("cpu")]
+            return "" if name.startswith("aqueduct") else f"{ours[key] / m[key]:.2f}"
+        cells = [name, f"{m['wall']:.1f} s", ratio("wall"), f"{m['wall'] / floor:.2f}" if floor else "", f"{m['cpu']:.1f} s", ratio("cpu")]
         cells += [f"{m['memory'] / 1e6:.0f} MB", ratio("memory"), f"{m['size'] / 1e6:.1f} MB", ratio("size")]
         lines.append("| " + " | ".join(cells) + " |")
-    if len({m["segments"] for m in medians.values()}) > 1:
+    cores = os.cpu_count()
+    gain = alone["wall"] / (cores * ours["wall"])
+    lines += ["", f"{floors.told()} From 1 to {cores} jobs: {100 * gain:.0f} % of {cores} times the speed, {ours['cpu'] / alone['cpu']:.2f} of the CPU time."]
+    if copy != "always" and len({m["segments"] for m in medians.values()}) > 1:
         lines += ["", "Not the same work: " + ", ".join(f"{name} {m['segments']:.0f} segments" for name, m in medians.items()) + "."]
     return "\n".join(lines)
 

@@ -42,8 +42,8 @@ const RUN_KEYS: [&str; 6] = ["destination", "jobs", "overwrite", "s3-endpoint", 
 pub(crate) trait What: Default {
     /// The command whose help lists the names.
     const COMMAND: &'static str;
-    /// A name that its reader knows and does not list.
-    const UNLISTED: &'static str;
+    /// Names that its reader knows and does not list.
+    const UNLISTED: &'static [&'static str];
 
     fn from_map(map: Map<String, Value>) -> serde_json::Result<Self>;
 }
@@ -52,16 +52,20 @@ pub(crate) trait What: Default {
 #[derive(Debug, Default)]
 pub(crate) struct PublishConfig {
     pub(crate) input: Option<PathBuf>,
+    pub(crate) max_memory: Option<u64>,
     pub(crate) settings: Settings,
 }
 
 impl What for PublishConfig {
     const COMMAND: &'static str = "publish";
-    const UNLISTED: &'static str = "input";
+    const UNLISTED: &'static [&'static str] = &["input", "max-memory"];
 
     fn from_map(mut map: Map<String, Value>) -> serde_json::Result<Self> {
         let input = map.remove("input").map(serde_json::from_value).transpose()?;
-        Ok(Self { input, settings: serde_json::from_value(Value::Object(map))? })
+        let memory = map.remove("max-memory").map(serde_json::from_value::<String>).transpose()?;
+        let memory = memory.map(|text| args::memory(&text)).transpose();
+        let max_memory = memory.map_err(serde::de::Error::custom)?;
+        Ok(Self { input, max_memory, settings: serde_json::from_value(Value::Object(map))? })
     }
 }
 
@@ -81,7 +85,7 @@ pub(crate) struct PackageConfig {
 
 impl What for PackageConfig {
     const COMMAND: &'static str = "package";
-    const UNLISTED: &'static str = "input";
+    const UNLISTED: &'static [&'static str] = &["input"];
 
     fn from_map(map: Map<String, Value>) -> serde_json::Result<Self> {
         serde_json::from_value(Value::Object(map))
@@ -133,7 +137,7 @@ impl<T: What> Config<T> {
             if !error.starts_with("unknown field") {
                 return error;
             }
-            let others = std::iter::once(T::UNLISTED).chain(RUN_KEYS);
+            let others = T::UNLISTED.iter().copied().chain(RUN_KEYS);
             others.fold(error, |text, name| format!("{text}, `{name}`"))
         })?;
         Ok(Self { run, what })
@@ -173,11 +177,11 @@ mod tests {
     fn toml_and_json_say_the_same() {
         let toml = Publish::from_toml(
             "input = 'a.mp4'\ndestination = 'out'\njobs = 2\nladder = '720p,360p'\nsegment = '4s'\ncrf = 21.5\n\
-             container = 'fmp4'\naudio-layout = 'muxed'\n",
+             container = 'fmp4'\naudio-layout = 'muxed'\nmax-memory = '1.5G'\n",
         );
         let json = Publish::from_json(
             r#"{"input": "a.mp4", "destination": "out", "jobs": 2, "ladder": "720p,360p", "segment": "4s", "crf": 21.5,
-                "container": "fmp4", "audio-layout": "muxed"}"#,
+                "container": "fmp4", "audio-layout": "muxed", "max-memory": "1.5G"}"#,
         );
         let (toml, json) = (toml.unwrap(), json.unwrap());
         assert_eq!(toml.what.settings, json.what.settings);
@@ -185,6 +189,7 @@ mod tests {
         assert_eq!(toml.what.settings.container, Some(Container::Fmp4));
         assert_eq!(toml.what.settings.audio_layout, Some(AudioLayout::Muxed));
         assert_eq!((&toml.what.input, toml.run.jobs), (&json.what.input, NonZeroUsize::new(2)));
+        assert_eq!((toml.what.max_memory, json.what.max_memory), (Some(1_500_000_000), Some(1_500_000_000)));
     }
 
     #[test]
@@ -222,6 +227,8 @@ mod tests {
         refused::<PublishConfig>("segment = '6x'", "6x");
         refused::<PublishConfig>("jobs = 0", "give 1 to 1024");
         refused::<PublishConfig>("input = 1", "expected");
+        refused::<PublishConfig>("max-memory = '5x'", "500M");
+        refused::<PackageConfig>("max-memory = '500M'", "max-memory");
         refused::<PublishConfig>("input = ", "line 1");
         refused::<PublishConfig>("container = 'mkv'", "expected `ts` or `fmp4`");
         refused::<PublishConfig>("audio-layout = 'loud'", "`separate`");

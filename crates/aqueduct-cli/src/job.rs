@@ -99,6 +99,16 @@ pub(crate) struct Target {
     pub(crate) store: StoreOptions,
     pub(crate) jobs: NonZeroUsize,
     pub(crate) overwrite: bool,
+    pub(crate) encoding: Encoding,
+}
+
+/// How to encode.
+#[derive(Debug, Default)]
+#[cfg_attr(not(feature = "av"), allow(dead_code, reason = "a build without libav encodes nothing"))]
+pub(crate) struct Encoding {
+    /// Bytes of memory.
+    pub(crate) max_memory: Option<u64>,
+    pub(crate) profile: bool,
 }
 
 pub(crate) fn publish(args: PublishArgs) -> Result<PublishJob, Failure> {
@@ -109,7 +119,10 @@ pub(crate) fn publish(args: PublishArgs) -> Result<PublishJob, Failure> {
         no_destination(std::slice::from_ref(&input), has_file, "publish")
     })?;
     let settings = encoded(what.settings, args.settings, &args.common);
-    Ok(PublishJob { encode: EncodeJob { input, settings }, target: target(destination, args.run, run) })
+    let mut target = target(destination, args.run, run);
+    target.encoding =
+        Encoding { max_memory: args.encoding.max_memory.or(what.max_memory), profile: args.encoding.profile };
+    Ok(PublishJob { encode: EncodeJob { input, settings }, target })
 }
 
 pub(crate) fn package(args: PackageArgs) -> Result<PackageJob, Failure> {
@@ -264,6 +277,7 @@ fn target(destination: String, flags: RunArgs, config: RunConfig) -> Target {
         store: reached(store),
         jobs: flags.jobs.or(config.jobs).unwrap_or_else(cores),
         overwrite: flags.overwrite || config.overwrite,
+        encoding: Encoding::default(),
     }
 }
 

@@ -6,6 +6,9 @@ use crate::output::Console;
 use crate::prepared::Prepared;
 
 pub(crate) fn run(job: &PublishJob, console: &Console) -> Result<(), Failure> {
+    // Nothing that a thread made by now is large.
+    #[cfg(feature = "av")]
+    aqueduct::return_memory_early();
     let encode = job.encode.clone();
     crate::run::run(&job.target, console, move || prepare(&encode))
 }

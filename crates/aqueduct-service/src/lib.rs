@@ -29,6 +29,7 @@ mod destination;
 mod error;
 mod event;
 mod keys;
+mod profile;
 mod publish;
 mod report;
 
@@ -37,6 +38,7 @@ pub use destination::{Destination, Secret, StoreOptions};
 pub use error::{Error, ErrorKind, Result};
 pub use event::{Event, Observer, Phase};
 pub use object_store;
+pub use profile::{PartReport, ProfileReport, SegmentProfile};
 pub use publish::Publish;
 pub use report::{RenditionReport, Report};
 pub use tokio_util::sync::CancellationToken;

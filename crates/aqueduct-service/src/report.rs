@@ -7,6 +7,8 @@ use aqueduct::plan::Rendition;
 use aqueduct::playlist::Measured;
 use serde::Serialize;
 
+use crate::profile::ProfileReport;
+
 /// A complete presentation, and how it came about. All bit rates are in bits per second.
 #[derive(Debug, Clone, Serialize)]
 #[non_exhaustive]
@@ -27,6 +29,10 @@ pub struct Report {
     pub seconds: f64,
     /// Seconds of the presentation made in a second, over all renditions together: 0 when none was made.
     pub speed: f64,
+    /// Where the CPU time went, where that was asked for ([`Publish::profile`](crate::Publish::profile)) and
+    /// something was encoded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub profile: Option<ProfileReport>,
 }
 
 /// One rendition of a finished presentation.
@@ -89,6 +95,7 @@ impl Report {
             seconds,
             speed: if seconds > 0.0 { duration * share / seconds } else { 0.0 },
             renditions,
+            profile: None,
         }
     }
 }

@@ -34,11 +34,13 @@ pub mod source;
 pub mod time;
 
 #[cfg(feature = "av")]
-pub use av::{engine, quiet_encoders};
+pub use av::{engine, quiet_encoders, return_memory_early};
 pub use error::{Error, ErrorKind, Result};
 pub use index::SourceIndex;
 pub use plan::{Ladder, Plan, PlanBuilder, RenditionId, Settings};
 pub use segment::{ColumnRequest, Control, KeyFrameScan, Made, Maker, Presentation};
+#[cfg(feature = "av")]
+pub use segment::{MemoryNeed, Part, Profile};
 pub use source::{FileSource, MemorySource, Source};
 
 /// Finds out what `source` is: its tracks and the times, sizes and places of all their packets.

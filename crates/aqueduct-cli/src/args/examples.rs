@@ -21,6 +21,7 @@ Examples:
   aqueduct publish film.mp4 out/ --container fmp4
   aqueduct publish film.mp4 out/ --video-codec h264,hevc,av1
   aqueduct publish film.mp4 out/ --audio-layout separate
+  aqueduct publish film.mp4 out/ --max-memory 500M --profile
   AWS_ACCESS_KEY_ID=… AWS_SECRET_ACCESS_KEY=… aqueduct publish film.mp4 s3://bucket/film
   aqueduct publish film.mp4 s3://bucket/film --s3-endpoint http://localhost:8333 --s3-allow-http
   aqueduct publish --config job.toml --json

@@ -86,7 +86,46 @@ pub(crate) struct PublishArgs {
     #[command(flatten, next_help_heading = "Presentation")]
     pub(crate) common: CommonArgs,
     #[command(flatten)]
+    pub(crate) encoding: EncodingArgs,
+    #[command(flatten)]
     pub(crate) run: RunArgs,
+}
+
+/// How to encode, without a change to any byte.
+#[derive(Debug, Default, clap::Args)]
+pub(crate) struct EncodingArgs {
+    /// Memory to take at most, such as 500M or 2G [default: most of what the container or the machine has]
+    ///
+    /// Where it is short, fewer segments are made at once. M and G are a million and a thousand million bytes, Mi and Gi
+    /// 2^20 and 2^30.
+    #[arg(long, value_name = "BYTES", value_parser = memory, allow_hyphen_values = true, help_heading = "Run")]
+    pub(crate) max_memory: Option<u64>,
+    /// Tell at the end where the CPU time went: decoding, scaling, each rung, audio, mux, the rest, idle
+    #[arg(long, help_heading = "Run")]
+    pub(crate) profile: bool,
+}
+
+/// Bytes of memory, as a flag or a job file gives them.
+pub(crate) fn memory(text: &str) -> Result<u64, String> {
+    let wrong = || format!("`{text}` is not an amount of memory; give one such as 500M, 2G or 1.5Gi");
+    let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let unit: u64 = match unit {
+        "" => 1,
+        "k" | "K" => 1000,
+        "M" => 1_000_000,
+        "G" => 1_000_000_000,
+        "Ki" => 1 << 10,
+        "Mi" => 1 << 20,
+        "Gi" => 1 << 30,
+        _ => return Err(wrong()),
+    };
+    let (whole, part) = number.split_once('.').unwrap_or((number, "0"));
+    let (whole, digits) = (whole.parse::<u64>().map_err(|_| wrong())?, part.len() as u32);
+    let part = part.parse::<u64>().map_err(|_| wrong())?;
+    let scale = 10_u64.checked_pow(digits).filter(|_| digits <= 6).ok_or_else(wrong)?;
+    let bytes = whole.checked_mul(unit).and_then(|bytes| bytes.checked_add(part.checked_mul(unit)? / scale));
+    bytes.filter(|&bytes| bytes > 0).ok_or_else(wrong)
 }
 
 /// More threads than any machine has cores; each takes memory and a place in the kernel's tables.
@@ -254,6 +293,25 @@ mod tests {
     use clap::CommandFactory;
 
     use super::*;
+
+    #[test]
+    fn amounts_of_memory() {
+        for (text, bytes) in [
+            ("500M", 500_000_000),
+            ("2G", 2_000_000_000),
+            ("1.5Gi", 3 << 29),
+            ("0.25G", 250_000_000),
+            ("64Ki", 65_536),
+            ("7", 7),
+        ] {
+            assert_eq!(memory(text), Ok(bytes), "{text}");
+        }
+        for text in
+            ["", "0", "-1", "M", "1.G", ".5G", "1T", "2 G", "1.2.3G", "99999999999G", "1e9", "1.12345678G"]
+        {
+            assert!(memory(text).unwrap_err().contains(text), "{text}");
+        }
+    }
 
     #[test]
     fn clap_finds_no_fault() {

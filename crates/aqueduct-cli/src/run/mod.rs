@@ -1,5 +1,6 @@
 //! One run: prepare, announce, make what is missing, report; stopped by a signal at any time.
 
+mod profile;
 mod report;
 mod signals;
 mod watch;
@@ -72,6 +73,11 @@ async fn publish(
         Arc::new(move |event| watch.event(&event))
     };
     let publish = Publish::new(presentation, destination).jobs(target.jobs).overwrite(target.overwrite);
+    #[cfg(feature = "av")]
+    let publish = {
+        let publish = publish.profile(target.encoding.profile);
+        target.encoding.max_memory.into_iter().fold(publish, Publish::max_memory)
+    };
     let mut run = pin!(publish.run(observer, token.clone()));
     let mut stopping = false;
     let result = loop {
@@ -94,6 +100,11 @@ async fn publish(
     match result {
         Ok(report) => {
             watch.lost()?;
+            if let Some(profile) = &report.profile
+                && !console.is_json()
+            {
+                console.stderr(&profile::for_people(profile));
+            }
             if console.is_json() { Ok(()) } else { console.text(&report::for_people(&report)) }
         }
         Err(error) => {

@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod help;
+mod memory;
 mod package;
 mod publish;
 mod support;

@@ -54,6 +54,7 @@ impl Default for FetchOptions {
 #[derive(Debug, Clone)]
 pub struct CheckTarget {
     place: Place,
+    #[cfg_attr(not(feature = "http"), allow(dead_code, reason = "only fetching over HTTP has options"))]
     fetch: FetchOptions,
 }
 

@@ -8,7 +8,13 @@ use aqueduct::plan::{KeyFrame, RenditionId};
 use aqueduct::{ColumnRequest, Control, KeyFrameScan, Maker, Plan, Presentation};
 use bytes::Bytes;
 
+use super::memory::Room;
+#[cfg(feature = "av")]
+use super::memory::{Limit, fit};
 use crate::error::Result;
+use crate::profile::ProfileReport;
+#[cfg(all(unix, feature = "av"))]
+use crate::profile::Watch;
 
 /// Makes the segments of one plan.
 pub(crate) trait Engine: Send + Sync + 'static {
@@ -21,8 +27,14 @@ pub(crate) trait Engine: Send + Sync + 'static {
     /// Finds the key pictures of a segment that is stored, without making it. Asked only where segments are encoded.
     fn scan(&self, rendition: RenditionId, segment: u32) -> aqueduct::Result<Box<dyn Scan>>;
 
+    /// What may be done at once, at most so many runs, within the memory that `threads` may take.
+    fn room(&self, threads: &Threads, runs: usize) -> Result<Room> {
+        let _ = threads;
+        Ok(Room { runs, waiting: NonZeroUsize::MIN })
+    }
+
     /// Gets ready for a run. Not called when nothing is missing.
-    fn start(&self, threads: &Threads) -> Result<Arc<dyn Columns>>;
+    fn start(&self, threads: &Threads, room: Room) -> Result<Arc<dyn Columns>>;
 }
 
 /// Looks for the key pictures of one segment while its bytes come by.
@@ -41,6 +53,12 @@ pub(crate) struct Threads {
     /// Those that encode, where the caller has a pool of them.
     #[cfg(feature = "av")]
     pub(crate) pool: Option<Arc<rayon::ThreadPool>>,
+    /// Bytes of memory that they may take; as much as there is where nothing is said.
+    #[cfg(feature = "av")]
+    pub(crate) memory: Option<u64>,
+    /// Whether what they cost is measured.
+    #[cfg(feature = "av")]
+    pub(crate) profiles: bool,
 }
 
 /// An engine that runs; shared by the threads that drive it.
@@ -53,6 +71,11 @@ pub(crate) trait Columns: Send + Sync + 'static {
 
     /// Frames made so far by all makers.
     fn frames(&self) -> u64;
+
+    /// What it cost, where that is measured; asked when all makers have ended.
+    fn profile(&self) -> Option<ProfileReport> {
+        None
+    }
 }
 
 /// Makes one column after the other; consecutive ones cheapest.
@@ -102,15 +125,33 @@ impl Engine for Presentation {
         Ok(Box::new(Self::scan(self, rendition, segment)?))
     }
 
-    fn start(&self, threads: &Threads) -> Result<Arc<dyn Columns>> {
+    #[cfg(feature = "av")]
+    fn room(&self, threads: &Threads, runs: usize) -> Result<Room> {
+        let Some(need) = self.memory() else { return Ok(Room { runs, waiting: NonZeroUsize::MIN }) };
+        fit(&need, threads.memory.map(Limit::Asked).or_else(Limit::found), runs)
+    }
+
+    fn start(&self, threads: &Threads, room: Room) -> Result<Arc<dyn Columns>> {
         #[cfg(not(feature = "av"))]
-        let _ = threads;
+        let _ = (threads, room);
+        #[cfg(all(unix, feature = "av"))]
+        let watch = (threads.profiles && Self::plan(self).engine.is_some()).then(Watch::start);
+        let control = Control::new();
+        #[cfg(all(unix, feature = "av"))]
+        let control = match &watch {
+            Some(watch) => control.with_profile(Arc::clone(&watch.profile)),
+            None => control,
+        };
         Ok(Arc::new(Running {
             presentation: self.clone(),
             // What is copied is made on the thread that asks for it.
             #[cfg(feature = "av")]
             pool: Self::plan(self).engine.is_some().then(|| threads.pool()).transpose()?,
-            control: Control::new(),
+            #[cfg(feature = "av")]
+            waiting: room.waiting,
+            #[cfg(all(unix, feature = "av"))]
+            watch,
+            control,
         }))
     }
 }
@@ -148,6 +189,10 @@ struct Running {
     presentation: Presentation,
     #[cfg(feature = "av")]
     pool: Option<Arc<rayon::ThreadPool>>,
+    #[cfg(feature = "av")]
+    waiting: NonZeroUsize,
+    #[cfg(all(unix, feature = "av"))]
+    watch: Option<Watch>,
     control: Control,
 }
 
@@ -156,7 +201,7 @@ impl Columns for Running {
         let maker = self.presentation.maker();
         #[cfg(feature = "av")]
         let maker = match &self.pool {
-            Some(pool) => maker.on_pool(Arc::clone(pool)),
+            Some(pool) => maker.on_pool(Arc::clone(pool)).waiting(self.waiting),
             None => maker,
         };
         Box::new(Driven { maker, control: &self.control })
@@ -168,6 +213,12 @@ impl Columns for Running {
 
     fn frames(&self) -> u64 {
         self.control.frames()
+    }
+
+    #[cfg(all(unix, feature = "av"))]
+    fn profile(&self) -> Option<ProfileReport> {
+        let threads = self.pool.as_ref().map_or(1, |pool| pool.current_num_threads());
+        self.watch.as_ref().map(|watch| watch.report(self.presentation.plan(), threads))
     }
 }
 

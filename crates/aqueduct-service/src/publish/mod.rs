@@ -8,6 +8,7 @@ mod budget;
 mod engine;
 mod existing;
 mod files;
+mod memory;
 mod playlists;
 mod reread;
 mod run;
@@ -54,13 +55,18 @@ impl Publish {
             jobs,
             #[cfg(feature = "av")]
             pool: None,
+            #[cfg(feature = "av")]
+            memory: None,
+            #[cfg(feature = "av")]
+            profiles: false,
         };
         Self { engine, destination, threads, overwrite: false, sync: None }
     }
 
     /// Number of threads that encode or copy. Default: the number of cores. More cost memory (about 0.2 GB each for
     /// encoding a five-rung ladder at `veryfast`, a segment of all renditions each for copying) and gain nothing; above
-    /// four for each core they are not started. Changes no byte.
+    /// four for each core they are not started. Where memory is short ([`Publish::max_memory`]), fewer columns are under
+    /// way, and some threads may wait. Changes no byte.
     #[must_use]
     pub fn jobs(mut self, jobs: NonZeroUsize) -> Self {
         let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
@@ -84,6 +90,31 @@ impl Publish {
     #[must_use]
     pub fn sync(mut self, sync: bool) -> Self {
         self.sync = Some(sync);
+        self
+    }
+
+    /// Bytes of memory that encoding may take, with what the process itself takes: fewer columns are made at once where
+    /// more do not fit. Default: 85 % of what the process's control group may take, or 75 % of the machine's memory, if
+    /// that is less. Runs beside each other in one process each keep to their own limit. Changes no byte.
+    ///
+    /// It is kept by a model of what encoders hold ([`aqueduct::MemoryNeed`]), which is rather too high than too low. A
+    /// run for which not even one column fits fails with [`ErrorKind::Media`] before it makes anything.
+    ///
+    /// [`ErrorKind::Media`]: crate::ErrorKind::Media
+    #[cfg(feature = "av")]
+    #[must_use]
+    pub fn max_memory(mut self, bytes: u64) -> Self {
+        self.threads.memory = Some(bytes);
+        self
+    }
+
+    /// Whether the report tells where the CPU time went ([`Report::profile`]). Default: no. It counts all of the
+    /// process, so other work in it belongs to `store and the rest`. Costs nothing that can be measured; changes no
+    /// byte. Only what is encoded is profiled, and only on Unix.
+    #[cfg(feature = "av")]
+    #[must_use]
+    pub fn profile(mut self, profile: bool) -> Self {
+        self.threads.profiles = profile;
         self
     }
 

@@ -93,7 +93,9 @@ pub(super) async fn run(publish: Publish, observer: Observer, cancel: Cancellati
         phase(Phase::Playlists);
         unless(&cancel, playlists::store_all(&store, &plan, &sizes, &measured, &observer)).await?;
     }
-    let report = Report::new(store.url_of(MULTIVARIANT_KEY), &plan, &measured, &work.made, started.elapsed());
+    let mut report =
+        Report::new(store.url_of(MULTIVARIANT_KEY), &plan, &measured, &work.made, started.elapsed());
+    report.profile = work.profile.take();
     observer(Event::Finished(report.clone()));
     Ok(report)
 }

@@ -29,11 +29,22 @@ impl Column {
 ///
 /// Where pictures are encoded, one column cannot fill many threads: its largest rung is about half of its work and
 /// encoders are single-threaded, so one column feeds two. Each costs 0.4 GB of encoder state (five rungs, veryfast), so
-/// no more than that are opened: 1, 1, 2, 2, 3, 3, 4, 4 for 1 to 8 jobs. Sound alone, and whatever is copied, is made on
-/// one thread for each column.
-pub(crate) fn columns_in_flight(jobs: NonZeroUsize, encodes_pictures: bool) -> usize {
-    if encodes_pictures { jobs.get().div_ceil(2) } else { jobs.get() }
+/// no more than that are opened: 1, 1, 2, 2, 3, 3, 4, 4 for 1 to 8 jobs. Where there are so few columns that each run has a
+/// handful, a few runs more make them come out even, so that threads do not idle while the last ones are made
+/// (decision 20). Sound alone, and whatever is copied, is made on one thread for each column.
+pub(crate) fn columns_in_flight(jobs: NonZeroUsize, encodes_pictures: bool, columns: usize) -> usize {
+    if !encodes_pictures {
+        return jobs.get().min(columns);
+    }
+    let runs = jobs.get().div_ceil(2).min(columns).max(1);
+    match columns / runs {
+        rounds @ 1..=HANDFUL => columns.div_ceil(rounds),
+        _ => runs,
+    }
 }
+
+/// Columns of a run that are few.
+const HANDFUL: usize = 4;
 
 /// All columns of a run, dealt out in runs. A thread that has finished its own takes the later half of the
 /// longest run that is left.
@@ -115,6 +126,19 @@ mod tests {
             // Halving: each thread can jump about log2 of its share.
             prop_assert!(jumps <= threads * 9, "{} jumps", jumps);
         }
+    }
+
+    #[test]
+    fn few_columns_come_out_even() {
+        let in_flight = |jobs, columns| columns_in_flight(NonZeroUsize::new(jobs).unwrap(), true, columns);
+        // Long films: half as many as threads.
+        assert_eq!([1, 2, 3, 8, 64].map(|jobs| in_flight(jobs, 1200)), [1, 1, 2, 4, 32]);
+        // One or two threads never have more than one run.
+        assert_eq!([1, 2, 3, 5, 9].map(|columns| in_flight(2, columns)), [1; 5]);
+        assert_eq!([1, 4, 5, 7, 15, 16, 100].map(|columns| in_flight(8, columns)), [1, 4, 5, 7, 5, 4, 4]);
+        assert_eq!((in_flight(64, 100), in_flight(1000, 100)), (34, 100));
+        let copied = |columns| columns_in_flight(NonZeroUsize::new(8).unwrap(), false, columns);
+        assert_eq!([3, 8, 100].map(copied), [3, 8, 8]);
     }
 
     #[test]

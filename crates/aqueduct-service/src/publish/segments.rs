@@ -111,12 +111,14 @@ impl Job<'_> {
             _ if copies && self.store.is_folder() => Way::Here,
             _ => Way::Puts,
         };
-        let threads = columns_in_flight(self.threads.jobs, plan.video.is_some()).min(self.columns.len());
+        let runs = columns_in_flight(self.threads.jobs, plan.video.is_some(), self.columns.len());
+        let room = self.engine.room(self.threads, runs)?;
+        let threads = room.runs;
         let files = match way {
             Way::Files => Some(self.begin_files(plan).await?),
             Way::Here | Way::Puts => None,
         };
-        let columns = self.engine.start(self.threads)?;
+        let columns = self.engine.start(self.threads, room)?;
         let budget = match way {
             Way::Here => Budget::unlimited(),
             Way::Files => Budget::new(COPIED_IN_ORDER, threads),
@@ -171,6 +173,7 @@ impl Job<'_> {
             return Err(if error.kind() == ErrorKind::Cancelled { state.cancelled() } else { error });
         }
         state.progress();
+        state.work.profile = line.columns.profile();
         Ok(())
     }
 

@@ -10,6 +10,7 @@ use super::reread::{Known, end_of};
 use super::schedule::Column;
 use super::stored::KeyFrames;
 use crate::error::Result;
+use crate::profile::ProfileReport;
 
 /// The work of a run, and what is known of all segments once it is done.
 pub(super) struct Work {
@@ -30,6 +31,8 @@ pub(super) struct Work {
     pub(super) existing_bytes: u64,
     /// Frames of all that is to be made.
     pub(super) frames: u64,
+    /// What making it cost, where that is measured.
+    pub(super) profile: Option<ProfileReport>,
 }
 
 /// How a segment stands.
@@ -72,6 +75,7 @@ impl Work {
             missing: 0,
             existing_bytes: 0,
             frames: 0,
+            profile: None,
         };
         let found: Vec<Vec<State>> =
             renditions.iter().map(|rendition| look(plan, rendition, sizes)).collect();

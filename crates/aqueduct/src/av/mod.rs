@@ -5,6 +5,7 @@
 //! [`AacEncoder`], each fresh per segment and single-threaded, so that bytes never depend on the machine.
 
 mod aac_encoder;
+mod allocator;
 mod audio_reader;
 mod demuxer;
 mod engine;
@@ -23,6 +24,7 @@ mod x264;
 mod x265;
 
 pub(crate) use aac_encoder::AacEncoder;
+pub use allocator::return_memory_early;
 pub(crate) use audio_reader::AudioReader;
 pub use engine::engine;
 pub(crate) use mixer::Mixer;

@@ -3,12 +3,14 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::Control;
+use super::profile::Part;
 use crate::av::{Orienter, Picture, Scaler, VideoReader};
 use crate::error::Result;
 use crate::plan::{FrameMap, Rung, VideoPlan};
 
 /// Pictures drawn in one step.
-const BATCH: u64 = 2;
+pub(super) const BATCH: u64 = 2;
 
 /// Draws the pictures of a plan's rungs: decoder, orientation, scaling tree. Kept open from column to column.
 pub(super) struct Painter {
@@ -27,6 +29,8 @@ struct Drawing {
     wanted: Vec<usize>,
     /// Whether each rung of the plan is drawn: those that are wanted and those they are scaled from.
     needed: Vec<bool>,
+    /// The segment that they are for.
+    segment: u32,
     /// What is left of it.
     slots: Range<u64>,
     /// The source time and the pictures of the slot before: a slot that repeats it costs nothing.
@@ -53,11 +57,17 @@ impl Painter {
         Self { reader, orienter, scalers, parents, map, drawing: None }
     }
 
-    /// Begins with `slots` for the `wanted` rungs.
-    pub(super) fn begin(&mut self, wanted: Vec<usize>, slots: Range<u64>) -> Result<()> {
-        self.reader.start(self.map.at(slots.start).pts)?;
+    /// Begins with `slots`, those of `segment`, for the `wanted` rungs.
+    pub(super) fn begin(
+        &mut self,
+        wanted: Vec<usize>,
+        segment: u32,
+        slots: Range<u64>,
+        control: &Control,
+    ) -> Result<()> {
+        control.time(segment, Part::Decode, || self.reader.start(self.map.at(slots.start).pts))?;
         let needed = self.needed(&wanted);
-        self.drawing = Some(Drawing { wanted, needed, slots, last: None });
+        self.drawing = Some(Drawing { wanted, needed, segment, slots, last: None });
         Ok(())
     }
 
@@ -72,14 +82,17 @@ impl Painter {
     }
 
     /// The next few pictures of what was begun, each with its rung, in presentation order.
-    pub(super) fn draw(&mut self) -> Result<Vec<(usize, Picture)>> {
+    pub(super) fn draw(&mut self, control: &Control) -> Result<Vec<(usize, Picture)>> {
         let mut batch = Vec::new();
         let Some(mut drawing) = self.drawing.take() else { return Ok(batch) };
         let end = drawing.slots.end.min(drawing.slots.start.saturating_add(BATCH));
         for slot in drawing.slots.start..end {
             let pts = self.map.at(slot).pts;
             if drawing.last.as_ref().is_none_or(|(time, _)| *time != pts) {
-                drawing.last = Some((pts, self.picture(pts, &drawing.needed)?));
+                let decoded = control.time(drawing.segment, Part::Decode, || self.reader.picture(pts))?;
+                let drawn =
+                    control.time(drawing.segment, Part::Scale, || self.spread(decoded, &drawing.needed));
+                drawing.last = Some((pts, drawn?));
             }
             let Some((_, pictures)) = &drawing.last else { continue };
             for &rung in &drawing.wanted {
@@ -91,9 +104,8 @@ impl Painter {
         Ok(batch)
     }
 
-    /// The picture presented at `pts` for each rung that is needed.
-    fn picture(&mut self, pts: i64, needed: &[bool]) -> Result<Vec<Option<Picture>>> {
-        let decoded = self.reader.picture(pts)?;
+    /// A decoded picture for each rung that is needed.
+    fn spread(&mut self, decoded: Picture, needed: &[bool]) -> Result<Vec<Option<Picture>>> {
         let upright = match &mut self.orienter {
             Some(orienter) => orienter.upright(&decoded)?,
             None => decoded,

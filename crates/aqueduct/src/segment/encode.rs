@@ -10,6 +10,7 @@ use super::draw::Painter;
 use super::pack::{Packer, Units, unit_times};
 use super::pictures::access_units;
 use super::presentation::{ColumnRequest, Done, Input, Made, find};
+use super::profile::Part;
 use super::sound::SoundMap;
 use super::works::{self, Coded, Works};
 use crate::av::{AudioReader, VideoReader, engine};
@@ -55,11 +56,18 @@ impl Encoded {
 }
 
 /// The encoding side of a maker: decoders that stay open from one column to the next.
-#[derive(Default)]
 pub(super) struct Encoder {
     pub(super) pool: Option<Arc<rayon::ThreadPool>>,
+    /// The pictures that may wait for each rung.
+    pub(super) waiting: usize,
     painter: Option<Painter>,
     listener: Option<AudioReader>,
+}
+
+impl Default for Encoder {
+    fn default() -> Self {
+        Self { pool: None, waiting: works::WAITING, painter: None, listener: None }
+    }
 }
 
 impl Encoder {
@@ -74,19 +82,19 @@ impl Encoder {
         done: &mut Done<'_>,
         control: &Control,
     ) -> Result<()> {
-        let pool = self.pool.clone();
+        let (pool, waiting) = (self.pool.clone(), self.waiting);
         let (painter, ear) = self.open(encoded, plan)?;
         let hear = |listener: &mut AudioReader, segment| hear(encoded, listener, plan, segment);
         let mut pack = |coded: Coded| {
             let place = coded.request.renditions.first().and_then(|id| plan.rendition(*id));
             let place = place.map_or("", |rendition| rendition.name);
             let segment = coded.request.segment;
-            let (request, made) = pack(encoded, copied, plan, coded, control)
-                .map_err(|error| error.in_segment(place, segment))?;
+            let packed = control.time(segment, Part::Pack, || pack(encoded, copied, plan, coded, control));
+            let (request, made) = packed.map_err(|error| error.in_segment(place, segment))?;
             Ok(done(request, made))
         };
         let mut next = next;
-        Works::new(plan, &mut next, painter, ear, &hear, control).run(pool.as_deref(), &mut pack)
+        Works::new(plan, &mut next, painter, ear, &hear, control, waiting).run(pool.as_deref(), &mut pack)
     }
 
     /// The painter where the plan has pictures, and the listener where it has sound.

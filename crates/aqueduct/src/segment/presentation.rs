@@ -9,6 +9,8 @@ use super::Control;
 use super::copy::Copies;
 #[cfg(feature = "av")]
 use super::encode::{Encoded, Encoder};
+#[cfg(feature = "av")]
+use super::memory::MemoryNeed;
 use super::scan::KeyFrameScan;
 use crate::error::{Error, ErrorKind, Result};
 use crate::index::SourceIndex;
@@ -137,6 +139,13 @@ impl Presentation {
         Ok(made.iter().map(Made::to_bytes).collect())
     }
 
+    /// What making its columns holds in memory; `None` where it copies, which takes little.
+    #[cfg(feature = "av")]
+    pub fn memory(&self) -> Option<MemoryNeed> {
+        let input = self.inputs.first().filter(|_| self.encoded.is_some())?;
+        Some(MemoryNeed::new(&input.index, &self.plan))
+    }
+
     /// A maker for a run of segments on one thread: it keeps the decoder open from one column to the next.
     pub fn maker(&self) -> Maker {
         Maker {
@@ -204,6 +213,15 @@ impl Maker {
     #[must_use]
     pub fn on_pool(mut self, pool: Arc<rayon::ThreadPool>) -> Self {
         self.encoder.pool = Some(pool);
+        self
+    }
+
+    /// Lets no more than so many pictures wait for the encoder of each rung. Default: 4. Fewer cost less memory
+    /// ([`MemoryNeed::waiting`]) and some time, since encoders wait for each other more often. Changes no byte.
+    #[cfg(feature = "av")]
+    #[must_use]
+    pub fn waiting(mut self, pictures: std::num::NonZeroUsize) -> Self {
+        self.encoder.waiting = pictures.get();
         self
     }
 

@@ -5,6 +5,7 @@
 //! so nothing of this can be seen in the bytes. A rung that is through with one column goes on with the next while others
 //! finish, so no thread waits at a cut, and no rung ever has two encoders open.
 
+use std::cmp::Reverse;
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -12,6 +13,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use super::Control;
 use super::draw::Painter;
 use super::presentation::{ColumnRequest, find};
+use super::profile::Part;
 use crate::av::{AudioReader, CodedPicture, Picture, VideoEncoder};
 use crate::error::{Error, ErrorKind, Result};
 use crate::mux::ts::AccessUnit;
@@ -19,8 +21,8 @@ use crate::plan::Plan;
 
 /// Columns under way at once: one is finished while the next is begun.
 const COLUMNS: usize = 2;
-/// The pictures that may wait for one rung: this bounds what is held besides encoders.
-const WAITING: usize = 6;
+/// The pictures that may wait for one rung, unless told otherwise: this bounds what is held besides encoders.
+pub(super) const WAITING: usize = 4;
 
 /// A column whose pictures and sound are encoded.
 pub(super) struct Coded {
@@ -63,6 +65,8 @@ struct State<'j> {
     begun: u64,
     /// Whether no other column is wanted.
     ended: bool,
+    /// The pictures that may wait for one rung.
+    waiting: usize,
     /// Threads that are at a step, or on their way to one.
     threads: usize,
     failure: Option<Error>,
@@ -115,9 +119,12 @@ enum Step<'j> {
 }
 
 impl<'j> State<'j> {
-    /// The rung whose pictures are encoded next. The largest comes first: it takes longest.
+    /// The rung whose pictures are encoded next: where most are waiting, for it would be the first to hold up drawing. Of
+    /// equals the largest, which takes longest.
     fn next_line(&self) -> Option<usize> {
-        self.lines.iter().position(|line| !line.is_busy && !line.waiting.is_empty())
+        let is_free = |line: &Line| !line.is_busy && !line.waiting.is_empty();
+        let lines = self.lines.iter().enumerate().filter(|(_, line)| is_free(line));
+        lines.max_by_key(|&(rung, line)| (line.waiting.len(), Reverse(rung))).map(|(rung, _)| rung)
     }
 
     fn next_to_hear(&self) -> Option<usize> {
@@ -126,7 +133,7 @@ impl<'j> State<'j> {
     }
 
     fn can_begin_or_draw(&self) -> bool {
-        let is_free = |line: &Line| line.waiting.len() < WAITING;
+        let is_free = |line: &Line| line.waiting.len() < self.waiting;
         self.front.as_ref().is_some_and(|front| match front.drawing {
             Some(_) => self.lines.iter().all(is_free),
             None => !self.ended && self.columns.len() < COLUMNS,
@@ -138,10 +145,24 @@ impl<'j> State<'j> {
             && (self.next_line().is_some() || self.next_to_hear().is_some() || self.can_begin_or_draw())
     }
 
-    /// Takes the next step that nobody is at.
+    /// Takes the next step that nobody is at. Drawing comes first, while there is room: encoders that wait for pictures
+    /// leave threads without work.
     fn step(&mut self) -> Option<Step<'j>> {
         if self.failure.is_some() {
             return None;
+        }
+        let front = if self.can_begin_or_draw() { self.front.take() } else { None };
+        if let Some(front) = front {
+            return Some(match front.drawing {
+                Some(_) => Step::Draw(front),
+                None => Step::Begin(front),
+            });
+        }
+        if let Some(column) = self.next_to_hear().and_then(|column| self.columns.get_mut(column))
+            && let Some(ear) = self.ear.take()
+        {
+            column.sound = Sound::Away;
+            return Some(Step::Hear(column.serial, column.request.segment, ear));
         }
         if let Some((rung, line)) = self.next_line().and_then(|rung| Some((rung, self.lines.get_mut(rung)?)))
         {
@@ -157,17 +178,7 @@ impl<'j> State<'j> {
             }
             return Some(Step::Encode { rung, encoder: line.encoder.take(), pictures, ends });
         }
-        if let Some(column) = self.next_to_hear().and_then(|column| self.columns.get_mut(column))
-            && let Some(ear) = self.ear.take()
-        {
-            column.sound = Sound::Away;
-            return Some(Step::Hear(column.serial, column.request.segment, ear));
-        }
-        let front = if self.can_begin_or_draw() { self.front.take() } else { None };
-        front.map(|front| match front.drawing {
-            Some(_) => Step::Draw(front),
-            None => Step::Begin(front),
-        })
+        None
     }
 
     /// The first column, if it is done.
@@ -187,12 +198,12 @@ impl<'j> State<'j> {
         self.columns.iter_mut().find(|column| column.serial == serial)
     }
 
-    /// The column that a rung is at.
-    fn column_of(&self, rung: usize) -> Option<u64> {
+    /// The column that a rung is at: its serial number and its segment.
+    fn column_of(&self, rung: usize) -> Option<(u64, u32)> {
         let lacks = |column: &&Column| {
             column.pictures.iter().any(|(wanted, coded)| *wanted == rung && coded.is_none())
         };
-        self.columns.iter().find(lacks).map(|column| column.serial)
+        self.columns.iter().find(lacks).map(|column| (column.serial, column.request.segment))
     }
 }
 
@@ -205,6 +216,7 @@ impl<'j> Works<'j> {
         ear: Option<&'j mut AudioReader>,
         hear: &'j Hear<'j>,
         control: &'j Control,
+        waiting: usize,
     ) -> Self {
         let rungs = plan.video.as_ref().map_or(0, |video| video.rungs.len());
         let mut painter = painter;
@@ -219,6 +231,7 @@ impl<'j> Works<'j> {
             columns: VecDeque::new(),
             begun: 0,
             ended: false,
+            waiting,
             threads: 0,
             failure: None,
         };
@@ -323,7 +336,8 @@ impl<'j> Works<'j> {
             Step::Begin(front) => self.begin(front),
             Step::Draw(front) => self.draw(front),
             Step::Hear(serial, segment, ear) => {
-                let sound = (self.hear)(ear, segment).map_err(|error| self.locate(error, Some(serial)))?;
+                let sound = self.control.time(segment, Part::Sound, || (self.hear)(ear, segment));
+                let sound = sound.map_err(|error| self.locate(error, Some(serial)))?;
                 let mut state = self.lock();
                 state.ear = Some(ear);
                 if let Some(column) = state.column(serial) {
@@ -332,8 +346,10 @@ impl<'j> Works<'j> {
                 Ok(())
             }
             Step::Encode { rung, encoder, pictures, ends } => {
-                let at = self.lock().column_of(rung);
-                self.encode(rung, encoder, pictures, ends).map_err(|error| self.locate(error, at))
+                let (at, segment) = self.lock().column_of(rung).unzip();
+                let encode = || self.encode(rung, encoder, pictures, ends);
+                let encoded = self.control.time(segment.unwrap_or(0), Part::Encode(rung), encode);
+                encoded.map_err(|error| self.locate(error, at))
             }
         }
     }
@@ -359,7 +375,7 @@ impl<'j> Works<'j> {
         let draws = front.painter.as_mut().filter(|_| !rungs.is_empty() && !slots.is_empty());
         if let Some(painter) = draws {
             let place = renditions.first().map_or("", |rendition| rendition.name);
-            let begun = painter.begin(rungs.clone(), slots);
+            let begun = painter.begin(rungs.clone(), request.segment, slots, self.control);
             begun.map_err(|error| error.in_segment(place, request.segment))?;
         }
         let is_drawing = front.painter.as_ref().is_some_and(|painter| painter.is_drawing());
@@ -384,7 +400,7 @@ impl<'j> Works<'j> {
         let Some(painter) = &mut front.painter else {
             return Err(Error::internal("pictures are drawn of a plan without pictures"));
         };
-        let batch = painter.draw().map_err(|error| self.locate(error, serial))?;
+        let batch = painter.draw(self.control).map_err(|error| self.locate(error, serial))?;
         let is_through = !painter.is_drawing();
         let mut state = self.lock();
         for (rung, picture) in batch {

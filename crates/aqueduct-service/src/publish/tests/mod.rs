@@ -29,6 +29,7 @@ use object_store::{ObjectStore, ObjectStoreExt};
 use serde_json::json;
 
 use super::engine::{Columns, Done, Engine, Made, MakeColumn, Next, Scan, Threads};
+use super::memory::Room;
 use super::*;
 use crate::event::Event;
 
@@ -189,7 +190,7 @@ impl Engine for Maker {
         Ok(Box::new(Seen { expected, keys, seen: Vec::new() }))
     }
 
-    fn start(&self, _: &Threads) -> Result<Arc<dyn Columns>> {
+    fn start(&self, _: &Threads, _: Room) -> Result<Arc<dyn Columns>> {
         self.starts.fetch_add(1, Ordering::Relaxed);
         Ok(Arc::new(Running {
             plan: Arc::clone(&self.plan),
