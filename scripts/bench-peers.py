@@ -11,8 +11,8 @@ Packaging: ffmpeg -c copy, Shaka Packager and cp get a film that is a clip playe
 
 Runs alternate; the tables show medians and ratios.
 
-usage: bench-peers.py [--aqueduct BIN] [--input FILE] [--runs N] [--presets LIST] [--quality] [--lengths] [--packaging]
-       [--gigabytes N] [--sizes] [--readme] ...
+usage: bench-peers.py [--aqueduct BIN] [--input FILE] [--runs N] [--presets LIST] [--quality] [--lengths] [--transcoding]
+       [--packaging] [--gigabytes N] [--sizes] [--readme] ...
 
 FFMPEG=/path/to/another/ffmpeg adds one to the comparison; PACKAGER=/path/to/packager replaces Shaka Packager.
 """
@@ -41,7 +41,8 @@ def main():
         scratch = pathlib.Path(scratch)
         clip = clip_of(args, scratch)
         tables = [] if args.packaging else [("bench-peers", transcoding(args, clip, scratch))]
-        tables.append(("bench-packaging", packaging(args, clip, scratch)))
+        if not args.transcoding:
+            tables.append(("bench-packaging", packaging(args, clip, scratch)))
     for marker, text in tables:
         print(text, end="\n\n")
         if args.readme:
@@ -280,6 +281,7 @@ def arguments():
     parser.add_argument("--quality", action="store_true", help="transcoding: also each rung's size, PSNR, SSIM and VMAF beside ffmpeg's")
     parser.add_argument("--lengths", action="store_true", help="transcoding: also the memory for 30 s and for 10 min")
     parser.add_argument("--packaging", action="store_true", help="only the table of packaging")
+    parser.add_argument("--transcoding", action="store_true", help="only the tables of transcoding")
     parser.add_argument("--gigabytes", type=float, default=1.25, help="packaging: size of the film (default 1.25)")
     parser.add_argument("--sizes", action="store_true", help="packaging: also the memory for films of 0.1, 1 and 4 GB")
     parser.add_argument("--scratch", default=None, help="folder for the outputs (default: the system's)")
