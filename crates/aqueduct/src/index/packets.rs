@@ -142,11 +142,23 @@ impl Packets {
         self.dts.range(positions)
     }
 
+    /// Of each packet whether decoding can start there, and whether it is not presented.
+    pub(crate) fn marks(&self) -> impl Iterator<Item = (bool, bool)> + '_ {
+        self.flags.iter().map(|flags| (flags & KEY != 0, flags & DISCARD != 0))
+    }
+
     /// Position and presentation time of the key packets at these positions.
     pub(crate) fn keys(&self, positions: Range<usize>) -> impl Iterator<Item = (usize, i64)> + '_ {
         let flags = (positions.start..).zip(self.flags.range(positions));
         let keys = flags.filter(|(_, flags)| flags & KEY != 0);
         keys.filter_map(|(position, _)| Some((position, self.pts.get(position)?)))
+    }
+
+    /// Presentation and decoding time and duration of the packets at these positions, and whether each has one place.
+    pub(crate) fn times(&self, positions: Range<usize>) -> impl Iterator<Item = (i64, i64, u32, bool)> + '_ {
+        let times = self.pts.range(positions.clone()).zip(self.dts.range(positions.clone()));
+        let rest = self.duration.range(positions.clone()).zip(self.offset.range(positions));
+        times.zip(rest).map(|((pts, dts), (duration, offset))| (pts, dts, duration, offset >= 0))
     }
 
     /// Presentation times of the packets that are presented, in decoding order.

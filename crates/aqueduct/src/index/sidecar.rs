@@ -369,7 +369,12 @@ fn pack(
     let (mut numbers, mut least, mut most) = ([0; BLOCK], i64::MAX, i64::MIN);
     for start in (0..len).step_by(BLOCK) {
         fill(start / BLOCK, &mut numbers);
-        for number in numbers.iter().take(len - start) {
+        if len - start < BLOCK {
+            // What is past the end does not count.
+            let last = numbers[0];
+            numbers.iter_mut().skip(len - start).for_each(|number| *number = last);
+        }
+        for number in &numbers {
             (least, most) = (least.min(*number), most.max(*number));
         }
     }
@@ -397,12 +402,12 @@ fn pack_as<const N: usize>(
     let mut numbers = [0; BLOCK];
     for start in (0..len).step_by(BLOCK) {
         fill(start / BLOCK, &mut numbers);
-        let from = out.len();
-        out.resize(from + N * BLOCK.min(len - start), 0);
-        let places = out.get_mut(from..).unwrap_or_default().chunks_exact_mut(N);
-        for (place, number) in places.zip(&numbers) {
-            place.copy_from_slice(&bytes(number.wrapping_sub(least).cast_unsigned()));
+        let mut written = [[0; N]; BLOCK];
+        for (place, number) in written.iter_mut().zip(&numbers) {
+            *place = bytes(number.wrapping_sub(least).cast_unsigned());
         }
+        let count = BLOCK.min(len - start);
+        out.extend_from_slice(written.get(..count).unwrap_or_default().as_flattened());
         if out.len() >= PART {
             part(out);
         }

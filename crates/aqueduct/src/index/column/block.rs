@@ -181,6 +181,10 @@ impl Block {
         }
         unpack(words, into);
         let mut line = self.first;
+        if step == 0 {
+            into.iter_mut().for_each(|number| *number = number.wrapping_add(line));
+            return;
+        }
         for number in into {
             *number = number.wrapping_add(line);
             line = line.wrapping_add(step);

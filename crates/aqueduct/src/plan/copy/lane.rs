@@ -40,11 +40,11 @@ impl<'a> Lane<'a> {
         let mut first = None;
         let mut shown = None;
         let mut end = 0;
-        for (position, packet) in packets.iter().enumerate() {
-            if (shown.is_none() || first.is_none()) && packet.key {
+        for (position, (key, hidden)) in packets.marks().enumerate() {
+            if (shown.is_none() || first.is_none()) && key {
                 first = Some(position);
             }
-            if !packet.discard {
+            if !hidden {
                 shown = shown.or(Some(position));
                 end = position + 1;
             }
@@ -80,10 +80,9 @@ impl<'a> Lane<'a> {
         let packets = &track.packets;
         let mut before = i64::MIN;
         let mut end_of_all = 1;
-        for packet in packets.range(first..end) {
-            let (pts, dts) = (packet.pts, packet.dts);
+        for (pts, dts, duration, has_place) in packets.times(first..end) {
             let located = |error: Error| error.in_track(track.id).at_time(micros(track.timebase, dts));
-            if packet.offset.is_none() {
+            if !has_place {
                 let message = "the container gives packets no place of their own; only MP4 and MOV can be copied, `publish` encodes anything";
                 return Err(located(Error::unsupported(message)));
             }
@@ -91,7 +90,7 @@ impl<'a> Lane<'a> {
                 return Err(located(Error::corrupt("decoding times go back")));
             }
             before = dts;
-            let finish = pts.checked_sub(zero).and_then(|time| time.checked_add(packet.duration.into()));
+            let finish = pts.checked_sub(zero).and_then(|time| time.checked_add(duration.into()));
             let finish =
                 finish.ok_or_else(|| located(Error::corrupt("a time is outside the range of 64 bits")))?;
             end_of_all = finish.max(end_of_all);
