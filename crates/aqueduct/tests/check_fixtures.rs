@@ -337,6 +337,7 @@ const HTTP: &[Fixture] = &[
     ("no-origin", Served, |w| { w.http.as_mut().unwrap().headers.remove("access-control-allow-origin"); }, &["PC-CORS"]),
     ("not-compressed", Served, |w| { w.http.as_mut().unwrap().headers.remove("content-encoding"); }, &["AP-DELIVERY"]),
     ("redirected", Served, |w| { w.http.as_mut().unwrap().redirects = 1; }, &["LV-DELIVERY"]),
+    ("no-ranges", Served, |w| { w.http.as_mut().unwrap().status = 200; }, &["MP-FETCH"]),
     ("stale", Served, |w| {
         w.edit(VIDEO, "#EXT-X-ENDLIST\n", ""); w.edit(VIDEO, "#EXT-X-PLAYLIST-TYPE:VOD\n", "");
         w.edit(IFRAMES, "#EXT-X-ENDLIST\n", ""); w.edit(IFRAMES, "#EXT-X-PLAYLIST-TYPE:VOD\n", "");
@@ -448,4 +449,29 @@ fn a_playlist_without_a_name_needs_its_type() {
     header(&mut world, "content-type", "text/plain");
     let report = world.check_at("play", USUAL);
     assert_eq!(fired(&report, Level::Warning), ["PC-CONTENT-TYPE", "PL-IDENT"].into());
+}
+
+/// One fault does not hide another, and all are told in order.
+#[test]
+fn everything_at_once() {
+    let mut world = good().remove(&Ts).unwrap();
+    world.edit(MASTER, "#EXTM3U\n", "\u{feff}\n#EXTM3U\n#EXT-X-VERSION:3\n");
+    world.edit(
+        MASTER,
+        "#EXT-X-INDEPENDENT-SEGMENTS\n",
+        "#EXT-X-INDEPENDENT-SEGMENTS\n#EXT-X-INDEPENDENT-SEGMENTS\n",
+    );
+    world.edit(MASTER, "STREAM-INF:", "STREAM-INF:BANDWIDTH=1, ");
+    world.edit(MASTER, "RESOLUTION=320x180", "RESOLUTION=\"320x180\"");
+    world.edit(MASTER, "\nvideo/180p/index.m3u8", "\n{$cdn}video/180p/index.m3u8");
+    let report = world.check(USUAL);
+    let expected =
+        ["PL-ATTR-SYNTAX", "PL-DEFINE", "PL-ENCODING", "PL-EXTM3U", "PL-LINE", "PL-ONCE", "PL-VERSION"];
+    let found = fired(&report, Level::Error);
+    assert!(expected.iter().all(|id| found.contains(id)), "{found:?}");
+    let order: Vec<_> =
+        report.findings.iter().map(|of| (of.rule.id, of.place.playlist.clone(), of.place.line)).collect();
+    assert!(order.is_sorted(), "{order:?}");
+    // What could be read was: the I-frame playlist and its rates.
+    assert!(report.playlists.iter().any(|playlist| playlist.kind == "iframes" && playlist.peak.is_some()));
 }

@@ -115,9 +115,9 @@ Examples:
   aqueduct check out/ --sarif > check.sarif
   aqueduct check --explain MV-BANDWIDTH
 
-Of a folder it takes master.m3u8 or index.m3u8, or the only playlist in it. Every segment is asked
-for. -v shows all findings of each rule, and notes. What was not checked is said, and does not
-count as passed.
+Of a folder it takes master.m3u8 or index.m3u8, or the only playlist in it. Every segment is
+asked for its size. -v shows all findings of each rule, and notes. What was not checked is
+listed, and does not count as passed.
 
 Exit codes of its own: 0 no rule is broken, 1 with --strict there are warnings, 2 a rule is
 broken, 3 the target cannot be reached or read.

@@ -14,7 +14,8 @@ mod store;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use aqueduct::check::{Answer, Fetch, FetchError, FetchErrorKind, Options, Report, Request};
+use aqueduct::check::{Answer, Fetch, FetchError, FetchErrorKind, Options, Overlay, Report, Request};
+use bytes::Bytes;
 use tokio::runtime::Handle;
 use url::Url;
 
@@ -54,7 +55,9 @@ impl Default for FetchOptions {
 #[derive(Debug, Clone)]
 pub struct CheckTarget {
     place: Place,
-    #[cfg_attr(not(feature = "http"), allow(dead_code, reason = "only fetching over HTTP has options"))]
+    /// Objects that are not stored yet, by key.
+    pending: Vec<(String, Bytes)>,
+    #[cfg_attr(not(feature = "http"), allow(dead_code, reason = "this build fetches nothing over HTTP"))]
     fetch: FetchOptions,
 }
 
@@ -85,7 +88,24 @@ impl CheckTarget {
             None if text.is_empty() => return Err(wrong(text, "it is empty")),
             None => local(Path::new(text))?,
         };
-        Ok(Self { place, fetch })
+        Ok(Self { place, pending: Vec::new(), fetch })
+    }
+
+    /// The presentation at `key` of a destination, such as `master.m3u8`.
+    pub fn at(destination: &Destination, key: &str, fetch: FetchOptions) -> Self {
+        let place = match destination.folder() {
+            Some(folder) => Place::Folder { folder: folder.to_owned(), file: Some(key.to_owned()) },
+            None => Place::Store { destination: destination.clone(), url: destination.url_of(key) },
+        };
+        Self { place, pending: Vec::new(), fetch }
+    }
+
+    /// Adds an object as if it were stored at `key`, in the folder of the target: a multivariant playlist can be checked
+    /// before anybody sees it.
+    #[must_use]
+    pub fn with(mut self, key: &str, bytes: impl Into<Bytes>) -> Self {
+        self.pending.push((key.to_owned(), bytes.into()));
+        self
     }
 
     /// Checks it. Runs on a blocking thread of the current Tokio runtime, and on as many threads as
@@ -97,7 +117,15 @@ impl CheckTarget {
         let (target, options) = (self.clone(), options.clone());
         let handle = Handle::current();
         let run = move || {
+            let pending = target.pending.clone();
             let (fetch, url) = target.open(&handle)?;
+            let mut fetch = Overlay::over(fetch);
+            let folder = Url::parse(&url).ok();
+            for (key, bytes) in pending {
+                if let Some(at) = folder.as_ref().and_then(|folder| folder.join(&key).ok()) {
+                    fetch.put(at, bytes);
+                }
+            }
             aqueduct::check::check(&fetch, &url, &options).map_err(|error| match error.kind() {
                 aqueduct::ErrorKind::NotFound => {
                     Error::new(ErrorKind::NotFound, error.to_string()).with_cause(error)

@@ -39,6 +39,7 @@ pub fn check(fetch: &dyn Fetch, target: &str, options: &Options) -> Result<Repor
     let mut presentation = run.read(&url)?;
     rules::text(&presentation, &mut run.findings);
     let looked = look::segments(&mut presentation, fetch, options, &mut run.findings);
+    look::ranges(&presentation, fetch, &mut run.findings);
     rules::fetched(&presentation, fetch, &mut run.findings);
     rules::measured(&presentation, &mut run.findings);
     rules::http(&presentation, &run.served, &looked, &mut run.findings);

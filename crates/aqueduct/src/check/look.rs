@@ -10,6 +10,11 @@ use super::options::Options;
 use super::parallel;
 use super::table::media::{MP_BYTERANGE, MP_FETCH, MP_GAP};
 
+/// Bytes of a range that tell whether ranges are answered.
+const PROBE: u64 = 16;
+/// Partial Content (RFC 9110 §15.3.7).
+const PARTIAL: u16 = 206;
+
 /// What became of the resources of a presentation.
 #[derive(Debug, Default)]
 pub(super) struct Looked {
@@ -92,6 +97,25 @@ pub(super) fn segments(
         }
     }
     looked
+}
+
+/// Byte ranges need a server that answers them (RFC 9110 §14): of each playlist the first range is asked for.
+pub(super) fn ranges(presentation: &Presentation, fetch: &dyn Fetch, findings: &mut Findings<'_>) {
+    for media in &presentation.media {
+        let is_there =
+            |segment: &Segment| segment.range.is_some() && segment.facts.bytes.is_some_and(|bytes| bytes > 0);
+        let Some(at) = media.segments.iter().position(is_there) else { continue };
+        let Some((segment, range)) = media.segments.get(at).and_then(|of| Some((of, of.range?))) else {
+            continue;
+        };
+        let wanted = range.offset..range.end().min(range.offset.saturating_add(PROBE));
+        let answer = fetch.fetch(&Request::new(&segment.url, Want::Bytes(wanted), PROBE));
+        let status = answer.ok().and_then(|answer| answer.http).map(|http| http.status);
+        if let Some(status) = status.filter(|status| *status != PARTIAL) {
+            let message = format!("the server answers {status} to a request for a byte range, not {PARTIAL}");
+            findings.add(&MP_FETCH, media.place(at), message);
+        }
+    }
 }
 
 /// All that is named, each once.

@@ -6,7 +6,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use aqueduct::check::{
-    Answer, Fetch, FetchError, Http, Nothing, Options, Overlay, Profile, Report, Request, check,
+    Answer, Fetch, FetchError, Http, Nothing, Options, Overlay, Profile, Report, Request, Want, check,
 };
 use aqueduct::plan::{AudioLayout, Container, CopySettings, Files, Length, MULTIVARIANT_KEY, Object};
 use aqueduct::plan::{CopyInput, Role};
@@ -35,6 +35,10 @@ impl Fetch for World {
                     "ts" => "video/mp2t",
                     _ => "video/mp4",
                 };
+                // A status other than 200 is that of ranges.
+                if !matches!(request.want, Want::Bytes(_)) {
+                    http.status = 200;
+                }
                 http.headers.entry("content-type".to_owned()).or_insert(kind.to_owned());
                 answer.with_http(http)
             }
@@ -252,5 +256,5 @@ pub(crate) fn served(ts: &World) -> World {
         ("last-modified", "Sun, 06 Nov 1994 08:49:36 GMT"),
     ];
     let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned()));
-    World { http: Some(Http::new(200, 0, headers)), ..ts.clone() }
+    World { http: Some(Http::new(206, 0, headers)), ..ts.clone() }
 }

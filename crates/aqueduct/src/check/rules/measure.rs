@@ -10,6 +10,9 @@ use crate::check::table::iframes::IF_BANDWIDTH;
 use crate::check::table::media::MP_BITRATE;
 use crate::check::table::multivariant::{MV_AVGBW, MV_BANDWIDTH};
 
+/// Less than a thousandth more is what rounded durations do. Ours.
+const ROUNDING: u128 = 1000;
+
 /// EXT-X-BITRATE within 10 % of each segment (RFC 8216bis §4.4.4.8).
 pub(super) fn bit_rate_tags(media: &Media, findings: &mut Findings<'_>) {
     for (at, segment) in media.segments.iter().enumerate().filter(|(_, segment)| !segment.is_gap) {
@@ -133,7 +136,10 @@ fn under(
         let by = percent(measured - declared, declared);
         let message =
             format!("{name} is {declared}, measured are {measured} b/s ({}): {by:.1} % more", sums.parts);
-        findings.add(rule, of.at(variant.line), message);
+        // Durations in EXTINF are rounded, those that a packager divides by are not.
+        let is_rounding = u128::from(measured - declared) * ROUNDING < u128::from(declared);
+        let level = if is_rounding { Level::Note } else { rule.requirement.level() };
+        findings.add_as(level, rule, of.at(variant.line), message);
     }
 }
 

@@ -36,7 +36,7 @@ group! {
         "Media that is missing is marked with EXT-X-GAP, and a playlist has something to play.",
         "mark the segment with #EXT-X-GAP, or put the file back";
     MP_FETCH = "MP-FETCH" Must Rfc "RFC 8216bis §6.2.1",
-        "Every playlist, segment and init section that is listed can be had, and is not empty.",
+        "Every playlist, segment and init section that is listed can be had, byte ranges too, and is not empty.",
         "put the file where the playlist says, and let it be read";
     MP_PDT = "MP-PDT" Must Rfc "RFC 8216bis §4.4.4.6, §6.2.1",
         "EXT-X-PROGRAM-DATE-TIME is a date of ISO 8601, and dates go on as segments do.",

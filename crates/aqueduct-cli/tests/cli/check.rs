@@ -1,0 +1,241 @@
+//! `check` from end to end: our own presentations, those of others, and how it tells.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::support::{Ended, clip, ffmpeg, path, run};
+
+fn check(target: &Path, flags: &[&str]) -> Ended {
+    run(["check", path(target)].into_iter().chain(flags.iter().copied()))
+}
+
+/// Rules that found something that weighs more than a note, each with its level, without doubles.
+fn fired(target: &Path, flags: &[&str]) -> Vec<(String, String)> {
+    let report = check(target, &[&["--json"], flags].concat()).values().remove(0);
+    let text = |finding: &Value, name: &str| finding[name].as_str().unwrap().to_owned();
+    let findings = report["findings"].as_array().unwrap().iter();
+    let mut fired: Vec<_> = findings.map(|finding| (text(finding, "rule"), text(finding, "level"))).collect();
+    fired.retain(|(_, level)| level != "note");
+    fired.dedup();
+    fired
+}
+
+fn named(fired: &[(String, String)]) -> Vec<&str> {
+    fired.iter().map(|(rule, _)| rule.as_str()).collect()
+}
+
+/// What Apple asks of a presentation that one small file cannot have: several bit rates, captions, segments of six
+/// seconds, and for a language that nobody named.
+const ONE_FILE: &[&str] = &["AP-ACCESSIBILITY", "AP-AUDIO", "AP-LADDER", "AP-LANGUAGE", "AP-SEGMENT"];
+
+#[track_caller]
+fn ours_is_clean(out: &Path) {
+    let ended = check(out, &["--strict"]).done();
+    assert!(ended.stdout.contains("no errors, no warnings"), "{ended:?}");
+    assert!(!ended.stdout.contains("not checked\n"), "{ended:?}");
+    let apple = fired(out, &["--profile", "rfc,players,apple"]);
+    let beyond: Vec<_> = named(&apple).into_iter().filter(|id| !ONE_FILE.contains(id)).collect();
+    // Short test segments vary more than films do.
+    let beyond: Vec<_> = beyond.into_iter().filter(|id| *id != "AP-BW").collect();
+    assert!(beyond.is_empty(), "{}: {beyond:?}", out.display());
+}
+
+#[test]
+fn what_package_makes_is_clean() {
+    let folder = tempfile::tempdir().unwrap();
+    for clip_name in ["plain-25.mp4", "film-23976.mp4", "video-only.mp4", "audio-only.m4a", "late-audio.mp4"]
+    {
+        for (name, flags) in [
+            ("ts", &[] as &[&str]),
+            ("ts-separate", &["--audio-layout", "separate"]),
+            ("ts-single", &["--single-file"]),
+            ("fmp4", &["--container", "fmp4"]),
+            ("fmp4-muxed", &["--container", "fmp4", "--audio-layout", "muxed"]),
+            ("fmp4-single", &["--container", "fmp4", "--single-file"]),
+        ] {
+            let out = folder.path().join(clip_name).join(name);
+            let words = ["package", path(&clip(clip_name)), path(&out), "--segment", "2s"].map(str::to_owned);
+            run(words.iter().map(String::as_str).chain(flags.iter().copied())).done();
+            ours_is_clean(&out);
+        }
+    }
+}
+
+#[cfg(feature = "av")]
+#[test]
+fn what_publish_makes_is_clean() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, flags) in [
+        ("ts", &[] as &[&str]),
+        ("ts-separate", &["--audio-layout", "separate"]),
+        ("fmp4", &["--container", "fmp4"]),
+        ("fmp4-muxed", &["--container", "fmp4", "--audio-layout", "muxed"]),
+    ] {
+        let out = folder.path().join(name);
+        let clip = clip("plain-25.mp4");
+        let words = [
+            "publish",
+            path(&clip),
+            path(&out),
+            "--ladder",
+            "180p,90p",
+            "--segment",
+            "2s",
+            "--preset",
+            "ultrafast",
+        ];
+        run(words.into_iter().chain(flags.iter().copied())).done();
+        ours_is_clean(&out);
+    }
+}
+
+#[test]
+fn ffmpegs_output_shows_its_known_faults() {
+    let folder = tempfile::tempdir().unwrap();
+    let clip = clip("plain-25.mp4");
+    for (name, flags, expected) in [
+        // The bit rates are those that were asked of the encoder, not those that came out.
+        ("ts", &[] as &[&str], &["MV-BANDWIDTH"] as &[&str]),
+        ("fmp4", &["-hls_segment_type", "fmp4"], &["MV-BANDWIDTH"]),
+        ("single", &["-hls_flags", "single_file"], &["MV-BANDWIDTH"]),
+    ] {
+        let out = folder.path().join(name);
+        fs::create_dir(&out).unwrap();
+        let playlist = out.join("index.m3u8");
+        let words =
+            ["-i", path(&clip), "-c", "copy", "-f", "hls", "-hls_time", "1", "-hls_playlist_type", "vod"];
+        let end = ["-master_pl_name", "master.m3u8", path(&playlist)];
+        ffmpeg(words.into_iter().chain(flags.iter().copied()).chain(end));
+        assert_eq!(named(&fired(&out, &[])), expected, "{name}");
+        assert_eq!(fired(&playlist, &[]), [], "{name}: a media playlist by itself");
+    }
+    // Key frames two seconds apart, and a target duration that an older muxer takes from the first segments.
+    let out = folder.path().join("live");
+    fs::create_dir(&out).unwrap();
+    let playlist = out.join("index.m3u8");
+    ffmpeg([
+        "-i",
+        path(&clip),
+        "-c",
+        "copy",
+        "-f",
+        "hls",
+        "-hls_time",
+        "1",
+        "-hls_list_size",
+        "2",
+        path(&playlist),
+    ]);
+    let report = check(&playlist, &["--json"]).values().remove(0);
+    assert_eq!(report["playlists"][0]["is_complete"], true, "{report}");
+}
+
+#[test]
+fn shaka_packagers_output() {
+    let packager = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../.cache/tools/bin/packager");
+    if !packager.is_file() {
+        assert!(std::env::var_os("CI").is_none(), "{} is missing: make setup", packager.display());
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let clip = clip("plain-25.mp4");
+    let ended = Command::new(packager)
+        .current_dir(folder.path())
+        .args([
+            &format!("in={},stream=video,init_segment=v/init.mp4,segment_template=v/$Number$.m4s,playlist_name=v/index.m3u8,iframe_playlist_name=v/iframes.m3u8", path(&clip)),
+            &format!("in={},stream=audio,init_segment=a/init.mp4,segment_template=a/$Number$.m4s,playlist_name=a/index.m3u8,hls_group_id=audio,hls_name=main", path(&clip)),
+            "--segment_duration=2",
+            "--hls_master_playlist_output=master.m3u8",
+        ])
+        .output()
+        .unwrap();
+    assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
+    let fired = fired(folder.path(), &[]);
+    let errors: Vec<_> = fired.iter().filter(|(_, level)| level == "error").collect();
+    assert!(errors.is_empty(), "{errors:?}");
+}
+
+#[test]
+fn exit_codes_are_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    run(["package", path(&clip("plain-25.mp4")), path(&out)]).done();
+    check(&out, &[]).done();
+    let master = out.join("master.m3u8");
+    let text = fs::read_to_string(&master).unwrap();
+    // Advice that is not followed is a warning.
+    fs::write(&master, text.replace(",RESOLUTION=320x180,FRAME", ",FRAME")).unwrap();
+    let bent = check(&out, &[]);
+    assert_eq!((bent.code, check(&out, &["--strict"]).code), (0, 1), "{bent:?}");
+    assert!(
+        bent.stdout.contains("MV-RESOLUTION warning: ") && bent.stdout.contains("(master.m3u8 line "),
+        "{bent:?}"
+    );
+    assert_eq!(check(&out, &["--rule", "MV-RESOLUTION=error"]).code, 2);
+    assert_eq!(check(&out, &["--rule", "MV-RESOLUTION=off", "--strict"]).code, 0);
+    fs::write(&master, text.replace("#EXTM3U\n", "")).unwrap();
+    let broken = check(&out, &[]);
+    assert_eq!(broken.code, 2);
+    assert!(broken.stdout.contains("PL-EXTM3U error: ") && broken.stdout.contains("  do: "), "{broken:?}");
+    fs::write(&master, "hello").unwrap();
+    check(&out, &[]).failed(3, &["no playlist"]);
+    check(&folder.path().join("missing"), &[]).failed(3, &["missing"]);
+    let unreachable = run(["check", "http://127.0.0.1:1/x.m3u8"]);
+    if cfg!(feature = "http") {
+        unreachable.failed(3, &["127.0.0.1:1"]);
+    } else {
+        unreachable.failed(69, &["--features http"]);
+    }
+    run(["check", "gopher://x/y"]).failed(64, &["gopher"]);
+    run(["check", path(&out), "--rule", "PL-NONE=off"]).failed(64, &["PL-NONE"]);
+    assert_eq!(run(["check"]).code, 64);
+    assert_eq!(run(["check", path(&out), "--profile", "mine"]).code, 64);
+}
+
+#[test]
+fn machines_read_json_and_sarif() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    run(["package", path(&clip("plain-25.mp4")), path(&out)]).done();
+    let master = out.join("master.m3u8");
+    let text = fs::read_to_string(&master).unwrap();
+    fs::write(&master, text.replace("VIDEO-RANGE=SDR", "VIDEO-RANGE=\"SDR\"")).unwrap();
+    let report = check(&out, &["--json"]).values().remove(0);
+    assert_eq!((&report["exit_code"], &report["totals"]["errors"]), (&2.into(), &2.into()), "{report}");
+    let first = &report["findings"][0];
+    assert_eq!((&first["rule"], &first["level"]), (&"PL-ATTR-SYNTAX".into(), &"error".into()));
+    assert_eq!(first["place"]["playlist"], "master.m3u8");
+    assert!(first["place"]["line"].is_u64() && first["fix"].is_string() && first["section"].is_string());
+    let log: Value = serde_json::from_str(&check(&out, &["--sarif"]).stdout).unwrap();
+    assert_eq!(log["version"], "2.1.0");
+    let (tool, results) = (&log["runs"][0]["tool"]["driver"], &log["runs"][0]["results"]);
+    let result = &results[0];
+    let index = usize::try_from(result["ruleIndex"].as_u64().unwrap()).unwrap();
+    assert_eq!(tool["rules"][index]["id"], result["ruleId"]);
+    assert_eq!(result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"], "master.m3u8");
+    assert_eq!(results.as_array().unwrap().len(), report["findings"].as_array().unwrap().len());
+    // The same presentation elsewhere gives the same report.
+    let moved = folder.path().join("moved");
+    fs::rename(&out, &moved).unwrap();
+    let mut again = check(&moved, &["--json"]).values().remove(0);
+    again["target"] = report["target"].clone();
+    assert_eq!(again, report);
+}
+
+#[test]
+fn rules_are_explained() {
+    let told = run(["check", "--explain", "MV-BANDWIDTH"]).done().stdout;
+    for words in ["MV-BANDWIDTH\n", "MUST: a finding is an error", "rfc", "RFC 8216bis §4.1"] {
+        assert!(told.contains(words), "{told}");
+    }
+    let rule = run(["check", "--explain", "pl-line", "--json"]).done().values().remove(0);
+    assert_eq!((&rule["id"], &rule["requirement"]), (&"PL-LINE".into(), &"MUST".into()));
+    assert!(
+        run(["check", "--explain", "LV-MSN"]).done().stdout.contains("not checked: it needs several loads")
+    );
+    let failed = run(["check", "--explain", "PL-NONE"]).failed(64, &["PL-NONE"]);
+    assert!(failed.stderr.contains("PL-EXTM3U"), "{failed:?}");
+}

@@ -1,0 +1,283 @@
+//! Checking where presentations lie: each way of fetching answers what it may, and nothing beyond its fence.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a failure is a test's way to speak"
+)]
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use aqueduct::check::{Level, Options, Profile, Report};
+use aqueduct::plan::{CopyInput, CopySettings, Role};
+use aqueduct::{FileSource, Plan, Presentation, Source};
+use aqueduct_service::{
+    CancellationToken, CheckTarget, Destination, ErrorKind, FetchOptions, Publish, StoreOptions,
+};
+
+/// A packaged clip in a folder.
+async fn packaged(folder: &Path) {
+    let destination = Destination::parse(folder.to_str().unwrap(), &StoreOptions::default()).unwrap();
+    publish(destination).await;
+}
+
+async fn publish(destination: Destination) {
+    let clip = concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata/plain-25.mp4");
+    let source: Arc<dyn Source> = Arc::new(FileSource::open(clip).unwrap());
+    let index = Arc::new(aqueduct::probe(&source).unwrap());
+    let input = CopyInput { index: &index, role: Role::Main };
+    let plan = Plan::copying(vec![input]).settings(CopySettings::default()).build().unwrap();
+    let presentation = Presentation::new(source, index, Arc::new(plan)).unwrap();
+    Publish::new(presentation, destination).run(Arc::new(|_| {}), CancellationToken::new()).await.unwrap();
+}
+
+async fn check(target: &str) -> Result<Report, aqueduct_service::Error> {
+    check_with(target, FetchOptions::default()).await
+}
+
+async fn check_with(target: &str, fetch: FetchOptions) -> Result<Report, aqueduct_service::Error> {
+    let mut options = Options::default();
+    options.profiles = Profile::ALL.into();
+    options.parallel = std::num::NonZeroUsize::new(4).unwrap();
+    CheckTarget::parse(target, &StoreOptions::default(), fetch)?.check(&options).await
+}
+
+/// Messages of a rule.
+fn said<'a>(report: &'a Report, id: &str) -> Vec<&'a str> {
+    report
+        .findings
+        .iter()
+        .filter(|finding| finding.rule.id == id)
+        .map(|finding| finding.message.as_str())
+        .collect()
+}
+
+fn clean(report: &Report) {
+    let is_broken =
+        |of: &&aqueduct::check::Finding| of.level == Level::Error && of.rule.profile != Profile::Apple;
+    let broken: Vec<_> = report.findings.iter().filter(is_broken).collect();
+    assert!(broken.is_empty(), "{broken:#?}");
+    assert!(
+        report.playlists.iter().all(|playlist| playlist.kind == "multivariant" || playlist.peak.is_some())
+    );
+}
+
+#[tokio::test]
+async fn a_folder_and_each_playlist_in_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("a film");
+    packaged(&out).await;
+    let whole = check(out.to_str().unwrap()).await.unwrap();
+    clean(&whole);
+    for same in
+        [format!("{}/master.m3u8", out.display()), format!("file://{}/a%20film", folder.path().display())]
+    {
+        assert_eq!(check(&same).await.unwrap(), whole, "{same}");
+    }
+    let one = check(&format!("{}/video/180p/index.m3u8", out.display())).await.unwrap();
+    assert_eq!(one.playlists.len(), 1);
+    for (missing, kind) in [
+        ("nothing", ErrorKind::NotFound),
+        ("", ErrorKind::Destination),
+        ("ftp://h/x", ErrorKind::Destination),
+    ] {
+        assert_eq!(check(missing).await.unwrap_err().kind(), kind, "{missing}");
+    }
+    let empty = folder.path().join("empty");
+    fs::create_dir(&empty).unwrap();
+    assert!(check(empty.to_str().unwrap()).await.unwrap_err().to_string().contains("no playlist"));
+    fs::write(empty.join("b.m3u8"), "#EXTM3U\n").unwrap();
+    fs::write(empty.join("a.m3u8"), "#EXTM3U\n").unwrap();
+    assert!(check(empty.to_str().unwrap()).await.unwrap_err().to_string().contains("2 playlists"));
+}
+
+#[tokio::test]
+async fn nothing_outside_the_folder_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let inside = folder.path().join("inside");
+    fs::create_dir(&inside).unwrap();
+    fs::write(folder.path().join("secret.ts"), [0x47; 188]).unwrap();
+    #[cfg(unix)]
+    std::os::unix::fs::symlink("../secret.ts", inside.join("link.ts")).unwrap();
+    let secret = folder.path().join("secret.ts");
+    let uris = [
+        "../secret.ts",
+        "%2e%2e/secret.ts",
+        "link.ts",
+        &format!("file://{}", secret.display()),
+        "file:///etc/passwd",
+    ];
+    for uri in uris {
+        let text = format!("#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n{uri}\n#EXT-X-ENDLIST\n");
+        fs::write(inside.join("index.m3u8"), text).unwrap();
+        let report = check(inside.to_str().unwrap()).await.unwrap();
+        assert!(
+            said(&report, "MP-FETCH").iter().any(|message| message.contains("outside")),
+            "{uri}: {report:#?}"
+        );
+        assert_eq!(report.playlists[0].bytes, None);
+    }
+}
+
+#[tokio::test]
+async fn a_bucket_answers_below_its_prefix() {
+    let store = Arc::new(object_store::memory::InMemory::new());
+    let destination = Destination::from_store(store.clone(), "s3://videos", "täg/film").unwrap();
+    publish(destination.clone()).await;
+    let options = Options::default();
+    let target = CheckTarget::at(&destination, "master.m3u8", FetchOptions::default());
+    let whole = target.check(&options).await.unwrap();
+    clean(&whole);
+    assert!(whole.playlists.len() >= 3, "{:?}", whole.playlists);
+    // The same bucket, beside the prefix.
+    use object_store::{ObjectStoreExt, path::Path};
+    let text = "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n../secret.ts\n#EXT-X-ENDLIST\n";
+    store.put(&Path::parse("täg/secret.ts").unwrap(), vec![0x47; 188].into()).await.unwrap();
+    store.put(&Path::parse("täg/film/bad.m3u8").unwrap(), text.into()).await.unwrap();
+    let bad = CheckTarget::at(&destination, "bad.m3u8", FetchOptions::default());
+    let report = bad.check(&options).await.unwrap();
+    assert!(said(&report, "MP-FETCH")[0].contains("outside"), "{report:#?}");
+    // A multivariant playlist that nobody sees yet.
+    let master =
+        store.get(&Path::parse("täg/film/master.m3u8").unwrap()).await.unwrap().bytes().await.unwrap();
+    store.delete(&Path::parse("täg/film/master.m3u8").unwrap()).await.unwrap();
+    assert_eq!(target.check(&options).await.unwrap_err().kind(), ErrorKind::NotFound);
+    let pending = target.with("master.m3u8", master);
+    assert_eq!(pending.check(&options).await.unwrap(), whole);
+    let none = CheckTarget::at(&destination, "none.m3u8", FetchOptions::default());
+    assert_eq!(none.check(&options).await.unwrap_err().kind(), ErrorKind::NotFound);
+}
+
+#[cfg(feature = "http")]
+mod http {
+    use std::io::Write;
+    use std::time::Duration;
+
+    use axum::Router;
+    use axum::body::Body;
+    use axum::extract::Path;
+    use axum::http::{HeaderMap, Method, StatusCode, header};
+    use axum::response::{IntoResponse, Response};
+    use axum::routing::any;
+
+    use super::*;
+
+    const MEDIA: &str = "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\na.ts\n#EXT-X-ENDLIST\n";
+
+    /// A server whose paths misbehave each in its own way; its address.
+    async fn server() -> String {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let app = Router::new().route("/{*path}", any(answer));
+        tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+        format!("http://127.0.0.1:{port}")
+    }
+
+    async fn answer(Path(path): Path<String>, method: Method, headers: HeaderMap) -> Response {
+        let playlist = |text: &str| {
+            ([(header::CONTENT_TYPE, "application/vnd.apple.mpegurl")], text.to_owned()).into_response()
+        };
+        let to = |place: String| (StatusCode::FOUND, [(header::LOCATION, place)]).into_response();
+        match path.as_str() {
+            "plain/index.m3u8" => {
+                assert!(headers.contains_key(header::ORIGIN), "asked as a page asks");
+                playlist(MEDIA)
+            }
+            "plain/a.ts" | "packed/a.ts" => vec![0x47; 188].into_response(),
+            "packed/index.m3u8" => {
+                let mut response = playlist("");
+                response.headers_mut().insert(header::CONTENT_ENCODING, "gzip".parse().unwrap());
+                *response.body_mut() = Body::from(gzip(MEDIA.as_bytes()));
+                response
+            }
+            "bomb/index.m3u8" => {
+                let mut response = playlist("");
+                response.headers_mut().insert(header::CONTENT_ENCODING, "gzip".parse().unwrap());
+                *response.body_mut() = Body::from(gzip(&vec![b'#'; 256 << 20]));
+                response
+            }
+            "no-head/index.m3u8" => playlist(MEDIA),
+            "no-head/a.ts" if method == Method::HEAD => StatusCode::METHOD_NOT_ALLOWED.into_response(),
+            "no-head/a.ts" if headers.contains_key(header::RANGE) => {
+                (StatusCode::PARTIAL_CONTENT, [(header::CONTENT_RANGE, "bytes 0-0/376")], vec![0x47])
+                    .into_response()
+            }
+            "loop/index.m3u8" => to("/loop/index.m3u8".to_owned()),
+            "moved/index.m3u8" => to("/plain/index.m3u8".to_owned()),
+            "inward/index.m3u8" => playlist(
+                "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nhttp://169.254.169.254/a\n#EXTINF:1,\na.ts\n#EXTINF:1,\nfile:///etc/passwd\n#EXT-X-ENDLIST\n",
+            ),
+            "inward/a.ts" => to("http://10.0.0.1/a.ts".to_owned()),
+            "slow/index.m3u8" => {
+                tokio::time::sleep(Duration::from_secs(60)).await;
+                StatusCode::OK.into_response()
+            }
+            "denied/index.m3u8" => StatusCode::FORBIDDEN.into_response(),
+            _ => StatusCode::NOT_FOUND.into_response(),
+        }
+    }
+
+    fn gzip(bytes: &[u8]) -> Vec<u8> {
+        let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+        packed.write_all(bytes).unwrap();
+        packed.finish().unwrap()
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_web_server_is_asked_as_players_ask() {
+        let server = server().await;
+        let plain = check(&format!("{server}/plain/index.m3u8")).await.unwrap();
+        assert_eq!(plain.playlists[0].bytes, Some(188));
+        assert!(!said(&plain, "PC-CORS").is_empty() && said(&plain, "PL-IDENT").is_empty());
+        assert!(said(&plain, "AP-DELIVERY").iter().any(|message| message.contains("gzip")), "{plain:#?}");
+        let packed = check(&format!("{server}/packed/index.m3u8")).await.unwrap();
+        assert_eq!(packed.playlists[0].bytes, Some(188));
+        assert!(!said(&packed, "AP-DELIVERY").iter().any(|message| message.contains("gzip")), "{packed:#?}");
+        let no_head = check(&format!("{server}/no-head/index.m3u8")).await.unwrap();
+        assert_eq!(no_head.playlists[0].bytes, Some(376), "{no_head:#?}");
+        let moved = check(&format!("{server}/moved/index.m3u8")).await.unwrap();
+        assert_eq!(moved.playlists[0].bytes, Some(188), "relative URIs count from where it landed");
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn hostile_servers_get_nowhere() {
+        let server = server().await;
+        for (path, words) in [("loop", "redirects"), ("denied", "403"), ("bomb", "longer than")] {
+            let error = check(&format!("{server}/{path}/index.m3u8")).await.unwrap_err();
+            assert!(error.to_string().contains(words), "{path}: {error}");
+        }
+        let error = check(&format!("{server}/none.m3u8")).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
+        let mut hasty = FetchOptions::default();
+        hasty.request_timeout = Duration::from_millis(300);
+        let error = check_with(&format!("{server}/slow/index.m3u8"), hasty).await.unwrap_err();
+        assert!(error.to_string().contains("too long"), "{error}");
+        let inward = check(&format!("{server}/inward/index.m3u8")).await.unwrap();
+        let told = said(&inward, "MP-FETCH");
+        assert_eq!(told.iter().filter(|message| message.contains("private")).count(), 2, "{told:?}");
+        assert!(told.iter().any(|message| message.contains("may not name")), "{told:?}");
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_playlist_from_elsewhere_reaches_nothing_on_this_machine() {
+        let server = server().await;
+        let folder = tempfile::tempdir().unwrap();
+        let text =
+            format!("#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n{server}/plain/a.ts\n#EXT-X-ENDLIST\n");
+        fs::write(folder.path().join("index.m3u8"), text.replace("127.0.0.1", "localhost")).unwrap();
+        let target = folder.path().to_str().unwrap();
+        let refused = check(target).await.unwrap();
+        assert!(said(&refused, "MP-FETCH")[0].contains("private"), "{refused:#?}");
+        let mut allowed = FetchOptions::default();
+        allowed.allow_private = true;
+        let allowed = check_with(target, allowed).await.unwrap();
+        assert_eq!(allowed.playlists[0].bytes, Some(188), "{allowed:#?}");
+        let mut late = FetchOptions::default();
+        (late.allow_private, late.total_timeout) = (true, Duration::ZERO);
+        let late = check_with(target, late).await.unwrap();
+        assert!(said(&late, "MP-FETCH")[0].contains("time"), "{late:#?}");
+    }
+}
