@@ -308,7 +308,10 @@ pub(crate) fn check(args: CheckArgs, json: bool, verbose: bool) -> Result<CheckJ
     let mut fetch = FetchOptions::default();
     fetch.allow_private = args.allow_private;
     let form = match (args.sarif, json) {
-        (true, _) => CheckForm::Sarif,
+        (true, true) => {
+            return Err(Failure::usage("--sarif and --json are two forms of the report; give one"));
+        }
+        (true, false) => CheckForm::Sarif,
         (false, true) => CheckForm::Json,
         (false, false) => CheckForm::People { all: verbose },
     };

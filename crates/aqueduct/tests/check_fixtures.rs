@@ -338,12 +338,19 @@ const HTTP: &[Fixture] = &[
     ("not-compressed", Served, |w| { w.http.as_mut().unwrap().headers.remove("content-encoding"); }, &["AP-DELIVERY"]),
     ("redirected", Served, |w| { w.http.as_mut().unwrap().redirects = 1; }, &["LV-DELIVERY"]),
     ("no-ranges", Served, |w| { w.http.as_mut().unwrap().status = 200; }, &["MP-FETCH"]),
+    ("cached-too-long", Served, |w| { open_end(w); header(w, "cache-control", "public, max-age=3600"); }, &["LV-FRESH", "LV-PDT"]),
     ("stale", Served, |w| {
-        w.edit(VIDEO, "#EXT-X-ENDLIST\n", ""); w.edit(VIDEO, "#EXT-X-PLAYLIST-TYPE:VOD\n", "");
-        w.edit(IFRAMES, "#EXT-X-ENDLIST\n", ""); w.edit(IFRAMES, "#EXT-X-PLAYLIST-TYPE:VOD\n", "");
+        open_end(w);
         header(w, "date", "Sun, 06 Nov 1994 08:50:37 GMT"); header(w, "last-modified", "Sun, 06 Nov 1994 08:49:37 GMT");
     }, &["LV-FRESH", "LV-PDT"]),
 ];
+
+/// The presentation without an end.
+fn open_end(world: &mut World) {
+    for playlist in [VIDEO, IFRAMES] {
+        world.edit(playlist, "#EXT-X-ENDLIST\n", "").edit(playlist, "#EXT-X-PLAYLIST-TYPE:VOD\n", "");
+    }
+}
 
 fn header(world: &mut World, name: &str, value: &str) {
     world.http.as_mut().unwrap().headers.insert(name.to_owned(), value.to_owned());

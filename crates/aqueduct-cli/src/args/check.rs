@@ -31,7 +31,7 @@ pub(crate) struct CheckArgs {
     #[arg(long, value_name = "ID", conflicts_with = "target", help_heading = "Rules")]
     pub(crate) explain: Option<String>,
     /// Write SARIF 2.1.0 to stdout, as code scanners read it
-    #[arg(long, conflicts_with = "json", help_heading = "Output")]
+    #[arg(long, help_heading = "Output")]
     pub(crate) sarif: bool,
     /// Requests that are under way at once
     #[arg(long, value_name = "N", value_parser = jobs, default_value = "8", help_heading = "Run")]

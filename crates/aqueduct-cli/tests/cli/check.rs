@@ -191,6 +191,7 @@ fn exit_codes_are_its_own() {
     }
     run(["check", "gopher://x/y"]).failed(64, &["gopher"]);
     run(["check", path(&out), "--rule", "PL-NONE=off"]).failed(64, &["PL-NONE"]);
+    run(["check", path(&out), "--sarif", "--json"]).failed(64, &["two forms"]);
     assert_eq!(run(["check"]).code, 64);
     assert_eq!(run(["check", path(&out), "--profile", "mine"]).code, 64);
 }

@@ -40,7 +40,7 @@ pub fn check(fetch: &dyn Fetch, target: &str, options: &Options) -> Result<Repor
     rules::text(&presentation, &mut run.findings);
     let looked = look::segments(&mut presentation, fetch, options, &mut run.findings);
     look::ranges(&presentation, fetch, &mut run.findings);
-    rules::fetched(&presentation, fetch, &mut run.findings);
+    rules::fetched(&presentation, fetch, options.parallel, &mut run.findings);
     rules::measured(&presentation, &mut run.findings);
     rules::http(&presentation, &run.served, &looked, &mut run.findings);
     Ok(report(&presentation, options, run.findings.take()))
@@ -169,7 +169,8 @@ impl Run<'_> {
         };
         self.bytes_left = self.bytes_left.saturating_sub(answer.body.len() as u64);
         if answer.is_cut {
-            self.findings.skip(name, "the playlist is longer than a check reads");
+            let message = "the playlist is longer than a check reads";
+            self.findings.add(&MP_FETCH, place.uri(&name), message);
             return None;
         }
         let url = Url::parse(&answer.url).or_else(|_| Url::parse(&named.url)).ok()?;

@@ -18,6 +18,8 @@ pub(super) struct Findings<'a> {
     options: &'a Options,
     of: BTreeMap<&'static str, Found>,
     skipped: Vec<Skipped>,
+    /// How many more things were not checked than are listed.
+    more_skipped: u64,
 }
 
 #[derive(Debug, Default)]
@@ -35,7 +37,7 @@ pub(super) struct Taken {
 
 impl<'a> Findings<'a> {
     pub(super) fn new(options: &'a Options) -> Self {
-        Self { options, of: BTreeMap::new(), skipped: Vec::new() }
+        Self { options, of: BTreeMap::new(), skipped: Vec::new(), more_skipped: 0 }
     }
 
     /// Whether anybody wants to hear of this rule.
@@ -75,12 +77,21 @@ impl<'a> Findings<'a> {
     /// Something that was not checked, and why.
     pub(super) fn skip(&mut self, what: impl Into<String>, reason: impl Into<String>) {
         let skipped = Skipped { what: shortened(what.into()), reason: shortened(reason.into()) };
-        if self.skipped.len() < MOST_SKIPPED && !self.skipped.contains(&skipped) {
+        if self.skipped.contains(&skipped) {
+            return;
+        }
+        if self.skipped.len() < MOST_SKIPPED {
             self.skipped.push(skipped);
+        } else {
+            self.more_skipped += 1;
         }
     }
 
-    pub(super) fn take(self) -> Taken {
+    pub(super) fn take(mut self) -> Taken {
+        if self.more_skipped > 0 {
+            let what = format!("{} more things", self.more_skipped);
+            self.skipped.push(Skipped { what, reason: "the list is long enough".to_owned() });
+        }
         let mut findings: Vec<Finding> = Vec::new();
         let mut counts = BTreeMap::new();
         for (id, found) in self.of {

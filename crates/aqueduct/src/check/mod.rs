@@ -7,6 +7,21 @@
 //!
 //! What it is not: a player that decodes, or a watcher of live playlists.
 //!
+//! ```
+//! use aqueduct::check::{Nothing, Options, Overlay, check};
+//!
+//! # fn main() -> aqueduct::Result<()> {
+//! // Anything that implements `Fetch`; here the presentation is in memory.
+//! let mut film = Overlay::<Nothing>::default();
+//! film.put("https://example.com/index.m3u8", "#EXTM3U\n#EXT-X-TARGETDURATION:6\n#EXTINF:7,\n0.ts\n#EXT-X-ENDLIST\n");
+//! film.put("https://example.com/0.ts", vec![0x47; 188]);
+//! let report = check(&film, "https://example.com/index.m3u8", &Options::default())?;
+//! assert_eq!(report.findings[0].rule.id, "MP-TARGETDURATION");
+//! assert_eq!(report.findings[0].place.line, Some(4));
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! # The way of a check
 //!
 //! | step | module | what it does |

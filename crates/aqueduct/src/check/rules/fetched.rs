@@ -1,6 +1,7 @@
 //! Rules of small resources: keys and session data.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
 
 use serde::de::IgnoredAny;
 use url::Url;
@@ -8,6 +9,7 @@ use url::Url;
 use crate::check::fetch::{Fetch, Request, Want};
 use crate::check::findings::Findings;
 use crate::check::model::{Media, Presentation};
+use crate::check::parallel;
 use crate::check::rule::Level;
 use crate::check::rules::http::is_loopback;
 use crate::check::table::encryption::EN_KEY;
@@ -15,11 +17,18 @@ use crate::check::table::multivariant::MV_SESSION_DATA;
 
 /// Keys that are fetched at most.
 const MOST_KEYS: usize = 200;
+/// Bytes of a key that are read at most: more than any key has.
+const LONGEST_KEY: u64 = 64;
 /// Session data longer than this is not read, in bytes.
 const MOST_DATA: u64 = 1 << 20;
 
 /// Keys of the format `identity` (RFC 8216bis §5.1).
-pub(super) fn keys(presentation: &Presentation, fetch: &dyn Fetch, findings: &mut Findings<'_>) {
+pub(super) fn keys(
+    presentation: &Presentation,
+    fetch: &dyn Fetch,
+    parallel: NonZeroUsize,
+    findings: &mut Findings<'_>,
+) {
     let mut first: BTreeMap<&str, (&Media, u32, u64)> = BTreeMap::new();
     for media in &presentation.media {
         let whole = media.keys.iter().filter(|key| key.method() != "NONE" && key.format() == "identity");
@@ -31,7 +40,10 @@ pub(super) fn keys(presentation: &Presentation, fetch: &dyn Fetch, findings: &mu
     if first.len() > MOST_KEYS {
         findings.skip(format!("{} keys", first.len() - MOST_KEYS), format!("more than {MOST_KEYS} of them"));
     }
-    for (url, (media, line, bytes)) in first.into_iter().take(MOST_KEYS) {
+    let keys: Vec<(&str, (&Media, u32, u64))> = first.into_iter().take(MOST_KEYS).collect();
+    let answers =
+        parallel::map(&keys, parallel, |(url, _)| fetch.fetch(&Request::new(url, Want::Whole, LONGEST_KEY)));
+    for ((url, (media, line, bytes)), answer) in keys.into_iter().zip(answers) {
         let place = media.at(line).uri(&media.name_of(url));
         if is_clear(url) {
             findings.add_as(
@@ -41,7 +53,7 @@ pub(super) fn keys(presentation: &Presentation, fetch: &dyn Fetch, findings: &mu
                 "the key comes over http, for all to read",
             );
         }
-        match fetch.fetch(&Request::new(url, Want::Whole, 64)) {
+        match answer {
             Ok(answer) => {
                 let found = answer.length.unwrap_or(answer.body.len() as u64);
                 if answer.is_cut || found != bytes {

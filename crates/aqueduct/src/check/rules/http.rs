@@ -75,12 +75,29 @@ fn fresh(presentation: &Presentation, playlist: &Served, findings: &mut Findings
     let date = |name| playlist.http.header(name).and_then(http_date);
     let media = presentation.media.iter().find(|media| media.name == playlist.name);
     let Some(target) = media.and_then(|media| media.target_duration) else { return };
+    // A cache that keeps it longer than a segment lasts gives players a list without the newest one. Threshold ours.
+    let cached = playlist.http.header("cache-control").and_then(max_age).filter(|age| *age > target.value);
+    if let Some(age) = cached {
+        let message =
+            format!("caches may keep the playlist for {age} s, the target duration is {} s", target.value);
+        findings.add(&LV_FRESH, Place::of(&playlist.name), message);
+    }
     let (Some(now), Some(modified)) = (date("date"), date("last-modified")) else { return };
     let age = now.saturating_sub(modified);
     if age > i64::try_from(target.value.saturating_mul(3)).unwrap_or(i64::MAX) {
         let message = format!("the playlist is {age} s old, the target duration is {} s", target.value);
         findings.add(&LV_FRESH, Place::of(&playlist.name), message);
     }
+}
+
+/// Seconds for which a shared cache may answer without asking (RFC 9111 §5.2.2).
+fn max_age(value: &str) -> Option<u64> {
+    let directives = || value.split(',').map(|directive| directive.trim().to_ascii_lowercase());
+    if directives().any(|directive| matches!(directive.as_str(), "no-store" | "no-cache" | "private")) {
+        return None;
+    }
+    let of = |name: &str| directives().find_map(|directive| directive.strip_prefix(name)?.parse().ok());
+    of("s-maxage=").or_else(|| of("max-age="))
 }
 
 pub(super) fn segments(presentation: &Presentation, looked: &Looked, findings: &mut Findings<'_>) {
@@ -147,6 +164,13 @@ fn http_date(text: &str) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn how_long_caches_keep_it() {
+        let of = |value| max_age(value);
+        assert_eq!((of("public, max-age=3600"), of("max-age=60, S-MaxAge=2")), (Some(3600), Some(2)));
+        assert_eq!((of("no-cache, max-age=9"), of("public"), of("max-age=x")), (None, None, None));
+    }
 
     #[test]
     fn dates_of_http() {

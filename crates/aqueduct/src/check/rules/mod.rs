@@ -18,6 +18,8 @@ mod multivariant;
 mod parts;
 mod scte35;
 
+use std::num::NonZeroUsize;
+
 use super::fetch::Fetch;
 use super::findings::Findings;
 use super::look::Looked;
@@ -50,8 +52,13 @@ pub(super) fn text(presentation: &Presentation, findings: &mut Findings<'_>) {
 }
 
 /// Rules that need small resources besides segments: keys, session data.
-pub(super) fn fetched(presentation: &Presentation, fetch: &dyn Fetch, findings: &mut Findings<'_>) {
-    fetched::keys(presentation, fetch, findings);
+pub(super) fn fetched(
+    presentation: &Presentation,
+    fetch: &dyn Fetch,
+    parallel: NonZeroUsize,
+    findings: &mut Findings<'_>,
+) {
+    fetched::keys(presentation, fetch, parallel, findings);
     fetched::session_data(presentation, fetch, findings);
 }
 

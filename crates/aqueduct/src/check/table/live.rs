@@ -16,7 +16,7 @@ group! {
         "list the final URLs",
         open "the speed at which a segment comes is not measured";
     LV_FRESH = "LV-FRESH" Should Rfc "RFC 8216bis §6.2.2; Apple HLS Authoring 8.24",
-        "A live playlist from a cache is not stale: Last-Modified is within three target durations of Date.",
+        "A live playlist from a cache is not stale: Last-Modified is within three target durations of Date, and caches keep it no longer than one.",
         "let caches keep live playlists for half a target duration at most",
         open "Expires of segments that will be removed needs several loads";
     !unchecked
