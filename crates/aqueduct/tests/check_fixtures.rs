@@ -3,12 +3,14 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may")]
 
+mod check_segments;
 mod check_world;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use aqueduct::check::{Http, Level, Profile, Report, Rule};
 use aqueduct::plan::{AudioLayout, Container, Files};
+use check_segments::{APPLE_SEGMENTS, SEGMENTS};
 use check_world::{World, live, low_latency, packaged, served, subtitled};
 
 /// A presentation that is good, before its defect.
@@ -18,6 +20,8 @@ enum Good {
     Fmp4,
     Separate,
     Single,
+    /// fMP4 with pictures and sound in one file.
+    Muxed,
     /// A live media playlist by itself, `live.m3u8`.
     Live,
     LowLatency,
@@ -27,7 +31,7 @@ enum Good {
     Served,
 }
 
-use Good::{Fmp4, Groups, Live, LowLatency, Separate, Served, Single, Ts};
+use Good::{Fmp4, Groups, Live, LowLatency, Muxed, Separate, Served, Single, Ts};
 
 /// A name, what it is made of, the defect, and the rules that must fire: all of those that weigh more than a note, unless the
 /// name of the rule is followed by `!`, which asks for notes too.
@@ -149,7 +153,8 @@ const MEDIA: &[Fixture] = &[
     ("range-without-offset", Single, |w| {
         let v = w.text(VIDEO); let line = v.lines().find(|l| l.starts_with("#EXT-X-BYTERANGE")).unwrap().to_owned();
         w.edit(VIDEO, &line, line.split('@').next().unwrap());
-    }, &["MP-BYTERANGE"]),
+        // What lies at the start of the file instead is no segment.
+    }, &["MP-BYTERANGE", "FM-CHUNK", "FM-NO-MOOV"]),
     ("no-map", Fmp4, |w| { w.edit(VIDEO, "#EXT-X-MAP:URI=\"init.mp4\"\n", ""); }, &["MP-MAP"]),
     ("map-range-without-offset", Fmp4, |w| { w.edit(VIDEO, "\"init.mp4\"", "\"init.mp4\",BYTERANGE=\"10\""); }, &["MP-MAP"]),
     ("container-changes", Ts, |w| {
@@ -308,8 +313,8 @@ const APPLE: &[Fixture] = &[
     ("segment-too-long", Ts, |w| { w.edit(VIDEO, "DURATION:2", "DURATION:1"); w.edit(IFRAMES, "DURATION:2", "DURATION:2"); }, &["AP-SEGMENT", "MP-TARGETDURATION"]),
     ("bandwidth-double", Ts, |w| { w.edit(MASTER, "BANDWIDTH=", "BANDWIDTH=9"); }, &["AP-BW", "AP-LADDER"]),
     ("no-frame-rate", Ts, |w| { w.edit(MASTER, ",FRAME-RATE=25.000", ""); }, &["AP-STREAMINF"]),
-    ("only-hdr", Ts, |w| { w.edit_all(MASTER, "=SDR", "=PQ"); }, &["AP-LADDER", "IF-PROVIDED"]),
-    ("ec-3-alone", Ts, |w| { w.edit(MASTER, "mp4a.40.2\"", "mp4a.40.2,ec-3\""); }, &["AP-AUDIO"]),
+    ("only-hdr", Ts, |w| { w.edit_all(MASTER, "=SDR", "=PQ"); }, &["AP-LADDER", "IF-PROVIDED", "MV-VIDEORANGE"]),
+    ("ec-3-alone", Ts, |w| { w.edit(MASTER, "mp4a.40.2\"", "mp4a.40.2,ec-3\""); }, &["AP-AUDIO", "MV-CODECS-EXTRA"]),
     ("description-not-selected", Groups, |w| { w.edit(MASTER, "LANGUAGE=\"de\",AUTOSELECT=YES", "LANGUAGE=\"de\",CHARACTERISTICS=\"public.accessibility.describes-video\""); }, &["AP-ACCESSIBILITY"]),
     ("language-missing", Groups, |w| { w.edit(MASTER, "LANGUAGE=\"de\",", ""); }, &["AP-LANGUAGE"]),
     ("no-type", Ts, |w| { w.edit(VIDEO, "#EXT-X-PLAYLIST-TYPE:VOD\n", ""); w.edit(IFRAMES, "#EXT-X-PLAYLIST-TYPE:VOD\n", ""); }, &["AP-PLAYLIST"]),
@@ -325,7 +330,7 @@ const APPLE: &[Fixture] = &[
         w.edit("video/180p/again.m3u8", "#EXTINF:2.000000,", "#EXTINF:1.600000,");
         let line = w.text(MASTER).lines().find(|l| l.starts_with("#EXT-X-STREAM-INF")).unwrap().to_owned();
         tail(w, &format!("{}\nvideo/180p/again.m3u8", line.replace("BANDWIDTH=", "BANDWIDTH=9")));
-    }, &["TM-XV-ALIGN", "AP-BW"]),
+    }, &["TM-XV-ALIGN", "TM-EXTINF-MATCH", "TM-EXTINF-SUM", "AP-BW"]),
     ("subtitles-end-early", Groups, |w| { w.edit("text/en/index.m3u8", "#EXTINF:5.000000,", "#EXTINF:1.000000,"); },
         // The measured rates change with it, and with them the words.
         &["WV-SPAN", "AP-BW"]),
@@ -363,6 +368,7 @@ fn good() -> BTreeMap<Good, World> {
     good.insert(Separate, of(Container::Ts, AudioLayout::Separate, Files::Segments));
     good.insert(Fmp4, of(Container::Fmp4, AudioLayout::Separate, Files::Segments));
     good.insert(Single, of(Container::Fmp4, AudioLayout::Separate, Files::Single));
+    good.insert(Muxed, of(Container::Fmp4, AudioLayout::Muxed, Files::Segments));
     good.insert(Live, live(&good[&Ts]));
     good.insert(LowLatency, low_latency(&good[&Ts]));
     good.insert(Groups, subtitled(&good[&Fmp4]));
@@ -400,9 +406,9 @@ fn the_good_ones_are_clean() {
 #[test]
 fn each_bad_one_fires_what_it_should_and_nothing_else() {
     let good = good();
-    let usual = [SYNTAX, MEDIA, MULTIVARIANT, ACROSS, KEYS, RANGES, LIVE_ONES, HTTP].concat();
+    let usual = [SYNTAX, MEDIA, MULTIVARIANT, ACROSS, KEYS, RANGES, LIVE_ONES, HTTP, SEGMENTS].concat();
     let mut wrong = String::new();
-    for (profiles, fixtures) in [(USUAL, usual), (&Profile::ALL, [APPLE, HTTP].concat())] {
+    for (profiles, fixtures) in [(USUAL, usual), (&Profile::ALL, [APPLE, HTTP, APPLE_SEGMENTS].concat())] {
         for (name, of, defect, expected) in fixtures {
             let before = checked(&good[&of], of, profiles);
             let before: BTreeSet<_> = told(&before, Level::Note).collect();
@@ -431,7 +437,9 @@ fn each_bad_one_fires_what_it_should_and_nothing_else() {
 
 #[test]
 fn every_rule_that_is_checked_has_a_bad_one() {
-    let all = [SYNTAX, MEDIA, MULTIVARIANT, ACROSS, KEYS, RANGES, LIVE_ONES, APPLE, HTTP].concat();
+    let all =
+        [SYNTAX, MEDIA, MULTIVARIANT, ACROSS, KEYS, RANGES, LIVE_ONES, APPLE, HTTP, SEGMENTS, APPLE_SEGMENTS]
+            .concat();
     assert!(all.len() >= 60, "{} fixtures", all.len());
     let names: BTreeSet<_> = all.iter().map(|fixture| fixture.0).collect();
     assert_eq!(names.len(), all.len(), "names differ");
@@ -448,6 +456,7 @@ fn every_rule_that_is_checked_has_a_bad_one() {
 fn a_playlist_without_a_name_needs_its_type() {
     let mut world = World {
         http: Some(Http::new(200, 0, [("access-control-allow-origin".into(), "*".into())])),
+        is_hollow: true,
         ..World::default()
     };
     world

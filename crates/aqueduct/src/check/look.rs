@@ -1,5 +1,10 @@
 //! Asks for what playlists name: segments, init sections, keys. The only place that meets their bytes.
 
+mod faults;
+mod fmp4;
+mod inside;
+mod ts;
+
 use std::collections::BTreeMap;
 
 use super::fetch::{Fetch, FetchError, FetchErrorKind, Http, Request, Want};
@@ -96,6 +101,11 @@ pub(super) fn segments(
             segment.facts = facts;
         }
     }
+    if options.looks_inside {
+        inside::look(presentation, fetch, options, findings);
+    } else {
+        findings.skip("the bytes of all segments", "only playlists and sizes were asked for");
+    }
     looked
 }
 
@@ -116,6 +126,13 @@ pub(super) fn ranges(presentation: &Presentation, fetch: &dyn Fetch, findings: &
             findings.add(&MP_FETCH, media.place(at), message);
         }
     }
+}
+
+/// Width, height, and the width at which square pixels would show it.
+fn size(width: u32, height: u32, aspect: Option<(u16, u16)>) -> (u32, u32, u32) {
+    let (across, down) = aspect.filter(|(across, down)| *across > 0 && *down > 0).unwrap_or((1, 1));
+    let shown = u64::from(width) * u64::from(across) / u64::from(down);
+    (width, height, u32::try_from(shown).unwrap_or(u32::MAX))
 }
 
 /// All that is named, each once.
@@ -164,10 +181,10 @@ fn facts_of(segment: &Segment, resource: &Resource, place: Place, findings: &mut
     match (segment.range, length) {
         (Some(range), Some(length)) => {
             inside(range, length, place, findings);
-            Facts { bytes: Some(range.length.min(length)) }
+            Facts { is_cut: range.end() > length, ..Facts::of(Some(range.length.min(length))) }
         }
-        (Some(range), None) => Facts { bytes: Some(range.length) },
-        (None, length) => Facts { bytes: length },
+        (Some(range), None) => Facts::of(Some(range.length)),
+        (None, length) => Facts::of(length),
     }
 }
 

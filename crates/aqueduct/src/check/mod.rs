@@ -29,7 +29,7 @@
 //! | read | `read` | lines and tags of one playlist, with all faults of syntax |
 //! | model | `model` | variants, segments, keys, as rules look at them |
 //! | rules of text | `rules` | what playlists decide by themselves |
-//! | look | `look` | asks for every segment, fills [`Facts`](self) of segments |
+//! | look | `look` | asks for every segment, takes it apart (`look::inside`), fills [`Facts`](self) of segments |
 //! | rules of facts | `rules::measured` | what needs the facts of all segments |
 //!
 //! # To add a rule that looks into the bytes of segments
@@ -41,10 +41,10 @@
 //! facts only:
 //!
 //! 1. Move the rule in `table/` from `unchecked` to the rules of its group.
-//! 2. Let `look` ask for [`Want::Whole`] instead of [`Want::Length`], parse with the readers of `mux`, and add a field to
-//!    `Facts`.
-//! 3. Report: in `look` what is wrong inside one segment, in `rules/` what is wrong between segments.
-//! 4. Add the bad presentation to `tests/check_fixtures`, and run `UPDATE_DOCS=1 cargo test -p aqueduct --test check_rules`.
+//! 2. Learn it in `look/ts.rs` or `look/fmp4.rs`, which read with the readers of `mux`, and add a field to `Contents`
+//!    (`model/contents.rs`).
+//! 3. Report: in `look` what is wrong inside one segment (`Faults`), in `rules/` what is wrong between segments.
+//! 4. Add the bad presentation to `tests/check_segments`, and run `UPDATE_DOCS=1 cargo test -p aqueduct --test check_rules`.
 
 mod checker;
 mod fetch;

@@ -18,6 +18,9 @@ pub struct Options {
     /// How many requests are under way at once, each on a thread of its own that ends with the check. Default: 1,
     /// which spawns none.
     pub parallel: NonZeroUsize,
+    /// Whether the bytes of segments are asked for and taken apart. Default: yes. Without it a check asks for their
+    /// sizes only, and reports that.
+    pub looks_inside: bool,
     /// How much a check may do and keep.
     pub limits: Limits,
 }
@@ -28,6 +31,7 @@ impl Default for Options {
             profiles: [Profile::Rfc, Profile::Players].into(),
             overrides: BTreeMap::new(),
             parallel: NonZeroUsize::MIN,
+            looks_inside: true,
             limits: Limits::default(),
         }
     }
@@ -119,6 +123,10 @@ pub struct Limits {
     pub segments: usize,
     /// Resources that are asked for: segments, init sections, keys. Default: 200 000.
     pub resources: usize,
+    /// Bytes of one segment that is looked into; each thread holds one. Default: 128 MiB.
+    pub segment_bytes: u64,
+    /// Bytes of all segments that are looked into. Default: 256 GiB.
+    pub media_bytes: u64,
     /// Findings of one rule that are kept; the others are counted. Default: 100.
     pub findings: usize,
 }
@@ -135,6 +143,8 @@ impl Default for Limits {
             playlists: 256,
             segments: 400_000,
             resources: 200_000,
+            segment_bytes: 128 << 20,
+            media_bytes: 256 << 30,
             findings: 100,
         }
     }

@@ -1,5 +1,6 @@
 //! Segments and what applies to them (RFC 8216bis §4.4.4).
 
+use super::contents::Contents;
 use crate::check::read::attributes::Attributes;
 use crate::check::read::date::Date;
 
@@ -32,10 +33,21 @@ pub(in crate::check) struct Segment {
 }
 
 /// What the resource of a segment is found to be. Rules that look into bytes add what they learn here.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(in crate::check) struct Facts {
     /// Size in bytes: that of its range, or of its resource.
     pub(in crate::check) bytes: Option<u64>,
+    /// Whether its range reaches beyond its resource.
+    pub(in crate::check) is_cut: bool,
+    /// What was found in the bytes.
+    pub(in crate::check) contents: Option<Box<Contents>>,
+}
+
+impl Facts {
+    /// Facts of a segment of this size.
+    pub(in crate::check) fn of(bytes: Option<u64>) -> Self {
+        Self { bytes, ..Self::default() }
+    }
 }
 
 /// A byte range (§4.4.4.2) whose offset is known.

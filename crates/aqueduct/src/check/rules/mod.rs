@@ -4,6 +4,7 @@ mod across;
 mod apple;
 mod codecs;
 mod dates;
+mod declared;
 mod fetched;
 mod groups;
 mod http;
@@ -17,6 +18,8 @@ mod media;
 mod multivariant;
 mod parts;
 mod scte35;
+mod timelines;
+mod timing;
 
 use std::num::NonZeroUsize;
 
@@ -69,6 +72,11 @@ pub(super) fn measured(presentation: &Presentation, findings: &mut Findings<'_>)
         measure::encrypted_sizes(playlist, findings);
     }
     measure::variants(presentation, findings);
+    for playlist in &presentation.media {
+        timing::check(playlist, presentation.multivariant.as_ref(), findings);
+    }
+    timelines::check(presentation, findings);
+    declared::check(presentation, findings);
 }
 
 /// Rules of what HTTP servers say.

@@ -1,6 +1,6 @@
 //! Playlists of one presentation against each other.
 
-use super::{BYTES, group};
+use super::group;
 
 group! {
     "Alignment of variants and renditions"
@@ -21,6 +21,9 @@ group! {
     TM_XV_ALIGN = "TM-XV-ALIGN" Should Apple "Apple HLS Authoring 8.22",
         "Segments of all variants begin at the same times.",
         "cut all variants at the same key frames";
+    TM_XV_TIMESTAMPS = "TM-XV-TIMESTAMPS" Must Rfc "RFC 8216bis §6.2.4",
+        "The same content has the same timestamps in every variant and rendition.",
+        "make all variants and renditions from one timeline",
+        open "sound and pictures are held against each other to a target duration";
     !unchecked
-    "TM-XV-TIMESTAMPS" Must Rfc "The same content has the same timestamps in every variant and rendition.", BYTES;
 }

@@ -1,6 +1,6 @@
 //! I-frame playlists.
 
-use super::{BYTES, group};
+use super::group;
 
 group! {
     "I-frame playlists"
@@ -21,8 +21,14 @@ group! {
     IF_PROVIDED = "IF-PROVIDED" Must Apple "Apple HLS Authoring 6.1, 6.2, 6.16",
         "There are I-frame playlists, in SDR too.",
         "add EXT-X-I-FRAME-STREAM-INF and its playlists";
+    IF_SINGLE = "IF-SINGLE" Must Rfc "RFC 8216bis §4.4.3.6",
+        "Each entry is one intra picture and nothing else.",
+        "point at one I-frame, from its first byte to its last";
+    IF_DURATION = "IF-DURATION" Must Rfc "RFC 8216bis §4.4.3.6",
+        "EXTINF is the time to the next I-frame.",
+        "write the time to the next I-frame";
+    IF_MOOF = "IF-MOOF" Must Apple "Apple HLS Authoring 6.10",
+        "I-frame ranges of fMP4 include their moof.",
+        "begin the range at the moof";
     !unchecked
-    "IF-SINGLE" Must Rfc "Each entry is one intra picture and nothing else.", BYTES;
-    "IF-DURATION" Must Rfc "EXTINF is the time to the next I-frame.", BYTES;
-    "IF-MOOF" Must Apple "I-frame ranges of fMP4 include their moof.", BYTES;
 }

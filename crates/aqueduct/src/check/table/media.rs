@@ -30,8 +30,7 @@ group! {
         open "fMP4 is told by the names of files, not by their bytes";
     MP_DISCONTINUITY = "MP-DISCONTINUITY" Must Rfc "RFC 8216bis §3, §4.4.4.3",
         "A change of container, tracks or timeline is announced by EXT-X-DISCONTINUITY.",
-        "put #EXT-X-DISCONTINUITY before the first segment that differs",
-        open "a change of container is told by the names of files; tracks and times need the bytes of segments";
+        "put #EXT-X-DISCONTINUITY before the first segment that differs";
     MP_GAP = "MP-GAP" Must Rfc "RFC 8216bis §4.4.4.7, §6.2.1",
         "Media that is missing is marked with EXT-X-GAP, and a playlist has something to play.",
         "mark the segment with #EXT-X-GAP, or put the file back";

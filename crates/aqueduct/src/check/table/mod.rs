@@ -50,7 +50,7 @@ pub(super) const GROUPS: &[&Group] = &[
 ];
 
 /// Why most rules that are not checked are not.
-pub(super) const BYTES: &str = "needs the bytes of segments, which are not looked into yet";
+pub(super) const BYTES: &str = "needs more of the bytes of segments than is looked at yet";
 /// Needs time to pass.
 pub(super) const LOADS: &str = "needs several loads of a live playlist";
 /// Needs a server that is asked more than for a file.

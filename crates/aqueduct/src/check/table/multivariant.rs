@@ -18,12 +18,10 @@ group! {
         "name the base layer in CODECS, and the brand that fits VIDEO-RANGE";
     MV_RESOLUTION = "MV-RESOLUTION" Should Rfc "RFC 8216bis §4.4.6.2",
         "A variant with pictures has RESOLUTION, and it is the size of the pictures.",
-        "add RESOLUTION=<width>x<height>",
-        open "the size of the pictures needs the bytes of segments";
+        "add RESOLUTION=<width>x<height>";
     MV_FRAMERATE = "MV-FRAMERATE" Should Rfc "RFC 8216bis §4.4.6.2",
         "FRAME-RATE is the highest rate of the pictures with three decimals.",
-        "write three decimals, such as 29.970",
-        open "the rate of the pictures needs the bytes of segments";
+        "write three decimals, such as 29.970";
     MV_SCORE_HDCP = "MV-SCORE-HDCP" Should Rfc "RFC 8216bis §4.4.6.2",
         "SCORE is on all variants or on none, HDCP levels have keys of their own, and stable ids are stable.",
         "give every variant a SCORE, every HDCP level a key, every URI one id";
@@ -38,8 +36,7 @@ group! {
         "give each group the same members, each with a name of its own";
     MV_CHANNELS = "MV-CHANNELS" Should Rfc "RFC 8216bis §4.4.6.1",
         "Renditions of sound say CHANNELS.",
-        "add CHANNELS=\"<count>\"",
-        open "the count in the stream needs the bytes of segments";
+        "add CHANNELS=\"<count>\"";
     MV_SESSION_DATA = "MV-SESSION-DATA" Must Rfc "RFC 8216bis §4.4.6.4",
         "EXT-X-SESSION-DATA has a VALUE or a URI, once for each DATA-ID and LANGUAGE, and JSON that parses.",
         "give either VALUE or URI, once",
@@ -50,9 +47,16 @@ group! {
     MV_IFRAME_INF = "MV-IFRAME-INF" Must Rfc "RFC 8216bis §4.4.6.3",
         "EXT-X-I-FRAME-STREAM-INF points at a playlist with EXT-X-I-FRAMES-ONLY, and variants do not.",
         "name the I-frame playlist, without FRAME-RATE, AUDIO, SUBTITLES and CLOSED-CAPTIONS";
+    MV_CODECS = "MV-CODECS" Must Rfc "RFC 8216bis §4.4.6.2",
+        "CODECS lists every format of every rendition that a variant can play.",
+        "list the measured codecs",
+        open "of TS with HEVC, and of text, only the kind is known or nothing";
+    MV_CODECS_EXTRA = "MV-CODECS-EXTRA" Player Players "RFC 8216bis §4.4.6.2",
+        "CODECS promises no format that the media lacks.",
+        "remove the format from CODECS";
+    MV_VIDEORANGE = "MV-VIDEORANGE" Must Rfc "RFC 8216bis §4.4.6.2",
+        "VIDEO-RANGE agrees with the transfer characteristics of the pictures.",
+        "declare the range of the transfer characteristics";
     !unchecked
-    "MV-CODECS" Must Rfc "CODECS lists every format of every rendition that a variant can play.", BYTES;
-    "MV-CODECS-EXTRA" Player Players "CODECS promises no format that the media lacks.", BYTES;
-    "MV-VIDEORANGE" Must Rfc "VIDEO-RANGE agrees with the transfer characteristics of the pictures.", BYTES;
     "MV-AUDIO-INBAND" Must Rfc "A rendition of sound without a URI is in every variant that refers to it.", BYTES;
 }

@@ -1,26 +1,65 @@
 //! MPEG-2 transport streams.
 
-use super::{BYTES, group};
+use super::group;
 
 group! {
     "MPEG-2 TS segments"
+    TS_SYNC = "TS-SYNC" Must Rfc "ISO/IEC 13818-1 §2.4.3.2",
+        "A segment is whole packets of 188 bytes, each beginning with 0x47.",
+        "write whole packets";
+    TS_PATPMT = "TS-PATPMT" Must Rfc "RFC 8216bis §3.1.1",
+        "Each segment has a PAT and a PMT, or an EXT-X-MAP has them.",
+        "begin each segment with PAT and PMT";
+    TS_PATPMT_FIRST = "TS-PATPMT-FIRST" Should Rfc "RFC 8216bis §3.1.1",
+        "Without EXT-X-MAP, PAT and PMT are the first two packets.",
+        "put PAT and PMT before all other packets";
+    TS_PROGRAM = "TS-PROGRAM" Must Rfc "RFC 8216bis §3.1.1",
+        "There is exactly one program.",
+        "write one program";
+    TS_PSI_CRC = "TS-PSI-CRC" Must Rfc "ISO/IEC 13818-1 §2.4.4",
+        "PAT and PMT have a right checksum and table id, and are not scrambled.",
+        "write the tables with their checksums";
+    TS_CC = "TS-CC" Must Rfc "ISO/IEC 13818-1 §2.4.3.3",
+        "Continuity counters count.",
+        "count the packets of each PID";
+    TS_CC_BOUNDARY = "TS-CC-BOUNDARY" Must Rfc "ISO/IEC 13818-1 §2.4.3.3; RFC 8216bis §3",
+        "Continuity counters count on from segment to segment.",
+        "let counters count on, or put #EXT-X-DISCONTINUITY";
+    TS_TEI = "TS-TEI" Must Rfc "ISO/IEC 13818-1 §2.4.3.3",
+        "No packet is marked as damaged or scrambled.",
+        "write well-formed packets in the clear";
+    TS_PCR = "TS-PCR" Must Rfc "ISO/IEC 13818-1 §2.7.2",
+        "The PMT's clock exists and comes before what needs it.",
+        "begin each segment with a clock mark";
+    TS_PCR_GAP = "TS-PCR-GAP" Must Rfc "ISO/IEC 13818-1 §2.7.2",
+        "Clocks are at most 100 ms apart and never go back.",
+        "write a clock mark at least every 100 ms";
+    TS_PCR_LEAD = "TS-PCR-LEAD" Must Rfc "ISO/IEC 13818-1 §2.4.2",
+        "The clock is not later than what it serves, and data waits at most about a second.",
+        "send data at most a second before it is decoded, and not after";
+    TS_PTS = "TS-PTS" Must Rfc "ISO/IEC 13818-1 §2.4.3.7",
+        "Every access unit that begins a PES packet has a time, at least every 700 ms.",
+        "give each access unit a time",
+        open "that times come at least every 700 ms is not looked at";
+    TS_PES_WHOLE = "TS-PES-WHOLE" Player Players "W3C MSE byte stream format for MPEG-2 TS",
+        "No PES packet is split over two segments, and each picture has its own.",
+        "put each picture into one PES packet, and whole PES packets into a segment";
+    TS_AUD = "TS-AUD" Must Rfc "ISO/IEC 13818-1 §2.14.1",
+        "Each picture begins with exactly one access unit delimiter.",
+        "begin each picture with one access unit delimiter",
+        open "HEVC is not looked into";
+    TS_PARAMSETS = "TS-PARAMSETS" Player Players "Apple TN2235",
+        "Parameter sets stand before the first IDR of each segment.",
+        "repeat SPS and PPS before the first IDR picture of each segment";
+    TS_RAI = "TS-RAI" Should Rfc "ISO/IEC 13818-1 §2.4.3.5",
+        "random_access_indicator is on the packets that begin an IDR, and only there.",
+        "set random_access_indicator on IDR pictures";
+    TS_STREAMTYPE = "TS-STREAMTYPE" Must Rfc "Apple HLS Authoring 1.2, 1.5",
+        "Stream types are those of HLS and fit what is carried.",
+        "use the stream types of HLS, and fMP4 for HEVC",
+        open "that payloads fit their types is told by other rules";
+    TS_PMT_STABLE = "TS-PMT-STABLE" Must Rfc "RFC 8216bis §4.4.4.3",
+        "Tracks, PIDs and types stay until a discontinuity, and each has packets.",
+        "keep the tables, or put #EXT-X-DISCONTINUITY";
     !unchecked
-    "TS-SYNC" Must Rfc "A segment is whole packets of 188 bytes, each beginning with 0x47.", BYTES;
-    "TS-PATPMT" Must Rfc "Each segment has a PAT and a PMT, or an EXT-X-MAP has them.", BYTES;
-    "TS-PATPMT-FIRST" Should Rfc "Without EXT-X-MAP, PAT and PMT are the first two packets.", BYTES;
-    "TS-PROGRAM" Must Rfc "There is exactly one program.", BYTES;
-    "TS-PSI-CRC" Must Rfc "PAT and PMT have a right checksum and table id, and are not scrambled.", BYTES;
-    "TS-CC" Must Rfc "Continuity counters count.", BYTES;
-    "TS-CC-BOUNDARY" Must Rfc "Continuity counters count on from segment to segment.", BYTES;
-    "TS-TEI" Must Rfc "No packet is marked as damaged or scrambled.", BYTES;
-    "TS-PCR" Must Rfc "The PMT's clock exists and comes before what needs it.", BYTES;
-    "TS-PCR-GAP" Must Rfc "Clocks are at most 100 ms apart and never go back.", BYTES;
-    "TS-PCR-LEAD" Must Rfc "The clock is not later than what it serves, and data waits at most about a second.", BYTES;
-    "TS-PTS" Must Rfc "Every access unit that begins a PES packet has a time, at least every 700 ms.", BYTES;
-    "TS-PES-WHOLE" Player Players "No PES packet is split over two segments, and each picture has its own.", BYTES;
-    "TS-AUD" Must Rfc "Each picture begins with exactly one access unit delimiter.", BYTES;
-    "TS-PARAMSETS" Player Players "Parameter sets stand before the first IDR of each segment.", BYTES;
-    "TS-RAI" Should Rfc "random_access_indicator is on the packets that begin an IDR, and only there.", BYTES;
-    "TS-STREAMTYPE" Must Rfc "Stream types are those of HLS and fit what is carried.", BYTES;
-    "TS-PMT-STABLE" Must Rfc "Tracks, PIDs and types stay until a discontinuity, and each has packets.", BYTES;
 }

@@ -1,0 +1,72 @@
+//! Damaged segments: nothing panics or hangs, and a check says the same on one thread and on three.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may")]
+
+mod check_world;
+
+use std::num::NonZeroUsize;
+use std::time::{Duration, Instant};
+
+use aqueduct::check::{Options, Profile, check};
+use aqueduct::plan::{AudioLayout, Container, Files};
+use check_world::{BASE, packaged};
+
+/// A small generator, the same on every machine.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, end: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 % end.max(1) as u64) as usize
+    }
+}
+
+#[test]
+fn a_thousand_damaged_segments() {
+    let of = |container, layout| packaged("plain-25.mp4", container, layout, Files::Segments);
+    let ts = of(Container::Ts, AudioLayout::Muxed);
+    let fmp4 = of(Container::Fmp4, AudioLayout::Separate);
+    let seeds = [
+        (&ts, "video/180p/00001.ts"),
+        (&fmp4, "video/180p/init.mp4"),
+        (&fmp4, "video/180p/00001.m4s"),
+        (&fmp4, "audio/main/init.mp4"),
+        (&fmp4, "audio/main/00001.m4s"),
+    ];
+    let mut random = Random(0x2545_f491_4f6c_dd1d);
+    let mut found = 0;
+    for round in 0..1000 {
+        let (seed, key) = seeds[round % seeds.len()];
+        let mut bytes = seed.bytes(key);
+        // The boxes are at the beginning, so damage there tells most.
+        let near = if round % 2 == 0 { bytes.len() } else { bytes.len().min(1000) };
+        for _ in 0..1 + random.below(6) {
+            let at = random.below(near.min(bytes.len()));
+            match random.below(4) {
+                0 if random.below(4) == 0 => bytes.truncate(at),
+                1 => bytes[at..].iter_mut().take(4).for_each(|byte| *byte = 0xff),
+                2 => drop(bytes.drain(at..(at + random.below(40)).min(bytes.len()))),
+                _ => bytes[at] = random.below(256) as u8,
+            }
+            if bytes.is_empty() {
+                bytes.push(0x47);
+            }
+        }
+        let mut world = seed.clone();
+        world.put(key, bytes);
+        let started = Instant::now();
+        let mut reports = [1, 3].map(|threads| {
+            let mut options = Options::default();
+            options.profiles = Profile::ALL.into();
+            options.parallel = NonZeroUsize::new(threads).unwrap();
+            check(&world, &format!("{BASE}master.m3u8"), &options).unwrap()
+        });
+        assert!(started.elapsed() < Duration::from_secs(10), "{key}: {:?}", started.elapsed());
+        let [one, three] = &mut reports;
+        assert_eq!(one, three, "{key}");
+        found += usize::from(one.totals.errors > 0);
+    }
+    assert!(found > 500, "{found} of 1000 are told of");
+}
