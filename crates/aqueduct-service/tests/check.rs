@@ -7,7 +7,14 @@
     reason = "a failure is a test's way to speak"
 )]
 
-use std::fs;
+// The server that the crate's own tests publish to, and the names it goes by.
+#[cfg(feature = "aws")]
+#[path = "../src/publish/tests/servers/s3s.rs"]
+mod s3s;
+#[cfg(feature = "aws")]
+#[path = "../src/publish/tests/servers/seam.rs"]
+mod seam;
+
 use std::path::Path;
 use std::sync::Arc;
 
@@ -17,6 +24,9 @@ use aqueduct::{FileSource, Plan, Presentation, Source};
 use aqueduct_service::{
     CancellationToken, CheckTarget, Destination, ErrorKind, FetchOptions, Publish, StoreOptions,
 };
+
+#[cfg(feature = "aws")]
+use seam::{BUCKET, Done, KEY, SECRET, Server, free_ports};
 
 /// A packaged clip in a folder.
 async fn packaged(folder: &Path) {
@@ -87,10 +97,10 @@ async fn a_folder_and_each_playlist_in_it() {
         assert_eq!(check(missing).await.unwrap_err().kind(), kind, "{missing}");
     }
     let empty = folder.path().join("empty");
-    fs::create_dir(&empty).unwrap();
+    std::fs::create_dir(&empty).unwrap();
     assert!(check(empty.to_str().unwrap()).await.unwrap_err().to_string().contains("no playlist"));
-    fs::write(empty.join("b.m3u8"), "#EXTM3U\n").unwrap();
-    fs::write(empty.join("a.m3u8"), "#EXTM3U\n").unwrap();
+    std::fs::write(empty.join("b.m3u8"), "#EXTM3U\n").unwrap();
+    std::fs::write(empty.join("a.m3u8"), "#EXTM3U\n").unwrap();
     assert!(check(empty.to_str().unwrap()).await.unwrap_err().to_string().contains("2 playlists"));
 }
 
@@ -98,8 +108,8 @@ async fn a_folder_and_each_playlist_in_it() {
 async fn nothing_outside_the_folder_is_read() {
     let folder = tempfile::tempdir().unwrap();
     let inside = folder.path().join("inside");
-    fs::create_dir(&inside).unwrap();
-    fs::write(folder.path().join("secret.ts"), [0x47; 188]).unwrap();
+    std::fs::create_dir(&inside).unwrap();
+    std::fs::write(folder.path().join("secret.ts"), [0x47; 188]).unwrap();
     #[cfg(unix)]
     std::os::unix::fs::symlink("../secret.ts", inside.join("link.ts")).unwrap();
     let secret = folder.path().join("secret.ts");
@@ -112,7 +122,7 @@ async fn nothing_outside_the_folder_is_read() {
     ];
     for uri in uris {
         let text = format!("#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n{uri}\n#EXT-X-ENDLIST\n");
-        fs::write(inside.join("index.m3u8"), text).unwrap();
+        std::fs::write(inside.join("index.m3u8"), text).unwrap();
         let report = check(inside.to_str().unwrap()).await.unwrap();
         assert!(
             said(&report, "MP-FETCH").iter().any(|message| message.contains("outside")),
@@ -149,6 +159,39 @@ async fn a_bucket_answers_below_its_prefix() {
     assert_eq!(pending.check(&options).await.unwrap(), whole);
     let none = CheckTarget::at(&destination, "none.m3u8", FetchOptions::default());
     assert_eq!(none.check(&options).await.unwrap_err().kind(), ErrorKind::NotFound);
+}
+
+/// A server that speaks S3.
+#[cfg(feature = "aws")]
+mod s3 {
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_bucket_on_a_server() {
+        let server = s3s::S3s::new().await;
+        let mut store = StoreOptions::default();
+        store.s3_endpoint = Some(format!("http://127.0.0.1:{}", server.port()));
+        store.s3_allow_http = true;
+        store.s3_access_key_id = Some(KEY.to_owned());
+        store.s3_secret_access_key = Some(SECRET.into());
+        let film = format!("s3://{BUCKET}/film");
+        publish(Destination::parse(&film, &store).unwrap()).await;
+        let mut options = Options::default();
+        options.parallel = std::num::NonZeroUsize::new(4).unwrap();
+        let parse = |text: &str| CheckTarget::parse(text, &store, FetchOptions::default()).unwrap();
+        let whole = parse(&film).check(&options).await.unwrap();
+        clean(&whole);
+        assert_eq!(parse(&format!("{film}/master.m3u8")).check(&options).await.unwrap(), whole);
+        std::fs::remove_file(server.root.path().join(BUCKET).join("film/video/180p/00000.ts")).unwrap();
+        let lacking = parse(&film).check(&options).await.unwrap();
+        assert_eq!(
+            said(&lacking, "MP-GAP").len(),
+            4,
+            "the variant's segment, and I-frames out of it: {lacking:#?}"
+        );
+        let none = parse(&format!("s3://{BUCKET}/none")).check(&options).await;
+        assert_eq!(none.unwrap_err().kind(), ErrorKind::NotFound);
+    }
 }
 
 #[cfg(feature = "http")]
@@ -267,7 +310,7 @@ mod http {
         let folder = tempfile::tempdir().unwrap();
         let text =
             format!("#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n{server}/plain/a.ts\n#EXT-X-ENDLIST\n");
-        fs::write(folder.path().join("index.m3u8"), text.replace("127.0.0.1", "localhost")).unwrap();
+        std::fs::write(folder.path().join("index.m3u8"), text.replace("127.0.0.1", "localhost")).unwrap();
         let target = folder.path().to_str().unwrap();
         let refused = check(target).await.unwrap();
         assert!(said(&refused, "MP-FETCH")[0].contains("private"), "{refused:#?}");
