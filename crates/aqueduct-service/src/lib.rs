@@ -5,6 +5,8 @@
 //! plan, init sections, segments, media playlists, multivariant playlist. There is no progress file: what exists at its key
 //! is done, so a run that was stopped is finished by running it again.
 //!
+//! A [`CheckTarget`] is a presentation, ours or anybody's, to hold to the rules of [`aqueduct::check`] where it lies.
+//!
 //! What it is not: it decides no byte. Bytes come from [`aqueduct`], whose segments are a pure function of
 //! source and plan; who makes one, where and when, changes nothing.
 //!

@@ -29,7 +29,7 @@
 //! | read | `read` | lines and tags of one playlist, with all faults of syntax |
 //! | model | `model` | variants, segments, keys, as rules look at them |
 //! | rules of text | `rules` | what playlists decide by themselves |
-//! | look | `look` | asks for every segment, takes it apart (`look::inside`), fills [`Facts`](self) of segments |
+//! | look | `look` | asks for every segment, takes it apart (`look::inside`), fills the `Facts` of segments |
 //! | rules of facts | `rules::measured` | what needs the facts of all segments |
 //!
 //! # To add a rule that looks into the bytes of segments
