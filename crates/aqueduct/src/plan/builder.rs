@@ -87,7 +87,7 @@ impl<'a> PlanBuilder<'a> {
         self
     }
 
-    /// How segments are packed; see [`Settings::container`].
+    /// How segments are packed; see [`Settings::container`](field@Settings::container).
     #[must_use]
     pub fn container(mut self, container: Container) -> Self {
         self.settings.container = Some(container);
