@@ -77,7 +77,7 @@ fn a_limit_that_nothing_fits_says_how_much_is_needed() {
     let words = ["publish", path(&clip), path(&out), "--max-memory", "20M"];
     let ended = run(words.into_iter().chain(ENCODED));
     let says = ["takes up to", "MB of memory", "the limit is 20 MB", "fewer or smaller rungs"];
-    ended.failed(65, &says);
+    ended.failed(64, &says);
     let misused = run(["publish", path(&clip), path(&out), "--max-memory", "lots"]);
     assert!(misused.code == 64 && misused.stderr.contains("500M"), "{misused:?}");
 }

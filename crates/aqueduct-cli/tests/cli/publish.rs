@@ -254,3 +254,37 @@ fn a_job_file_says_it_all() {
     run(["publish", "--config", path(&job)]).done();
     assert!(out.join("master.m3u8").is_file());
 }
+
+#[test]
+fn a_damaged_copy_beside_encoded_rungs_is_mended() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    let clip = clip("plain-25.mp4");
+    let words = ["publish", path(&clip), path(&out), "--ladder", "180p,90p", "--segment", "2s"];
+    run(words).done();
+    let made = tree(&out);
+    let copied = out.join("video/180p/00001.ts");
+    let bytes = fs::read(&copied).unwrap();
+    fs::write(&copied, &bytes[..1000]).unwrap();
+    run(words).done();
+    assert!(tree(&out) == made, "the same bytes as before the damage");
+}
+
+/// The tables of a file may name key frames that are none: that is seen before anything is stored.
+#[test]
+fn a_source_whose_key_frames_are_none_is_encoded() {
+    let folder = tempfile::tempdir().unwrap();
+    let wrong = folder.path().join("wrong.mp4");
+    let mut bytes = fs::read(clip("plain-25.mp4")).unwrap();
+    // Without its box all samples are sync samples (ISO/IEC 14496-12 §8.6.2).
+    let at = bytes.windows(4).position(|four| four == b"stss").unwrap();
+    bytes[at..at + 4].copy_from_slice(b"free");
+    fs::write(&wrong, bytes).unwrap();
+    let out = folder.path().join("out");
+    let words = ["publish", path(&wrong), path(&out), "--ladder", "180p,90p", "--segment", "2s"];
+    let ended = run(words).done();
+    assert!(ended.stderr.contains("all rungs are encoded"), "{ended:?}");
+    assert!(ended.stderr.contains("is no IDR picture"), "{ended:?}");
+    run(words.into_iter().chain(["--copy-source", "always", "--overwrite"]))
+        .failed(65, &["is no IDR picture"]);
+}

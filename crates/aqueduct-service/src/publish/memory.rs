@@ -87,7 +87,7 @@ mod encoding {
 
     /// As many runs as fit, at most `runs`, and as many waiting pictures as fit beside them.
     ///
-    /// Fails with [`ErrorKind::Media`] of [`aqueduct::ErrorKind::Limit`] where not even one run fits.
+    /// Fails with [`ErrorKind::Media`] of [`aqueduct::ErrorKind::Settings`] where not even one run fits.
     pub(in super::super) fn fit(need: &MemoryNeed, limit: Option<Limit>, runs: usize) -> Result<Room> {
         let bytes = match limit {
             Some(Limit::Asked(bytes) | Limit::Found(bytes)) => bytes,
@@ -107,9 +107,7 @@ mod encoding {
         let mega = |bytes: u64| bytes.div_ceil(1_000_000);
         let needed = mega(need.of(1, 1));
         let (has, change) = match limit {
-            Some(Limit::Asked(bytes)) => {
-                (format!("the limit is {} MB", bytes / 1_000_000), "raise the limit")
-            }
+            Some(Limit::Asked(bytes)) => (format!("the limit is {} MB", mega(bytes)), "raise the limit"),
             Some(Limit::Found(bytes)) => {
                 let has = format!("this machine or container has {} MB to give", bytes / 1_000_000);
                 (has, "give it more memory, set the limit yourself")
@@ -120,7 +118,7 @@ mod encoding {
             "encoding this ladder takes up to {needed} MB of memory, and {has}: {change}, or take fewer or smaller \
              rungs or a faster preset"
         );
-        Error::new(ErrorKind::Media(aqueduct::ErrorKind::Limit), message)
+        Error::new(ErrorKind::Media(aqueduct::ErrorKind::Settings), message)
     }
 
     #[cfg(test)]

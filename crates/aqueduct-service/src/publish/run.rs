@@ -83,7 +83,8 @@ pub(super) async fn run(publish: Publish, observer: Observer, cancel: Cancellati
             tracing::warn!(?damaged, "what is stored is not as long as it should be, and is made again");
             let made = std::mem::take(&mut work.made);
             // Only what is copied is made for the sake of comparing: what is stored of encoded segments was read.
-            work = Work::new(&plan, &sizes, lengths(&inits), None, stored::KeyFrames::new());
+            let key_frames = work.key_frames_of_encoded(&plan);
+            work = Work::new(&plan, &sizes, lengths(&inits), None, key_frames);
             work.made = made;
         }
     }

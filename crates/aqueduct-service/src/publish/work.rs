@@ -160,6 +160,17 @@ impl Work {
         damaged
     }
 
+    /// Takes out the key pictures of encoded segments; those of copied ones are found when these are made again.
+    pub(super) fn key_frames_of_encoded(&mut self, plan: &Plan) -> KeyFrames {
+        let renditions = plan.renditions();
+        let all = renditions.iter().zip(std::mem::take(&mut self.key_frames));
+        let encoded = all.filter(|(rendition, _)| !rendition.is_copied());
+        let of = encoded.flat_map(|(rendition, segments)| {
+            (0..).zip(segments).map(move |(segment, found)| ((rendition.id, segment), found))
+        });
+        of.collect()
+    }
+
     /// All that is known now.
     pub(super) fn measured(&mut self, plan: &Plan) -> Result<Measured> {
         let measured = Measured::new(plan, std::mem::take(&mut self.bytes))?;

@@ -71,6 +71,13 @@ pub enum SourceCopy {
     },
 }
 
+impl SourceCopy {
+    /// All rungs are encoded, for this reason.
+    pub fn encoded(reason: impl Into<String>) -> Self {
+        Self::Encoded { reason: reason.into() }
+    }
+}
+
 impl fmt::Display for SourceCopy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -106,6 +106,15 @@ impl Presentation {
         self.copies.init(&self.plan, &rendition)
     }
 
+    /// Looks at what is copied before anything is made: whether the key pictures of H.264 are IDR pictures and keep to one
+    /// sequence parameter set, as a rung beside encoded ones must. Reads 4 KiB of each of them.
+    ///
+    /// Fails with [`ErrorKind::Unsupported`] and the time of the first that does not, with [`ErrorKind::Source`] when
+    /// reading fails, and with [`ErrorKind::Cancelled`] when `control` says so.
+    pub fn look_at_copies(&self, control: &Control) -> Result<()> {
+        self.copies.look(&self.inputs, &self.plan, control)
+    }
+
     /// Finds the key pictures of a segment that was made and stored before, as [`Made::key_frames`] had them, without
     /// making it again.
     ///

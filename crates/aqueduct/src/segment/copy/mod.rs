@@ -154,6 +154,21 @@ impl Copies {
         Ok(Column { copies: self, plan, segment, parts, read })
     }
 
+    /// Looks at the key pictures of all copied tracks: see [`Pictures::look`].
+    pub(super) fn look(&self, inputs: &[Input], plan: &Decisions, control: &Control) -> Result<()> {
+        for (copy, prepared) in plan.copies.iter().zip(&self.tracks) {
+            let part = Part { copy, prepared, track: prepared.track()? };
+            let (Some(pictures), Some(input)) = (prepared.pictures, inputs.get(prepared.input)) else {
+                continue;
+            };
+            for segment in 0..plan.segments() {
+                control.check()?;
+                pictures.look(&part, segment, &*input.source)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Makes `renditions`, which are copied as a whole, at `segment`.
     pub(super) fn make(
         &self,

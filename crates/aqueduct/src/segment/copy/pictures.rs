@@ -7,6 +7,10 @@ use crate::error::{Error, Result};
 use crate::index::Track;
 use crate::media::avc::{self, LengthSize, length_prefixed};
 use crate::media::{Codec, hevc};
+use crate::source::{Source, SourceExt};
+
+/// What stands before the first slice of a picture is hardly ever longer.
+const BEGINNING: usize = 4096;
 
 /// How the pictures of a track are looked at.
 #[derive(Debug, Clone, Copy)]
@@ -43,6 +47,36 @@ impl Pictures {
                 let message = "a picture is marked as a key frame, but is decoded from others: players could not \
                                start there. `publish --copy-source never` encodes it anew";
                 return Err(part.locate(Error::corrupt(message), &packet));
+            }
+        }
+        Ok(())
+    }
+
+    /// Fails with [`crate::ErrorKind::Unsupported`] where a key picture is no IDR picture, or brings another sequence
+    /// parameter set than its track: what a playlist says of the track would not hold. Reads the beginnings of key
+    /// pictures of H.264; of others nothing.
+    pub(super) fn look(self, part: &Part<'_>, segment: u32, source: &dyn Source) -> Result<()> {
+        let Self::Avc(size) = self else { return Ok(()) };
+        let known = avc::DecoderConfiguration::parse(&part.track.configuration)?.sps;
+        let mut buffer = Vec::new();
+        for packet in part.units(segment).filter(|packet| packet.key) {
+            let Some(offset) = packet.offset else { continue };
+            buffer.resize((packet.bytes as usize).min(BEGINNING), 0);
+            source.read_exact_at(offset, &mut buffer)?;
+            let refuse = |why: &str| Err(part.locate(Error::unsupported(why), &packet));
+            let mut rest = &buffer[..];
+            while let Some((length, after)) = rest.split_at_checked(size.bytes()) {
+                let length = length.iter().fold(0usize, |sum, &byte| sum << 8 | usize::from(byte));
+                let nal = after.get(..length).unwrap_or(after);
+                match nal.first().map(|first| first & 0x1f) {
+                    Some(7) if !known.iter().any(|sps| sps == nal) => {
+                        return refuse("the sequence parameter set changes within the video");
+                    }
+                    Some(5) => break,
+                    Some(1) => return refuse("a picture is marked as a key frame, but is no IDR picture"),
+                    _ => {}
+                }
+                rest = after.get(length..).unwrap_or_default();
             }
         }
         Ok(())
