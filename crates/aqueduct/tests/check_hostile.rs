@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use aqueduct::check::{Answer, Fetch, FetchError, Options, Overlay, Request, Want, check};
 use aqueduct::error::ErrorKind;
 use aqueduct::plan::{AudioLayout, Container, Files};
-use check_world::{BASE, World, live, low_latency, packaged, subtitled};
+use check_world::{BASE, Random, World, live, low_latency, packaged, subtitled};
 
 /// Longest time for one check of a hostile presentation in a debug build.
 const WATCHDOG: Duration = Duration::from_secs(10);
@@ -42,18 +42,6 @@ fn bounded(world: &World, key: &str) -> (Result<aqueduct::check::Report, aqueduc
     let report = check(&fetch, &format!("{BASE}{key}"), &options);
     assert!(started.elapsed() < WATCHDOG, "{:?}", started.elapsed());
     (report, fetch.requests.into_inner(), fetch.bytes.into_inner())
-}
-
-/// A small generator, the same on every machine.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, end: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 % end.max(1) as u64) as usize
-    }
 }
 
 const WORDS: &[&str] = &[

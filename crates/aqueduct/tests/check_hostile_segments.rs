@@ -9,19 +9,7 @@ use std::time::{Duration, Instant};
 
 use aqueduct::check::{Options, Profile, check};
 use aqueduct::plan::{AudioLayout, Container, Files};
-use check_world::{BASE, packaged};
-
-/// A small generator, the same on every machine.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, end: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 % end.max(1) as u64) as usize
-    }
-}
+use check_world::{BASE, Random, packaged};
 
 #[test]
 fn a_thousand_damaged_segments() {

@@ -11,10 +11,10 @@ use std::sync::Arc;
 use aqueduct::media::avc::{LengthSize, length_prefixed};
 use aqueduct::media::{Codec, Colour, Preset, VideoCodec, av1, codec_string, hevc};
 use aqueduct::mux::fmp4;
-use aqueduct::plan::{AudioLayout, Container, CopySource, RenditionId};
+use aqueduct::plan::{AudioLayout, Container, RenditionId};
 use aqueduct::{ColumnRequest, Control, Made, Presentation, engine};
 use bytes::Bytes;
-use common::{clip, ladder, present, run, short};
+use common::{clip, columns, ids, ladder, present, run, short};
 
 /// A ladder for each coding that this FFmpeg encodes to; one that is missing fails where all must be there.
 fn codecs() -> String {
@@ -33,18 +33,7 @@ fn presented(name: &str, rungs: &str, preset: Preset) -> Presentation {
     settings.ladder = ladder(rungs);
     settings.video_codec = codecs().parse().unwrap();
     settings.preset = preset;
-    settings.copy_source = CopySource::Never;
     present(&clip(name), settings)
-}
-
-fn ids(presentation: &Presentation) -> Vec<RenditionId> {
-    presentation.plan().renditions().iter().map(|rendition| rendition.id).collect()
-}
-
-fn columns(presentation: &Presentation) -> Vec<Vec<Made>> {
-    let (ids, mut maker) = (ids(presentation), presentation.maker());
-    let segments = 0..presentation.plan().segments();
-    segments.map(|segment| maker.column(segment, &ids, &Control::new()).unwrap()).collect()
 }
 
 #[test]

@@ -17,9 +17,9 @@ use aqueduct::media::avc::{
     DecoderConfiguration, LengthSize, NalType, Sps, facts, length_prefixed, nal_units,
 };
 use aqueduct::mux::{fmp4, ts};
-use aqueduct::plan::{AudioLayout, Container, Rendition, RenditionId};
+use aqueduct::plan::{AudioLayout, Container, Rendition};
 use aqueduct::{Control, ErrorKind, Made, Presentation};
-use common::{clip, ladder, present, short};
+use common::{clip, columns, ids, ladder, present, short};
 
 const SHAPES: [(Container, AudioLayout); 4] = [
     (Container::Ts, AudioLayout::Muxed),
@@ -46,16 +46,6 @@ fn shaped(name: &str, (container, layout): (Container, AudioLayout)) -> Presenta
     settings.ladder = if name == "plain-25.mp4" { ladder("180p,90p") } else { ladder("90p") };
     (settings.container, settings.audio_layout) = (Some(container), Some(layout));
     present(&clip(name), settings)
-}
-
-fn ids(presentation: &Presentation) -> Vec<RenditionId> {
-    presentation.plan().renditions().iter().map(|rendition| rendition.id).collect()
-}
-
-fn columns(presentation: &Presentation) -> Vec<Vec<Made>> {
-    let (ids, mut maker) = (ids(presentation), presentation.maker());
-    let segments = 0..presentation.plan().segments();
-    segments.map(|segment| maker.column(segment, &ids, &Control::new()).unwrap()).collect()
 }
 
 /// One access unit, wherever it was found: times in microseconds from time zero.

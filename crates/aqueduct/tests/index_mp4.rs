@@ -280,13 +280,7 @@ fn damage_is_answered_at_bounded_cost() {
     }];
     let progressive = File { tracks, gap: 0, moov_last: false, fragments: None };
     let fragmented = File { fragments: Some(7), ..progressive.clone() };
-    let mut state = 0x2545_f491_4f6c_dd1d_u64;
-    let mut random = move |below: usize| {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        (state % below as u64) as usize
-    };
+    let mut random = random();
     let mut answers = [0; 2];
     for source in [progressive.write(), fragmented.write()] {
         let mut whole = vec![0; source.len as usize];
@@ -378,13 +372,7 @@ fn tables_in_the_source_say_what_tables_in_memory_say() {
     let (start, moov) = &source.parts[1];
     // Bytes that belong to `moov` make it too large to be held, and beside it mean nothing.
     let free = atom(b"free", &[&vec![0; 300 << 10]]);
-    let mut state = 0x2545_f491_4f6c_dd1d_u64;
-    let mut random = move |below: usize| {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        (state % below as u64) as usize
-    };
+    let mut random = random();
     let mut answers = [0; 2];
     for round in 0..800 {
         let mut moov = moov.clone();
@@ -525,4 +513,15 @@ fn what_a_configuration_lacks_is_in_the_first_key_sample() {
     assert_eq!((&track.codec, &track.configuration[..]), (&Codec::Ac3, &[0x10, 0x3d, 0xe0][..]));
     let TrackKind::Audio(facts) = &track.kind else { panic!("no sound") };
     assert_eq!((facts.sample_rate, facts.channels, facts.layout.as_str()), (48_000, 6, "5.1(side)"));
+}
+
+/// A small generator, the same on every machine: numbers below the one it is given.
+fn random() -> impl FnMut(usize) -> usize {
+    let mut state = 0x2545_f491_4f6c_dd1d_u64;
+    move |below| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state % below as u64) as usize
+    }
 }

@@ -195,6 +195,7 @@ impl<'a> PlanBuilder<'a> {
             rungs,
         };
         let draft = Draft {
+            index_sha256: self.index.sha256()?,
             origin,
             timebase: grid.frame,
             cuts: at,
@@ -292,6 +293,7 @@ impl<'a> PlanBuilder<'a> {
             None => (None, None, None),
         };
         let draft = Draft {
+            index_sha256: encoded.index_sha256.clone(),
             cuts: rung.at.clone(),
             video: Some(VideoPlan { rungs, ..pictures.clone() }).filter(|video| !video.rungs.is_empty()),
             audio,
@@ -347,6 +349,7 @@ impl<'a> PlanBuilder<'a> {
             .ok_or_else(|| in_track(Error::corrupt("the audio has no sample that is presented")))?;
         let cuts = cuts::audio(audio.plan.units, AacEncoding::UNIT, audio.sample_duration, settings.segment)?;
         let draft = Draft {
+            index_sha256: self.index.sha256()?,
             origin,
             timebase: audio.sample_duration,
             cuts,
@@ -358,7 +361,7 @@ impl<'a> PlanBuilder<'a> {
     }
 
     fn decisions(&self, draft: Draft) -> Result<Decisions> {
-        let Draft { origin, timebase, cuts, video, audio, copies } = draft;
+        let Draft { index_sha256, origin, timebase, cuts, video, audio, copies } = draft;
         let has_pictures = video.is_some() || copies.iter().any(CopiedTrack::is_video);
         let has_sound = audio.is_some() || copies.iter().any(|copy| !copy.is_video());
         let encodes = video.is_some() || audio.is_some();
@@ -366,7 +369,7 @@ impl<'a> PlanBuilder<'a> {
         let mut decisions = Decisions {
             format_version: FORMAT_VERSION,
             source: self.index.identity.clone(),
-            index_sha256: self.index.sha256()?,
+            index_sha256,
             more_inputs: Vec::new(),
             engine: encodes.then(|| self.engine.clone().only(codecs)),
             container: self.packing(has_pictures),
@@ -388,6 +391,8 @@ impl<'a> PlanBuilder<'a> {
 
 /// What is decided one way or the other.
 struct Draft {
+    /// Of the index; taken once, for it costs a pass over all packets.
+    index_sha256: String,
     origin: Origin,
     timebase: Timebase,
     cuts: Vec<i64>,

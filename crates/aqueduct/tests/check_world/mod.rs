@@ -261,3 +261,15 @@ pub(crate) fn served(ts: &World) -> World {
     let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned()));
     World { http: Some(Http::new(206, 0, headers)), ..ts.clone() }
 }
+
+/// A small generator, the same on every machine.
+pub(crate) struct Random(pub(crate) u64);
+
+impl Random {
+    pub(crate) fn below(&mut self, end: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 % end.max(1) as u64) as usize
+    }
+}

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
-use aqueduct::plan::{CopySource, Length};
-use aqueduct::{FileSource, Ladder, Plan, Presentation, Settings, Source, engine, probe};
+use aqueduct::plan::{CopySource, Length, RenditionId};
+use aqueduct::{Control, FileSource, Ladder, Made, Plan, Presentation, Settings, Source, engine, probe};
 
 /// A clip of `testdata`.
 pub(crate) fn clip(name: &str) -> PathBuf {
@@ -56,7 +56,7 @@ pub(crate) fn ladder(text: &str) -> Ladder {
 pub(crate) fn joined(presentation: &Presentation, rendition: usize) -> Vec<u8> {
     let mut maker = presentation.maker();
     let ids = [presentation.plan().renditions()[rendition].id];
-    let control = aqueduct::Control::new();
+    let control = Control::new();
     (0..presentation.plan().segments())
         .flat_map(|segment| maker.column(segment, &ids, &control).unwrap().remove(0).to_bytes())
         .collect()
@@ -90,4 +90,16 @@ pub(crate) fn sound(input: &[u8], path: &str, rate: &str) -> Vec<f32> {
     let arguments = ["-i", path, "-map", "0:a:0", "-ac", "1", "-ar", rate, "-f", "f32le", "-"];
     let bytes = run("ffmpeg", &arguments, input);
     bytes.chunks_exact(4).map(|sample| f32::from_le_bytes(sample.try_into().unwrap())).collect()
+}
+
+/// All renditions.
+pub(crate) fn ids(presentation: &Presentation) -> Vec<RenditionId> {
+    presentation.plan().renditions().iter().map(|rendition| rendition.id).collect()
+}
+
+/// All columns, one after the other.
+pub(crate) fn columns(presentation: &Presentation) -> Vec<Vec<Made>> {
+    let (ids, mut maker) = (ids(presentation), presentation.maker());
+    let segments = 0..presentation.plan().segments();
+    segments.map(|segment| maker.column(segment, &ids, &Control::new()).unwrap()).collect()
 }
