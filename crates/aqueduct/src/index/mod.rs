@@ -199,7 +199,8 @@ impl SourceIndex {
         sidecar::encode(self)
     }
 
-    /// SHA-256 of [`SourceIndex::to_bytes`] in lower-case hexadecimal: a plan names the index that it was made from.
+    /// A SHA-256 over everything that [`SourceIndex::to_bytes`] says, in lower-case hexadecimal: a plan names the index that
+    /// it was made from. The packets of a track are digested once, so asking again costs little.
     pub fn sha256(&self) -> Result<String> {
         sidecar::digest(self)
     }

@@ -1,8 +1,10 @@
 //! The packet table of a track: one column per fact, in decoding order.
 
 use std::ops::Range;
+use std::sync::OnceLock;
 
 use super::column::{BLOCK, Column};
+use super::sidecar;
 
 const KEY: u8 = 1;
 const DISCARD: u8 = 2;
@@ -21,6 +23,26 @@ pub struct Packets {
     pub(super) offset: Column<i64>,
     pub(super) samples: Column<u32>,
     pub(super) flags: Column<u8>,
+    digest: Kept,
+}
+
+/// The digest of a table, once somebody asked for it. It says nothing that the columns do not, so it is no part of what
+/// makes two tables equal; whoever changes a column forgets it.
+#[derive(Debug, Clone, Default)]
+struct Kept(OnceLock<[u8; 32]>);
+
+impl PartialEq for Kept {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Kept {}
+
+impl Kept {
+    fn forget(&mut self) {
+        self.0.take();
+    }
 }
 
 /// One row of [`Packets`].
@@ -48,6 +70,24 @@ pub struct Packet {
 }
 
 impl Packets {
+    /// A table of these columns, which have one length.
+    pub(super) fn of_columns(
+        pts: Column<i64>,
+        dts: Column<i64>,
+        duration: Column<u32>,
+        bytes: Column<u32>,
+        offset: Column<i64>,
+        samples: Column<u32>,
+        flags: Column<u8>,
+    ) -> Self {
+        Self { pts, dts, duration, bytes, offset, samples, flags, digest: Kept::default() }
+    }
+
+    /// SHA-256 of the packets as the sidecar has them: taken once, since plans and presentations ask for it again.
+    pub(super) fn digest(&self) -> [u8; 32] {
+        *self.digest.0.get_or_init(|| sidecar::packets_digest(self))
+    }
+
     /// Number of packets.
     pub fn len(&self) -> usize {
         self.pts.len()
@@ -60,6 +100,7 @@ impl Packets {
 
     /// Adds a packet after the last one.
     pub fn push(&mut self, packet: Packet) {
+        self.digest.forget();
         self.pts.push(packet.pts);
         self.dts.push(packet.dts);
         self.duration.push(packet.duration);
@@ -216,11 +257,13 @@ impl Packets {
     /// Gives every packet without a sample count this one: codecs of a fixed frame length.
     #[cfg(feature = "av")]
     pub(crate) fn fill_missing_samples(&mut self, samples: u32) {
+        self.digest.forget();
         self.samples.change(|count| if count == 0 { samples } else { count });
     }
 
     /// Moves all times; `None` when one leaves the range of 64 bits.
     pub(crate) fn shift(&mut self, pts: i64, dts: i64) -> Option<()> {
+        self.digest.forget();
         self.pts.shift(pts)?;
         self.dts.shift(dts)
     }
@@ -228,6 +271,7 @@ impl Packets {
     /// Marks the packets for which `hidden`, asked with presentation time and duration, holds as decoded but not
     /// presented.
     pub(crate) fn discard_where(&mut self, hidden: impl Fn(i64, u32) -> bool) {
+        self.digest.forget();
         let mut times = self.pts.iter().zip(self.duration.iter());
         self.flags.change(|flags| {
             let hidden = times.next().is_some_and(|(pts, duration)| hidden(pts, duration));
@@ -237,11 +281,13 @@ impl Packets {
 
     /// Says how many samples the packet at `position` decodes to; does nothing where there is no such packet.
     pub(crate) fn set_samples(&mut self, position: usize, samples: u32) {
+        self.digest.forget();
         self.samples.set(position, samples);
     }
 
     /// Decoding can start at these packets and no others.
     pub(crate) fn set_keys(&mut self, keys: &Marks) {
+        self.digest.forget();
         let mut position = 0;
         self.flags.change(|flags| {
             let key = keys.has(position);
@@ -262,7 +308,7 @@ struct Rows<'a> {
 impl Rows<'_> {
     fn unpack(&mut self) {
         if self.position < self.end {
-            let Packets { pts, dts, duration, bytes, offset, samples, flags } = self.packets;
+            let Packets { pts, dts, duration, bytes, offset, samples, flags, .. } = self.packets;
             let block = self.position / BLOCK;
             let [to_pts, to_dts, to_duration, to_bytes, to_offset, to_samples, to_flags] = &mut self.columns;
             pts.unpack(block, to_pts);

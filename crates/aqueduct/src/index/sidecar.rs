@@ -53,38 +53,43 @@ struct TrackHead<'a> {
 }
 
 pub(super) fn encode(index: &SourceIndex) -> Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    encode_into(index, &mut bytes, |_| ())?;
+    let mut bytes = head(index)?;
+    let mut free = UNBACKED;
+    index.tracks.iter().for_each(|track| write_packets(&mut bytes, &track.packets, &mut free, &mut |_| ()));
     Ok(bytes)
 }
 
-/// SHA-256 of what [`encode`] gives, of which only a part at a time is held.
+/// SHA-256 of all before the packets, and of the digest of each track's packets.
 pub(super) fn digest(index: &SourceIndex) -> Result<String> {
-    let mut hasher = Sha256::new();
-    let mut bytes = Vec::new();
-    encode_into(index, &mut bytes, |bytes| {
-        hasher.update(&*bytes);
-        bytes.clear();
-    })?;
-    hasher.update(&bytes);
+    let mut hasher = Sha256::new_with_prefix(head(index)?);
+    index.tracks.iter().for_each(|track| hasher.update(track.packets.digest()));
     Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-/// Appends to `bytes`; `part` may take away what is there now and then.
-fn encode_into(index: &SourceIndex, bytes: &mut Vec<u8>, mut part: impl FnMut(&mut Vec<u8>)) -> Result<()> {
+/// SHA-256 of the packets as they are written, of which only a part at a time is held. Whatever may take no byte takes
+/// none: the tracks before have no say.
+pub(super) fn packets_digest(packets: &Packets) -> [u8; 32] {
+    let mut hasher = Sha256::new();
+    let mut update = |bytes: &mut Vec<u8>| {
+        hasher.update(&*bytes);
+        bytes.clear();
+    };
+    write_packets(&mut Vec::new(), packets, &mut { usize::MAX }, &mut update);
+    hasher.finalize().into()
+}
+
+/// All of the form before the packets.
+fn head(index: &SourceIndex) -> Result<Vec<u8>> {
     let head = Head {
         identity: Cow::Borrowed(&index.identity),
         container: Cow::Borrowed(&index.container),
         tracks: index.tracks.iter().map(TrackHead::of).collect(),
         scan_oddities: Cow::Borrowed(&index.scan_oddities),
     };
-    bytes.extend_from_slice(MAGIC);
+    let mut bytes = MAGIC.to_vec();
     bytes.extend_from_slice(&VERSION.to_be_bytes());
-    *bytes = postcard::to_extend(&head, std::mem::take(bytes))
-        .map_err(|cause| Error::internal("the index cannot be serialised").with_cause(cause.to_string()))?;
-    let mut free = UNBACKED;
-    index.tracks.iter().for_each(|track| write_packets(bytes, &track.packets, &mut free, &mut part));
-    Ok(())
+    postcard::to_extend(&head, bytes)
+        .map_err(|cause| Error::internal("the index cannot be serialised").with_cause(cause.to_string()))
 }
 
 pub(super) fn decode(bytes: &[u8]) -> Result<SourceIndex> {
@@ -151,7 +156,8 @@ impl<'a> TrackHead<'a> {
     }
 }
 
-/// What takes no byte to say must be lines in memory too; see [`read_packets`].
+/// `part` may take away what is there now and then, and has all of it in the end. What takes no byte to say must be lines in
+/// memory too; see [`read_packets`].
 fn write_packets(
     out: &mut Vec<u8>,
     packets: &Packets,
@@ -251,7 +257,7 @@ fn read_packets(rest: &mut &[u8], count: usize, free: &mut usize) -> Option<Pack
     let samples = Packed::read(rest, count)?.column(count)?;
     let flags = Packed::read(rest, count)?.column(count)?;
     let offset = read_places(rest, count, &bytes)?;
-    let packets = Packets { pts, dts, duration, bytes, offset, samples, flags };
+    let packets = Packets::of_columns(pts, dts, duration, bytes, offset, samples, flags);
     if packets.is_kept_as_lines() {
         *free = free.checked_sub(count)?;
     }
@@ -611,10 +617,36 @@ mod tests {
         fn reads_what_it_writes(packets in prop::collection::vec(any::<(i64, u32, u8)>(), 0..50)) {
             let index = index(&packets);
             let bytes = index.to_bytes().unwrap();
-            let whole: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-            prop_assert_eq!(index.sha256().unwrap(), whole);
-            prop_assert_eq!(&SourceIndex::from_bytes(&bytes).unwrap(), &index);
+            let read = SourceIndex::from_bytes(&bytes).unwrap();
+            prop_assert_eq!(&read, &index);
+            prop_assert_eq!(index.sha256().unwrap(), read.sha256().unwrap());
             prop_assert_eq!(index.sha256().unwrap(), index.clone().sha256().unwrap());
+        }
+
+        /// A digest that was kept is never that of packets as they were before.
+        #[test]
+        fn a_change_changes_the_digest(packets in prop::collection::vec(any::<(i32, u32, u8)>(), 1..200), which in 0..5) {
+            let packets: Vec<_> = packets.into_iter().map(|(a, b, c)| (i64::from(a), b, c)).collect();
+            let mut index = index(&packets);
+            let (before, digest) = (index.clone(), index.sha256().unwrap());
+            let table = &mut index.tracks[0].packets;
+            let first = table.get(0).unwrap();
+            match which {
+                0 => table.push(first),
+                1 => table.shift(1, 0).unwrap(),
+                2 => table.discard_where(|_, _| true),
+                3 => table.set_samples(0, first.samples + 1),
+                _ => {
+                    let mut keys = super::super::packets::Marks::none(table.len());
+                    if !first.key {
+                        keys.mark(0);
+                    }
+                    table.set_keys(&keys);
+                }
+            }
+            prop_assert_eq!(index.sha256().unwrap() == digest, index == before);
+            let read = SourceIndex::from_bytes(&index.to_bytes().unwrap()).unwrap();
+            prop_assert_eq!(index.sha256().unwrap(), read.sha256().unwrap());
         }
 
         /// The same packets are the same bytes, however they came to be; times at the ends of the range too.

@@ -1,6 +1,7 @@
 //! From indexes to a plan that copies.
 
 use std::cmp::Ordering;
+use std::thread;
 
 use super::lane::{self, Key, Lane};
 use super::{AudioLayout, CopiedMedia, CopiedTrack, Files, MoreInput, names};
@@ -83,6 +84,15 @@ impl<'a> CopyBuilder<'a> {
     /// and when there is nothing to present; with [`ErrorKind::Settings`], [`ErrorKind::Limit`] and
     /// [`ErrorKind::Corrupt`] as [`crate::PlanBuilder::build`] does.
     pub fn build(self) -> Result<Plan> {
+        // The digests take about as long as all else and need nothing of it. An index keeps its own once it is taken, so
+        // whoever asks for it below waits for this thread or finds it; an error shows there.
+        thread::scope(|scope| {
+            scope.spawn(|| self.inputs.iter().for_each(|input| drop(input.index.sha256())));
+            self.decide()
+        })
+    }
+
+    fn decide(&self) -> Result<Plan> {
         let segment = self.segment()?;
         let Some(first) = self.inputs.first() else { return Err(Error::settings("there is no input")) };
         let pictures = self.pictures()?;

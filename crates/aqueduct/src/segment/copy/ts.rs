@@ -1,7 +1,9 @@
 //! Copying into MPEG-TS.
 
+use std::num::NonZero;
 use std::ops::Range;
 use std::sync::Arc;
+use std::thread::{self, available_parallelism};
 
 use super::pool::Pool;
 use super::read::Read;
@@ -13,8 +15,8 @@ use crate::media::aac::AudioSpecificConfig;
 use crate::media::avc::{DecoderConfiguration, LengthSize};
 use crate::media::esds::ElementaryStream;
 use crate::mux::ts::{
-    self, AccessUnit, AudioFormat, AudioOutline, AudioStream, Continuity, Outline, UnitSize, VideoForm,
-    VideoOutline, VideoStream,
+    self, AccessUnit, AudioFormat, AudioOutline, AudioStream, Continuity, Counts, Outline, UnitSize,
+    VideoForm, VideoOutline, VideoStream,
 };
 use crate::plan::{Decisions, KeyFrame, TIME_ZERO};
 use crate::segment::presentation::Made;
@@ -24,6 +26,8 @@ use crate::time::{MPEG, Rounding};
 const ZERO_MICROS: i64 = TIME_ZERO * 100 / 9;
 /// More packets than this never have one decoding time.
 const CROWD: usize = 32;
+/// Segments that are worth a thread of their own when their packets are counted: about a millisecond.
+const RUN: usize = 64;
 
 /// How a track goes into a transport stream.
 pub(super) enum Form {
@@ -166,28 +170,48 @@ fn ordinal(plan: &Decisions, segment: u32, parts: &[Part<'_>]) -> u32 {
 /// none knows the one before. Where a segment takes other packets than its sizes say, since a picture brings its own
 /// delimiter or parameter sets, the writer makes up for it.
 pub(super) fn continuity(plan: &Decisions, parts: &[Part<'_>]) -> Vec<Continuity> {
-    let mut now = Continuity::default();
-    let mut all = Vec::with_capacity(plan.cuts.len());
-    for segment in 0..plan.segments() {
-        let sizes: Vec<Vec<UnitSize>> = parts.iter().map(|part| sizes(part, segment)).collect();
-        let mut outline = Outline { video: None, audio: None, next_dts: next_dts(plan, segment, parts) };
-        for (part, units) in parts.iter().zip(&sizes) {
-            match &part.prepared.form {
-                AnyForm::Ts(Form::Video { parameter_sets, .. }) => {
-                    let parameter_sets = parameter_sets.len();
-                    outline.video = Some(VideoOutline { units, parameter_sets, delimited: false });
-                }
-                AnyForm::Ts(Form::Audio(format)) => {
-                    outline.audio = Some(AudioOutline { format: *format, units })
-                }
-                AnyForm::Fmp4(_) => {}
-            }
+    let mut counts = vec![Counts::default(); plan.segments() as usize];
+    let count = |first: usize, run: &mut [Counts]| {
+        for (segment, counts) in (first as u32..).zip(run) {
+            *counts = packets(plan, segment, parts);
         }
-        // Times that break a rule are an error of the segment that has them, not of all others.
-        now = now.after(outline.packets().unwrap_or_default());
-        all.push(now);
+    };
+    // Half of the time that opening a film takes, and whoever asks for one segment of it waits for that.
+    let threads = available_parallelism().map_or(1, NonZero::get).min(counts.len() / RUN);
+    if threads > 1 {
+        let run = counts.len().div_ceil(threads);
+        let count = &count;
+        thread::scope(|scope| {
+            for (number, counts) in counts.chunks_mut(run).enumerate() {
+                scope.spawn(move || count(number * run, counts));
+            }
+        });
+    } else {
+        count(0, &mut counts);
     }
-    all
+    let follow = |now: &mut Continuity, counts: Counts| {
+        *now = now.after(counts);
+        Some(*now)
+    };
+    counts.into_iter().scan(Continuity::default(), follow).collect()
+}
+
+/// How many packets a segment of these parts takes.
+fn packets(plan: &Decisions, segment: u32, parts: &[Part<'_>]) -> Counts {
+    let sizes: Vec<Vec<UnitSize>> = parts.iter().map(|part| sizes(part, segment)).collect();
+    let mut outline = Outline { video: None, audio: None, next_dts: next_dts(plan, segment, parts) };
+    for (part, units) in parts.iter().zip(&sizes) {
+        match &part.prepared.form {
+            AnyForm::Ts(Form::Video { parameter_sets, .. }) => {
+                let parameter_sets = parameter_sets.len();
+                outline.video = Some(VideoOutline { units, parameter_sets, delimited: false });
+            }
+            AnyForm::Ts(Form::Audio(format)) => outline.audio = Some(AudioOutline { format: *format, units }),
+            AnyForm::Fmp4(_) => {}
+        }
+    }
+    // Times that break a rule are an error of the segment that has them, not of all others.
+    outline.packets().unwrap_or_default()
 }
 
 /// The decoding time at which the next segment starts, of its pictures where there are any.
