@@ -10,7 +10,7 @@ use std::error::Error;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use aqueduct::{MemorySource, Plan, Presentation, Source};
+use aqueduct::{Control, MemorySource, Presentation, Settings, Source};
 use aqueduct_service::{CancellationToken, Destination, Publish, StoreOptions};
 use axum::Router;
 use axum::body::{Body, Bytes};
@@ -59,10 +59,10 @@ async fn publish(
     let presentation = tokio::task::spawn_blocking(move || {
         let source: Arc<dyn Source> = Arc::new(MemorySource::new(upload, "the upload"));
         let index = Arc::new(aqueduct::probe(&source)?);
-        let plan = Arc::new(Plan::builder(&index, aqueduct::engine()?).build()?);
-        Presentation::new(source, index, plan)
+        Presentation::encoding(source, index, Settings::default(), &Control::new())
     });
-    let presentation = presentation.await.map_err(|error| refuse(&error))?.map_err(|error| refuse(&error))?;
+    let (presentation, _) =
+        presentation.await.map_err(|error| refuse(&error))?.map_err(|error| refuse(&error))?;
     let folder = studio.folder.join(name).display().to_string();
     let destination =
         Destination::parse(&folder, &StoreOptions::default()).map_err(|error| refuse(&error))?;

@@ -7,7 +7,7 @@
 use std::error::Error;
 use std::sync::Arc;
 
-use aqueduct::{FileSource, Plan, Presentation, Source};
+use aqueduct::{Control, FileSource, Presentation, Settings, Source};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -18,13 +18,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     let source: Arc<dyn Source> = Arc::new(FileSource::open(input)?);
     // Both can be kept: the index as `SourceIndex::to_bytes`, the plan as `Plan::to_json`.
     let index_of_source = Arc::new(aqueduct::probe(&source)?);
-    let plan = Arc::new(Plan::builder(&index_of_source, aqueduct::engine()?).build()?);
+    let (presentation, _) =
+        Presentation::encoding(source, index_of_source, Settings::default(), &Control::new())?;
 
+    let plan = presentation.plan();
     let Some(rendition) = plan.rendition_named(rendition).map(|rendition| rendition.id) else {
         let names: Vec<_> = plan.renditions().iter().map(|rendition| rendition.name.to_owned()).collect();
         return Err(format!("there is no rendition {rendition}; there are {}", names.join(", ")).into());
     };
-    let presentation = Presentation::new(source, index_of_source, Arc::clone(&plan))?;
     let segment = presentation.segment(rendition, index.parse()?)?;
     std::fs::write(output, &segment)?;
     println!("{output}: {} bytes", segment.len());

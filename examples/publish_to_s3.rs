@@ -9,7 +9,7 @@
 use std::error::Error;
 use std::sync::Arc;
 
-use aqueduct::{FileSource, Plan, Presentation, Source};
+use aqueduct::{Control, FileSource, Presentation, Settings, Source};
 use aqueduct_service::{CancellationToken, Destination, Event, Publish, StoreOptions};
 
 #[tokio::main]
@@ -23,8 +23,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let destination = Destination::parse(url, &StoreOptions::from_env())?;
     let source: Arc<dyn Source> = Arc::new(FileSource::open(input)?);
     let index = Arc::new(aqueduct::probe(&source)?);
-    let plan = Arc::new(Plan::builder(&index, aqueduct::engine()?).build()?);
-    let presentation = Presentation::new(source, index, plan)?;
+    let (presentation, _) = Presentation::encoding(source, index, Settings::default(), &Control::new())?;
 
     // Stopped by Ctrl-C, it leaves nothing half-written; run again, it goes on where it stopped.
     let cancel = CancellationToken::new();

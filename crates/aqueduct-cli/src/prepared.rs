@@ -2,25 +2,29 @@
 
 use std::fmt;
 
-use aqueduct::Plan;
 use aqueduct::index::Oddity;
 use aqueduct::plan::SourceCopy;
+use aqueduct::{Plan, Presentation};
 use serde::Serialize;
 
 use crate::exit::Failure;
 use crate::input::Input;
 use crate::output::Console;
 
-/// Inputs and the plan for them.
+/// Inputs and what will be made of them.
 pub(crate) struct Prepared {
     pub(crate) inputs: Vec<Input>,
-    pub(crate) plan: Plan,
+    pub(crate) presentation: Presentation,
     pub(crate) warnings: Vec<Warning>,
     /// What became of the source's own video, where there was a choice.
     pub(crate) source_copy: Option<SourceCopy>,
 }
 
 impl Prepared {
+    pub(crate) fn plan(&self) -> &Plan {
+        self.presentation.plan()
+    }
+
     /// Tells what a careful person wants to know about the inputs; none of it stops the work.
     pub(crate) fn warn(&self, console: &Console) -> Result<(), Failure> {
         self.warnings.iter().try_for_each(|warning| console.warning(warning))

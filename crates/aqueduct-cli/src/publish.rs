@@ -4,9 +4,7 @@
 use std::sync::Arc;
 
 #[cfg(feature = "av")]
-use aqueduct::plan::{CopySource, SourceCopy};
-#[cfg(feature = "av")]
-use aqueduct::{Control, ErrorKind, Presentation};
+use aqueduct::{Control, Presentation};
 
 use crate::exit::Failure;
 use crate::job::{EncodeJob, PublishJob};
@@ -26,29 +24,11 @@ pub(crate) fn run(job: &PublishJob, console: &Console) -> Result<(), Failure> {
 pub(crate) fn prepare(job: &EncodeJob) -> Result<Prepared, Failure> {
     let input = crate::input::open(&job.input)?;
     input.must_be_readable()?;
-    let build = |settings| -> Result<_, Failure> {
-        Ok(aqueduct::Plan::builder(&input.index, aqueduct::engine()?).settings(settings).build_explained()?)
-    };
-    let (mut plan, mut source_copy) = build(job.settings.clone())?;
-    if matches!(source_copy, Some(SourceCopy::Copied { .. })) {
-        let (source, index) = (Arc::clone(&input.source), Arc::clone(&input.index));
-        let presentation = Presentation::new(source, index, Arc::new(plan.clone()))?;
-        match presentation.look_at_copies(&Control::new()) {
-            Ok(()) => {}
-            // Tables say one thing and pictures another.
-            Err(error)
-                if job.settings.copy_source == CopySource::Auto && error.kind() == ErrorKind::Unsupported =>
-            {
-                let mut settings = job.settings.clone();
-                settings.copy_source = CopySource::Never;
-                plan = build(settings)?.0;
-                source_copy = Some(SourceCopy::encoded(error.to_string()));
-            }
-            Err(error) => return Err(error.into()),
-        }
-    }
+    let (source, index) = (Arc::clone(&input.source), Arc::clone(&input.index));
+    let (presentation, source_copy) =
+        Presentation::encoding(source, index, job.settings.clone(), &Control::new())?;
     let warnings = input.index.oddities().into_iter().map(Into::into).collect();
-    Ok(Prepared { inputs: vec![input], plan, warnings, source_copy })
+    Ok(Prepared { inputs: vec![input], presentation, warnings, source_copy })
 }
 
 /// A build without libav looks whether there is an input, and says what it lacks.

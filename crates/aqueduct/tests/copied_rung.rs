@@ -12,7 +12,9 @@ use std::sync::Arc;
 
 use aqueduct::mux::ts;
 use aqueduct::plan::{AudioLayout, BitRate, Container, CopySource, Length, RenditionId, SourceCopy};
-use aqueduct::{ColumnRequest, Control, FileSource, Plan, Presentation, Settings, Source, engine, probe};
+use aqueduct::{
+    ColumnRequest, Control, FileSource, MemorySource, Plan, Presentation, Settings, Source, engine, probe,
+};
 use bytes::Bytes;
 use common::{clip, joined, ladder, present_as_asked, run};
 
@@ -273,4 +275,25 @@ fn a_ladder_of_one_rung_can_be_all_copy() {
         decoded,
         md5(&["-i", own.to_str().unwrap(), "-map", "0:v:0", "-fps_mode", "passthrough"], &[])
     );
+}
+
+/// Tables may name key pictures that are none: a presentation is opened only after they were looked at.
+#[test]
+fn pictures_that_are_not_what_the_tables_say_are_encoded() {
+    let mut bytes = std::fs::read(clip("plain-25.mp4")).unwrap();
+    // Without its box all samples are sync samples (ISO/IEC 14496-12 §8.6.2).
+    let at = bytes.windows(4).position(|four| four == b"stss").unwrap();
+    bytes[at..at + 4].copy_from_slice(b"free");
+    let source: Arc<dyn Source> = Arc::new(MemorySource::new(bytes, "wrong.mp4"));
+    let index = Arc::new(probe(&source).unwrap());
+    let open = |settings| {
+        let (source, index) = (Arc::clone(&source), Arc::clone(&index));
+        Presentation::encoding(source, index, settings, &Control::new())
+    };
+    let mut settings = settings(SHAPES[0], 2000);
+    let (opened, copy) = open(settings.clone()).unwrap();
+    assert!(opened.plan().copies.is_empty());
+    assert!(copy.unwrap().to_string().contains("is no IDR picture"));
+    settings.copy_source = CopySource::Always;
+    assert!(open(settings).is_err_and(|error| error.to_string().contains("is no IDR picture")));
 }

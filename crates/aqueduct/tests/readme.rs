@@ -7,14 +7,13 @@ mod example {
     #![allow(unreachable_pub, missing_docs)]
 // README: begin
 use std::sync::Arc;
-use aqueduct::{FileSource, Plan, Presentation, Result, Source, playlist};
+use aqueduct::{Control, FileSource, Presentation, Result, Settings, Source, playlist};
 
 pub fn main() -> Result<()> {
     let source: Arc<dyn Source> = Arc::new(FileSource::open("film.mp4")?);
-    let index = aqueduct::probe(&source)?;                            // tracks, packets, key frames
-    let plan = Plan::builder(&index, aqueduct::engine()?).build()?;   // everything that decides the bytes
-    println!("{}", playlist::multivariant(&plan, None));              // exists before any segment does
-    let film = Presentation::new(source, Arc::new(index), Arc::new(plan))?;
+    let index = Arc::new(aqueduct::probe(&source)?);                  // tracks, packets, key frames
+    let (film, _) = Presentation::encoding(source, index, Settings::default(), &Control::new())?;
+    println!("{}", playlist::multivariant(film.plan(), None));        // exists before any segment does
     for rendition in film.plan().renditions() {
         let bytes = film.segment(rendition.id, 0)?;                   // any segment, in any order
         println!("{}: {} bytes of MPEG-TS", rendition.name, bytes.len());

@@ -4,9 +4,10 @@ mod inputs;
 mod warnings;
 
 use std::path::Path;
+use std::sync::Arc;
 
-use aqueduct::Plan;
 use aqueduct::plan::CopyInput;
+use aqueduct::{Plan, Presentation};
 
 use crate::exit::{Exit, Failure};
 use crate::job::{CopyJob, PackageJob};
@@ -44,5 +45,7 @@ pub(crate) fn prepare(job: &CopyJob) -> Result<Prepared, Failure> {
         failure
     })?;
     let warnings = warnings::find(&inputs, &roles, &plan, job.settings.segment);
-    Ok(Prepared { inputs, plan, warnings, source_copy: None })
+    let opened = inputs.iter().map(|input| (Arc::clone(&input.source), Arc::clone(&input.index)));
+    let presentation = Presentation::of_inputs(opened.collect(), Arc::new(plan))?;
+    Ok(Prepared { inputs, presentation, warnings, source_copy: None })
 }

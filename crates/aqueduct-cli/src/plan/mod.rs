@@ -26,7 +26,7 @@ pub(crate) fn run(job: &PlanJob, console: &Console) -> Result<(), Failure> {
     let outline = Outline::of(&prepared)?;
     let inputs: Vec<String> = prepared.inputs.iter().map(Input::name).collect();
     if console.is_json() {
-        let (oddities, plan) = (&prepared.warnings, &*prepared.plan);
+        let (oddities, plan) = (&prepared.warnings, &**prepared.plan());
         return console.value(&Whole { inputs, outline, oddities, plan });
     }
     prepared.warn(console)?;

@@ -78,7 +78,7 @@ pub(super) struct RenditionOutline {
 
 impl Outline {
     pub(crate) fn of(prepared: &Prepared) -> Result<Self, Failure> {
-        let plan = &prepared.plan;
+        let plan = prepared.plan();
         let renditions: Vec<RenditionOutline> =
             plan.renditions().iter().map(|rendition| RenditionOutline::of(plan, rendition)).collect();
         let (shortest_segment, longest_segment) =

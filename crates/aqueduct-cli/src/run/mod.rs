@@ -8,7 +8,7 @@ mod watch;
 use std::pin::pin;
 use std::sync::Arc;
 
-use aqueduct::{Plan, Presentation};
+use aqueduct::Plan;
 use aqueduct_service::{CancellationToken, Destination, Observer, Publish};
 use serde::Serialize;
 
@@ -59,10 +59,9 @@ async fn publish(
             }
         };
         announce(&prepared, console)?;
-        progress.measure(unit(&prepared.plan));
+        progress.measure(unit(prepared.plan()));
         let names: Vec<String> = prepared.inputs.iter().map(Input::name).collect();
-        let inputs = prepared.inputs.into_iter().map(|input| (input.source, input.index));
-        (Presentation::of_inputs(inputs.collect(), Arc::new(prepared.plan))?, names)
+        (prepared.presentation, names)
     };
     tracing::info!("plan {}", presentation.plan().digest()?);
 

@@ -14,6 +14,8 @@ use super::memory::MemoryNeed;
 use super::scan::KeyFrameScan;
 use crate::error::{Error, ErrorKind, Result};
 use crate::index::SourceIndex;
+#[cfg(feature = "av")]
+use crate::plan::{CopySource, Settings, SourceCopy};
 use crate::plan::{KeyFrame, Plan, Rendition, RenditionId};
 use crate::source::{Identity, Source, identify};
 
@@ -75,6 +77,41 @@ impl Presentation {
             #[cfg(feature = "av")]
             encoded,
         })
+    }
+
+    /// A presentation of one source that is encoded, by a plan made here: [`Plan::builder`] and [`Presentation::new`] in
+    /// one. With it comes what became of the source's own video, where there was a choice.
+    ///
+    /// A plan trusts the sample tables when it makes the source's own video a rung. Here its key pictures are looked at as
+    /// well ([`Presentation::look_at_copies`]), and where they are not what the tables say, [`CopySource::Auto`] encodes
+    /// all rungs.
+    ///
+    /// Fails as [`PlanBuilder::build`](crate::PlanBuilder::build), [`Presentation::new`] and
+    /// [`Presentation::look_at_copies`] do.
+    #[cfg(feature = "av")]
+    pub fn encoding(
+        source: Arc<dyn Source>,
+        index: Arc<SourceIndex>,
+        settings: Settings,
+        control: &Control,
+    ) -> Result<(Self, Option<SourceCopy>)> {
+        let open = |settings| {
+            let plan = Plan::builder(&index, crate::engine()?).settings(settings);
+            let (plan, source_copy) = plan.build_explained()?;
+            let opened = Self::new(Arc::clone(&source), Arc::clone(&index), Arc::new(plan))?;
+            Ok((opened, source_copy))
+        };
+        let (opened, source_copy) = open(settings.clone())?;
+        match opened.look_at_copies(control) {
+            Ok(()) => Ok((opened, source_copy)),
+            Err(error)
+                if settings.copy_source == CopySource::Auto && error.kind() == ErrorKind::Unsupported =>
+            {
+                let settings = Settings { copy_source: CopySource::Never, ..settings };
+                Ok((open(settings)?.0, Some(SourceCopy::encoded(error.to_string()))))
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// The source of an input, counted from 0 as in the plan.
