@@ -96,7 +96,7 @@ impl Presentation {
         control: &Control,
     ) -> Result<(Self, Option<SourceCopy>)> {
         let open = |settings| {
-            let plan = Plan::builder(&index, crate::engine()?).settings(settings);
+            let plan = Plan::builder(&index, crate::av::engine()?).settings(settings);
             let (plan, source_copy) = plan.build_explained()?;
             let opened = Self::new(Arc::clone(&source), Arc::clone(&index), Arc::new(plan))?;
             Ok((opened, source_copy))
