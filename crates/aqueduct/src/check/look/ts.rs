@@ -1,6 +1,6 @@
 //! A segment of MPEG-2 TS, taken apart.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::faults::Faults;
 use crate::check::model::{Container, Contents, Medium, Track};
@@ -60,7 +60,7 @@ pub(super) fn segment(body: &[u8], tables: &[u8], faults: &mut Faults) -> Option
         }
     }
     let tracks = reading.streams.iter().filter_map(|stream| track(stream, faults)).collect();
-    Some(Contents { container: Container::Ts, tracks, counters: counters(body) })
+    Some(Contents { container: Container::Ts, tracks, counters: counters(body, bytes, &reading) })
 }
 
 /// Reads what an I-frame playlist points at. `tables` are packets with the PAT and PMT of the resource.
@@ -237,17 +237,35 @@ fn track(stream: &Elementary, faults: &mut Faults) -> Option<Track> {
     })
 }
 
-/// The first and last counter of the payloads of each PID.
-fn counters(body: &[u8]) -> Vec<(u16, u8, u8)> {
-    let mut of: BTreeMap<u16, (u8, u8)> = BTreeMap::new();
+/// The first and last counter of the payloads of each PID: of tables and streams. The others are none of the segment's.
+/// `bytes` are those that were read, tables of EXT-X-MAP included.
+fn counters(body: &[u8], bytes: &[u8], reading: &Reading) -> Vec<(u16, u8, u8)> {
     let (packets, _) = body.as_chunks::<PACKET>();
-    for packet in packets {
-        let [0x47, high, low, flags, ..] = *packet else { continue };
+    let counter_of = |packet: &[u8; PACKET]| {
+        let [0x47, high, low, flags, ..] = *packet else { return None };
         let pid = u16::from_be_bytes([high & 0x1f, low]);
-        if flags & 0x10 != 0 && high & 0x80 == 0 && pid != 0x1fff {
-            let counter = flags & 0x0f;
-            of.entry(pid).and_modify(|(_, last)| *last = counter).or_insert((counter, counter));
+        (flags & 0x10 != 0 && high & 0x80 == 0).then_some((pid, flags & 0x0f))
+    };
+    let of_table = |at: &Vec<u64>| {
+        let packet = bytes.get(usize::try_from(*at.first()?).ok()?..)?.first_chunk()?;
+        counter_of(packet).map(|(pid, _)| pid)
+    };
+    let tables = [of_table(&reading.pat), of_table(&reading.pmt)];
+    let streams = reading.streams.iter().filter(|stream| stream.packets > 0).map(|stream| stream.pid);
+    let wanted: BTreeSet<u16> = tables.into_iter().flatten().chain(streams).collect();
+    // From either end, until each was seen: streams take turns, so that is soon.
+    let seen = |packets: &mut dyn Iterator<Item = &[u8; PACKET]>| {
+        let mut seen = BTreeMap::new();
+        for (pid, counter) in packets.filter_map(counter_of) {
+            if wanted.contains(&pid) {
+                seen.entry(pid).or_insert(counter);
+                if seen.len() == wanted.len() {
+                    break;
+                }
+            }
         }
-    }
-    of.into_iter().map(|(pid, (first, last))| (pid, first, last)).collect()
+        seen
+    };
+    let (first, last) = (seen(&mut packets.iter()), seen(&mut packets.iter().rev()));
+    first.into_iter().filter_map(|(pid, first)| Some((pid, first, *last.get(&pid)?))).collect()
 }

@@ -1,5 +1,9 @@
 //! NAL units in a byte stream and with length prefixes, and the way from one to the other.
 
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
+
 use crate::error::{Error, ErrorKind, Result};
 
 /// What a NAL unit holds (ISO/IEC 14496-10 Table 7-1).
@@ -121,26 +125,8 @@ impl<'a> Iterator for NalUnits<'a> {
 
 /// The offset of the first `00 00 01` at or after `from`.
 fn start_code(stream: &[u8], from: usize) -> Option<usize> {
-    /// A block and the byte after it.
-    const BLOCK: usize = 64;
-    let mut at = from;
-    // Entropy-coded bytes hold few pairs of zeros: blocks without one are passed over at the speed of memory.
-    while let Some(block) = stream.get(at..).and_then(<[u8]>::first_chunk::<{ BLOCK + 1 }>) {
-        let pairs = block.iter().zip(&block[1..]).fold(0, |any, (a, b)| any | u8::from(a | b == 0));
-        if pairs != 0
-            && let Some(found) = window(stream, at, at + BLOCK)
-        {
-            return Some(found);
-        }
-        at += BLOCK;
-    }
-    window(stream, at, stream.len())
-}
-
-/// The offset of the first `00 00 01` that begins in `from..to`.
-fn window(stream: &[u8], from: usize, to: usize) -> Option<usize> {
-    let reach = stream.get(from..stream.len().min(to.saturating_add(2)))?;
-    reach.windows(3).position(|window| window == [0, 0, 1]).map(|position| from + position)
+    static CODE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(&[0, 0, 1]));
+    CODE.find(stream.get(from..)?).map(|position| from + position)
 }
 
 /// How many bytes hold the length before each NAL unit (ISO/IEC 14496-15 §5.3.3.1, `lengthSizeMinusOne`).

@@ -9,7 +9,6 @@ mod packets;
 mod streams;
 mod tables;
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use bytes::Bytes;
@@ -192,11 +191,43 @@ impl Findings {
     }
 }
 
+/// What is known of a PID.
+#[derive(Default)]
+struct Pid<'a> {
+    counter: Counter<'a>,
+    /// Its position among the streams of the program.
+    stream: Option<usize>,
+}
+
+/// What is known of all PIDs, found in one step: there are 56 million packets in two hours of five rungs.
+struct Pids<'a> {
+    /// For each of the 8192 PIDs its position in `known` and 1, or 0.
+    positions: Vec<u16>,
+    known: Vec<Pid<'a>>,
+}
+
+impl Default for Pids<'_> {
+    fn default() -> Self {
+        Self { positions: vec![0; 1 << 13], known: Vec::new() }
+    }
+}
+
+impl<'a> Pids<'a> {
+    fn get(&mut self, pid: u16) -> Option<&mut Pid<'a>> {
+        let position = self.positions.get_mut(usize::from(pid))?;
+        if *position == 0 {
+            self.known.push(Pid::default());
+            *position = self.known.len() as u16;
+        }
+        self.known.get_mut(usize::from(*position - 1))
+    }
+}
+
 #[derive(Default)]
 struct Reader<'a> {
     reading: Reading,
     findings: Findings,
-    counters: BTreeMap<u16, Counter<'a>>,
+    pids: Pids<'a>,
     pat: Sections,
     pmt: Sections,
     pmt_pid: Option<u16>,
@@ -224,8 +255,10 @@ impl<'a> Reader<'a> {
             self.findings.add(Kind::Packet, packet.offset, packet.pid, message);
             return;
         }
-        let counter = self.counters.entry(packet.pid).or_default();
-        let fresh = counter.check(&packet, &mut self.findings);
+        // A PID has 13 bits, so there is a place for it.
+        let Some(pid) = self.pids.get(packet.pid) else { return };
+        let fresh = pid.counter.check(&packet, &mut self.findings);
+        let stream = pid.stream;
         if self.program.as_ref().is_some_and(|program| program.pcr_pid == packet.pid) {
             self.clock.packet(&packet, &mut self.findings);
         }
@@ -234,7 +267,7 @@ impl<'a> Reader<'a> {
             self.program_association(&packet, payload);
         } else if self.pmt_pid == Some(packet.pid) {
             self.program_map(&packet, payload);
-        } else if let Some(stream) = self.streams.iter_mut().find(|stream| stream.pid() == packet.pid) {
+        } else if let Some(stream) = stream.and_then(|stream| self.streams.get_mut(stream)) {
             stream.packet(&packet, payload, &self.clock, &mut self.findings);
         } else if self.program.is_none() && self.reading.packets <= 2 {
             self.findings.add(
@@ -284,6 +317,11 @@ impl<'a> Reader<'a> {
                                 .iter()
                                 .map(|(kind, pid)| Assembly::new(*kind, *pid))
                                 .collect();
+                            for (position, (_, pid)) in program.streams.iter().enumerate() {
+                                if let Some(pid) = self.pids.get(*pid) {
+                                    pid.stream = pid.stream.or(Some(position));
+                                }
+                            }
                             self.program = Some(program);
                         }
                     }

@@ -1,6 +1,6 @@
 //! PES packets put together, and access units out of them.
 
-use bytes::Bytes;
+use bytes::BytesMut;
 
 use super::super::packet::WRAP;
 use super::super::pes::{self, PesFacts};
@@ -13,10 +13,18 @@ use crate::media::aac::{AdtsHeader, AudioSpecificConfig};
 use crate::media::avc::{NalType, Sps, facts, nal_units};
 use crate::media::{ac3, mp3};
 
+/// Bytes of a stream that are asked for at a time, from the first to the most.
+const ROOM: [usize; 2] = [4 << 10, 256 << 10];
+
 /// One elementary stream while it is read.
 pub(super) struct Assembly {
     out: Elementary,
     open: Option<Open>,
+    /// The bytes of the PES packet that is open. Those before it lie in the same memory: it is asked for rarely, and nothing
+    /// moves when a packet grows.
+    bytes: BytesMut,
+    /// Bytes of all PES packets so far.
+    taken: usize,
     last_dts: Option<u64>,
     /// The bytes of an audio frame that the PES packet before began, and when they are presented.
     carried: (Vec<u8>, Option<u64>),
@@ -28,7 +36,6 @@ pub(super) struct Assembly {
 struct Open {
     offset: u64,
     random_access: bool,
-    bytes: Vec<u8>,
     facts: Option<PesFacts>,
     /// Whether everything that it announced is there.
     complete: bool,
@@ -37,11 +44,8 @@ struct Open {
 impl Assembly {
     pub(super) fn new(kind: StreamType, pid: u16) -> Self {
         let out = Elementary { pid, kind, packets: 0, units: Vec::new(), aac: None, sps: None };
-        Self { out, open: None, last_dts: None, carried: (Vec::new(), None), coding: None }
-    }
-
-    pub(super) fn pid(&self) -> u16 {
-        self.out.pid
+        let (bytes, carried) = (BytesMut::new(), (Vec::new(), None));
+        Self { out, open: None, bytes, taken: 0, last_dts: None, carried, coding: None }
     }
 
     pub(super) fn into_elementary(self) -> Elementary {
@@ -60,7 +64,8 @@ impl Assembly {
         if packet.start {
             self.finish(findings);
             let (offset, random_access) = (packet.offset, packet.random_access);
-            self.open = Some(Open { offset, random_access, bytes: Vec::new(), facts: None, complete: false });
+            self.open = Some(Open { offset, random_access, facts: None, complete: false });
+            self.bytes.clear();
         } else if packet.random_access {
             let message = "random_access_indicator stands on a packet that starts no unit";
             findings.add(Kind::RandomAccess, packet.offset, packet.pid, message);
@@ -75,11 +80,19 @@ impl Assembly {
             findings.add(Kind::Pes, packet.offset, packet.pid, message);
             return;
         }
-        open.bytes.extend_from_slice(payload);
+        let bytes = &mut self.bytes;
+        if bytes.capacity() - bytes.len() < payload.len() {
+            let [first, most] = ROOM;
+            bytes.reserve(self.taken.clamp(first, most).max(bytes.len()));
+        }
+        bytes.extend_from_slice(payload);
+        self.taken += payload.len();
         // The header is complete when its own length says so; it is parsed once.
-        let header_end = open.bytes.get(8).map(|length| 9 + usize::from(*length));
-        if open.facts.is_none() && header_end.is_some_and(|end| open.bytes.len() >= end) {
-            open.facts = open.parse(packet.pid, findings);
+        let header_end = bytes.get(8).map(|length| 9 + usize::from(*length));
+        if open.facts.is_none() && header_end.is_some_and(|end| bytes.len() >= end) {
+            open.facts = pes::parse(bytes)
+                .map_err(|error| findings.add(Kind::Pes, open.offset, packet.pid, error.message()))
+                .ok();
             if let Some(dts) = open.facts.and_then(|facts| facts.dts) {
                 clock.check_lead(dts, open.offset, packet.pid, findings);
             }
@@ -90,12 +103,12 @@ impl Assembly {
         if let Some(facts) = open.facts
             && let Some(announced) = facts.announced
         {
-            let got = open.bytes.len() - facts.length;
+            let got = bytes.len() - facts.length;
             open.complete = got >= announced;
             if got > announced {
                 let message = format!("a PES packet has {} bytes more than it announced", got - announced);
                 findings.add(Kind::Pes, packet.offset, packet.pid, message);
-                open.bytes.truncate(facts.length + announced);
+                bytes.truncate(facts.length + announced);
             }
         }
     }
@@ -117,7 +130,7 @@ impl Assembly {
             findings.add(Kind::Times, open.offset, pid, "a PES packet has no presentation time");
         }
         self.check_times(&open, &facts, findings);
-        let payload = Bytes::from(open.bytes).slice(facts.length..);
+        let payload = self.bytes.split().freeze().slice(facts.length..);
         let unit = ReadUnit {
             offset: open.offset,
             pts: facts.pts,
@@ -210,6 +223,7 @@ impl Assembly {
         let (mut at, mut time, mut stamped) =
             (0, if carried > 0 { carried_time } else { pes.pts }, carried == 0);
         let mut since = Since::default();
+        let has_dependents = matches!(self.out.kind, StreamType::Ac3 | StreamType::Eac3);
         while at < data.len() {
             // §2.4.3.7: the PTS is that of the first frame that begins in the packet.
             if carried > 0 && at >= carried && !stamped {
@@ -232,7 +246,8 @@ impl Assembly {
             if end > data.len() {
                 break;
             }
-            while let Some(Ok(next)) = data.get(end..).map(parse)
+            while has_dependents
+                && let Some(Ok(next)) = data.get(end..).map(parse)
                 && next.dependent
                 && next.length <= data.len() - end
             {
@@ -268,14 +283,6 @@ impl Assembly {
         if !self.carried.0.is_empty() {
             findings.add(Kind::Alignment, length, self.out.pid, "the last audio frame is not complete");
         }
-    }
-}
-
-impl Open {
-    fn parse(&self, pid: u16, findings: &mut Findings) -> Option<PesFacts> {
-        pes::parse(&self.bytes)
-            .map_err(|error| findings.add(Kind::Pes, self.offset, pid, error.message()))
-            .ok()
     }
 }
 
