@@ -71,7 +71,7 @@ fn a_film() {
     assert_eq!(
         multivariant(&plan, Some(&measured)),
         "#EXTM3U\n\
-         #EXT-X-VERSION:3\n\
+         #EXT-X-VERSION:1\n\
          #EXT-X-INDEPENDENT-SEGMENTS\n\
          #EXT-X-STREAM-INF:BANDWIDTH=2400000,AVERAGE-BANDWIDTH=2400000,CODECS=\"avc1.64001f,mp4a.40.2\",\
          RESOLUTION=960x540,FRAME-RATE=23.976,VIDEO-RANGE=SDR\n\
@@ -108,7 +108,7 @@ fn a_song() {
     assert_eq!(
         multivariant(&plan, Some(&measured)),
         "#EXTM3U\n\
-         #EXT-X-VERSION:3\n\
+         #EXT-X-VERSION:1\n\
          #EXT-X-INDEPENDENT-SEGMENTS\n\
          #EXT-X-STREAM-INF:BANDWIDTH=133540,AVERAGE-BANDWIDTH=127901,CODECS=\"mp4a.40.2\"\n\
          audio/main/index.m3u8\n"

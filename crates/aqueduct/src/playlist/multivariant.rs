@@ -59,7 +59,8 @@ pub fn multivariant(plan: &Decisions, measured: Option<&Measured>) -> String {
         start.rotate_right(1);
     }
 
-    let mut text = Text::new(3);
+    // RFC 8216bis §8: nothing that is written here needs more.
+    let mut text = Text::new(1);
     if plan.independent {
         text.line(format_args!("#EXT-X-INDEPENDENT-SEGMENTS"));
     }
