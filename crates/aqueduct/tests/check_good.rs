@@ -4,8 +4,12 @@
 
 mod check_world;
 
-use aqueduct::check::{Level, Profile};
-use check_world::{SHAPES, packaged};
+use std::collections::BTreeSet;
+use std::num::NonZeroUsize;
+use std::sync::Mutex;
+
+use aqueduct::check::{Answer, Depth, Fetch, FetchError, Level, Options, Profile, Request, Want, check};
+use check_world::{BASE, SHAPES, World, packaged};
 
 const CLIPS: [&str; 15] = [
     "plain-25.mp4",
@@ -51,5 +55,59 @@ fn our_own_are_clean_in_every_shape() {
             assert!(weighty.is_empty(), "{clip} {container:?} {layout:?} {files:?}: {weighty:#?}");
             assert!(report.skipped.is_empty(), "{:?}", report.skipped);
         }
+    }
+}
+
+/// Notes what is asked for.
+struct Asked<'a> {
+    world: &'a World,
+    media: Mutex<BTreeSet<String>>,
+    bodies: Mutex<BTreeSet<String>>,
+}
+
+impl Fetch for Asked<'_> {
+    fn fetch(&self, request: &Request<'_>) -> Result<Answer, FetchError> {
+        if !request.url.ends_with(".m3u8") {
+            self.media.lock().unwrap().insert(request.url.to_owned());
+            if request.want != Want::Length {
+                self.bodies.lock().unwrap().insert(format!("{} {:?}", request.url, request.want));
+            }
+        }
+        self.world.fetch(request)
+    }
+}
+
+#[test]
+fn a_check_asks_for_no_more_than_it_was_told_and_says_what_it_left_out() {
+    for (container, layout, files) in SHAPES {
+        let world = packaged("plain-25.mp4", container, layout, files);
+        let looked = |depth| {
+            let mut options = Options::default();
+            options.depth = depth;
+            let asked = Asked { world: &world, media: Mutex::default(), bodies: Mutex::default() };
+            let report = check(&asked, &format!("{BASE}master.m3u8"), &options).unwrap();
+            assert_eq!(report.totals.errors + report.totals.warnings, 0, "{report:#?}");
+            (asked.media.into_inner().unwrap(), asked.bodies.into_inner().unwrap(), report)
+        };
+        let (media, _, report) = looked(Depth::Playlists);
+        assert!(media.is_empty(), "{media:?}");
+        assert_eq!(report.skipped.len(), 1, "{:?}", report.skipped);
+        assert!(report.playlists.iter().all(|playlist| playlist.peak.is_none()));
+
+        let (media, bodies, report) = looked(Depth::Sizes);
+        // Of byte ranges one is tried.
+        assert!(!media.is_empty() && bodies.iter().all(|asked| asked.contains("Bytes(")), "{bodies:?}");
+        assert_eq!(report.skipped.len(), 1, "{:?}", report.skipped);
+
+        let (whole, all, report) = looked(Depth::Segments);
+        assert!(report.skipped.is_empty(), "{:?}", report.skipped);
+        assert_eq!(whole, media);
+
+        let (_, some, report) = looked(Depth::Sample(NonZeroUsize::MIN));
+        assert!(some.len() < all.len() && some.is_subset(&all), "{some:?}");
+        assert!(report.skipped.iter().any(|skipped| skipped.reason.contains("sample")), "{report:#?}");
+        assert_eq!(looked(Depth::Sample(NonZeroUsize::MIN)).2, report);
+        let places = NonZeroUsize::new(1000).unwrap();
+        assert_eq!(looked(Depth::Sample(places)), (whole, all, looked(Depth::Segments).2));
     }
 }

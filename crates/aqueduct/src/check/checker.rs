@@ -6,8 +6,9 @@ use url::Url;
 
 use super::fetch::{Answer, Fetch, FetchError, FetchErrorKind, Request, Want};
 use super::findings::{Findings, Taken};
+use super::look::{self, Looked};
 use super::model::{Media, Multivariant, Presentation, Role};
-use super::options::Options;
+use super::options::{Depth, Options};
 use super::read::tag::Class;
 use super::read::{self, Document, Text, decimal, uri};
 use super::report::{PlaylistReport, Report, Totals};
@@ -15,7 +16,7 @@ use super::rule::Unchecked;
 use super::rules::{self, Served};
 use super::table::media::MP_FETCH;
 use super::table::syntax::PL_URI;
-use super::{look, model, parallel, rates};
+use super::{model, parallel, rates};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Checks the presentation whose multivariant playlist, or single media playlist, is at the absolute URL `target`.
@@ -38,10 +39,19 @@ pub fn check(fetch: &dyn Fetch, target: &str, options: &Options) -> Result<Repor
     };
     let mut presentation = run.read(&url)?;
     rules::text(&presentation, &mut run.findings);
-    let looked = look::segments(&mut presentation, fetch, options, &mut run.findings);
+    let looked = match options.depth {
+        Depth::Playlists => {
+            let what = "segments and init sections, and with them bit rates";
+            run.findings.skip(what, "only playlists were asked for");
+            Looked::default()
+        }
+        _ => look::segments(&mut presentation, fetch, options, &mut run.findings),
+    };
     look::ranges(&presentation, fetch, &mut run.findings);
     rules::fetched(&presentation, fetch, options.parallel, &mut run.findings);
-    rules::measured(&presentation, &mut run.findings);
+    if options.depth != Depth::Playlists {
+        rules::measured(&presentation, &mut run.findings);
+    }
     rules::http(&presentation, &run.served, &looked, &mut run.findings);
     Ok(report(&presentation, options, run.findings.take()))
 }

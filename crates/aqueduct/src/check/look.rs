@@ -3,6 +3,7 @@
 mod faults;
 mod fmp4;
 mod inside;
+mod sample;
 mod ts;
 
 use std::collections::BTreeMap;
@@ -11,9 +12,10 @@ use super::fetch::{Fetch, FetchError, FetchErrorKind, Http, Request, Want};
 use super::finding::Place;
 use super::findings::Findings;
 use super::model::{ByteRange, Facts, Presentation, Segment};
-use super::options::Options;
+use super::options::{Depth, Options};
 use super::parallel;
 use super::table::media::{MP_BYTERANGE, MP_FETCH, MP_GAP};
+use sample::Sample;
 
 /// Bytes of a range that tell whether ranges are answered.
 const PROBE: u64 = 16;
@@ -59,7 +61,7 @@ pub(super) fn segments(
     options: &Options,
     findings: &mut Findings<'_>,
 ) -> Looked {
-    let urls = urls(presentation, options.limits.resources, findings);
+    let urls = urls(presentation, options, findings);
     let names: Vec<&str> = urls.keys().map(String::as_str).collect();
     let resources = parallel::map(&names, options.parallel, |url| ask(fetch, url));
     let of: BTreeMap<&str, &Resource> = names.into_iter().zip(&resources).collect();
@@ -101,10 +103,11 @@ pub(super) fn segments(
             segment.facts = facts;
         }
     }
-    if options.looks_inside {
-        inside::look(presentation, fetch, options, findings);
-    } else {
-        findings.skip("the bytes of all segments", "only playlists and sizes were asked for");
+    match options.depth {
+        Depth::Playlists | Depth::Sizes => {
+            findings.skip("the bytes of all segments", "only playlists and sizes were asked for");
+        }
+        _ => inside::look(presentation, fetch, options, findings),
     }
     looked
 }
@@ -135,12 +138,19 @@ fn size(width: u32, height: u32, aspect: Option<(u16, u16)>) -> (u32, u32, u32) 
     (width, height, u32::try_from(shown).unwrap_or(u32::MAX))
 }
 
-/// All that is named, each once.
-fn urls(presentation: &Presentation, most: usize, findings: &mut Findings<'_>) -> BTreeMap<String, ()> {
+/// All that is named, each once; of a sample, what is in it.
+fn urls(presentation: &Presentation, options: &Options, findings: &mut Findings<'_>) -> BTreeMap<String, ()> {
+    let most = options.limits.resources;
     let mut urls = BTreeMap::new();
     let mut left_out = 0_u64;
     for media in &presentation.media {
-        let segments = media.segments.iter().filter(|segment| !segment.is_gap).map(|segment| &segment.url);
+        let sample = Sample::of(media, options.depth);
+        if sample.left_out() > 0 {
+            let what = format!("{} of {} segments of {}", sample.left_out(), sample.of_all(), media.name);
+            findings.skip(what, "only a sample was asked for");
+        }
+        let segments = media.segments.iter().enumerate();
+        let segments = segments.filter(|(at, _)| sample.has(*at)).map(|(_, segment)| &segment.url);
         for url in segments.chain(media.maps.iter().map(|map| &map.url)).filter(|url| !url.is_empty()) {
             if urls.len() < most {
                 urls.insert(url.clone(), ());

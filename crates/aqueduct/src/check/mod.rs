@@ -67,7 +67,7 @@ pub use checker::check;
 pub use fetch::{Answer, Fetch, FetchError, FetchErrorKind, Http, Request, Want};
 pub use finding::{Finding, Place};
 pub use memory::{Nothing, Overlay};
-pub use options::{Limits, Options, Weight};
+pub use options::{Depth, Limits, Options, Weight};
 pub use page::page;
 pub use report::{PlaylistReport, Report, Skipped, Totals};
 pub use rule::{Level, Profile, Requirement, Rule, Unchecked};

@@ -18,9 +18,8 @@ pub struct Options {
     /// How many requests are under way at once, each on a thread of its own that ends with the check. Default: 1,
     /// which spawns none.
     pub parallel: NonZeroUsize,
-    /// Whether the bytes of segments are asked for and taken apart. Default: yes. Without it a check asks for their
-    /// sizes only, and reports that.
-    pub looks_inside: bool,
+    /// How far a check looks. Default: [`Depth::Segments`], all of it.
+    pub depth: Depth,
     /// How much a check may do and keep.
     pub limits: Limits,
 }
@@ -31,7 +30,7 @@ impl Default for Options {
             profiles: [Profile::Rfc, Profile::Players].into(),
             overrides: BTreeMap::new(),
             parallel: NonZeroUsize::MIN,
-            looks_inside: true,
+            depth: Depth::default(),
             limits: Limits::default(),
         }
     }
@@ -73,6 +72,24 @@ impl Options {
         self.overrides.insert(rule.id, weight.parse()?);
         Ok(())
     }
+}
+
+/// How far a check looks. What lies deeper is reported as not checked ([`Report::skipped`](super::Report::skipped)) and never
+/// counts as passed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Depth {
+    /// Playlists, and the small things that they name besides media: keys, session data.
+    Playlists,
+    /// Also whether segments and init sections are there, and how long they are; so bit rates are measured.
+    Sizes,
+    /// As [`Depth::Segments`], but of each playlist only so many pairs of neighbouring segments: the first, the last, and
+    /// others evenly between, the same in every check. The others are not asked for, so bit rates are measured only where
+    /// playlists name byte ranges.
+    Sample(NonZeroUsize),
+    /// All of it: every segment is read and taken apart.
+    #[default]
+    Segments,
 }
 
 /// What findings of a rule weigh instead of their own.

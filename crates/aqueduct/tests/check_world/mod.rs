@@ -6,7 +6,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use aqueduct::check::{
-    Answer, Fetch, FetchError, Http, Nothing, Options, Overlay, Profile, Report, Request, Want, check,
+    Answer, Depth, Fetch, FetchError, Http, Nothing, Options, Overlay, Profile, Report, Request, Want, check,
 };
 use aqueduct::plan::{AudioLayout, Container, CopySettings, Files, Length, MULTIVARIANT_KEY, Object};
 use aqueduct::plan::{CopyInput, Role};
@@ -92,7 +92,7 @@ impl World {
     pub(crate) fn check_at(&self, key: &str, profiles: &[Profile]) -> Report {
         let mut options = Options::default();
         options.profiles = profiles.iter().copied().collect();
-        options.looks_inside = !self.is_hollow;
+        options.depth = if self.is_hollow { Depth::Sizes } else { Depth::Segments };
         options.parallel = NonZeroUsize::new(2).unwrap();
         check(self, &format!("{BASE}{key}"), &options).unwrap()
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::faults::Faults;
+use super::sample::Sample;
 use super::{fmp4, ts};
 use crate::check::fetch::{Fetch, Request, Want};
 use crate::check::findings::Findings;
@@ -114,9 +115,10 @@ fn jobs(
     let mut left = options.limits.media_bytes;
     for (media_at, media) in presentation.media.iter().enumerate() {
         let (mut encrypted, mut long, mut beyond) = (0_u64, 0_u64, 0_u64);
+        let sample = Sample::of(media, options.depth);
         for (at, segment) in media.segments.iter().enumerate() {
             let bytes = segment.facts.bytes.unwrap_or(0);
-            if bytes == 0 || segment.facts.is_cut || segment.is_gap || media.role == Role::Subtitles {
+            if bytes == 0 || segment.facts.is_cut || !sample.has(at) || media.role == Role::Subtitles {
                 continue;
             }
             if media.keys_of(segment.keys).next().is_some() {
