@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use aqueduct::Settings;
 use aqueduct::plan::{AudioLayout, Container, Length, Limits};
+use aqueduct_service::Verify;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
@@ -31,12 +32,14 @@ pub(crate) struct RunConfig {
     #[serde(deserialize_with = "jobs")]
     pub(crate) jobs: Option<NonZeroUsize>,
     pub(crate) overwrite: bool,
+    pub(crate) verify: Option<Verify>,
     pub(crate) s3_endpoint: Option<String>,
     pub(crate) s3_region: Option<String>,
     pub(crate) s3_allow_http: bool,
 }
 
-const RUN_KEYS: [&str; 6] = ["destination", "jobs", "overwrite", "s3-endpoint", "s3-region", "s3-allow-http"];
+const RUN_KEYS: [&str; 7] =
+    ["destination", "jobs", "overwrite", "verify", "s3-endpoint", "s3-region", "s3-allow-http"];
 
 /// The part of a job file that says what to make, for one command.
 pub(crate) trait What: Default {
@@ -195,7 +198,7 @@ mod tests {
     #[test]
     fn packaging_has_names_of_its_own() {
         let text = "inputs = ['a.mp4', 'b.mp4']\naudio = ['c.m4a:de']\ndestination = 'out'\ncontainer = 'fmp4'\n\
-                    single-file = true\naudio-layout = 'separate'\nsegment = 4\noverwrite = true\n\
+                    single-file = true\naudio-layout = 'separate'\nsegment = 4\noverwrite = true\nverify = 'full'\n\
                     [limits]\nduration = '48h'\n";
         assert!(Package::from_toml(text).unwrap_err().contains("48h"), "the grammar is that of the flags");
         let Config { run, what } = Package::from_toml(&text.replace("48h", "90000s")).unwrap();
@@ -206,6 +209,7 @@ mod tests {
         assert_eq!(what.segment, Some("4s".parse().unwrap()));
         assert_eq!(what.limits.duration.millis(), 90_000_000);
         assert_eq!((run.destination.as_deref(), run.overwrite), (Some("out"), true));
+        assert_eq!(run.verify, Some(Verify::Full));
     }
 
     #[test]
@@ -242,6 +246,7 @@ mod tests {
         refused::<PackageConfig>("container = 'mkv'", "expected `ts` or `fmp4`");
         refused::<PackageConfig>("audio-layout = 'loud'", "`separate`");
         refused::<PackageConfig>("crf = 20", "crf");
+        refused::<PackageConfig>("verify = 'all'", "`structure`");
         refused::<PackageConfig>("segment = '6x'", "6x");
         refused::<PackageConfig>("jobs = 0", "give 1 to 1024");
     }

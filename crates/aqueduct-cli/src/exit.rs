@@ -9,7 +9,7 @@ use aqueduct::ErrorKind as CoreKind;
 use aqueduct_service::ErrorKind as ServiceKind;
 use serde::Serialize;
 
-/// An exit code. 1 to 3 are what `check` finds, which is no failure of it.
+/// An exit code. 1 to 3 are what a check finds, which is no failure of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(into = "u8")]
 #[repr(u8)]
@@ -47,7 +47,9 @@ impl Exit {
     const fn meaning(self) -> &'static str {
         match self {
             Self::RulesBent => "check --strict: there are warnings",
-            Self::RulesBroken => "check: a rule of HLS is broken",
+            Self::RulesBroken => {
+                "a rule of HLS is broken: found by check, or by publish and package before they show it"
+            }
             Self::NotChecked => "check: the target cannot be reached or read",
             Self::Usage => "usage: a flag, a setting, a job file or a destination is written wrongly",
             Self::Data => "the input is corrupt, not supported or beyond a limit",
@@ -201,6 +203,11 @@ impl From<aqueduct_service::Error> for Failure {
             ServiceKind::Unavailable => (Exit::Unavailable, "unavailable", None),
             ServiceKind::Store => (Exit::Io, "store", None),
             ServiceKind::Conflict => (Exit::CannotCreate, "conflict", None),
+            ServiceKind::RulesBroken => (
+                Exit::RulesBroken,
+                "rules-broken",
+                Some("check.json there tells all; --verify off shows it all the same"),
+            ),
             ServiceKind::Cancelled => (Exit::Interrupted, "cancelled", None),
             ServiceKind::Media(kind) => {
                 let core = chain(&error).find_map(|cause| cause.downcast_ref::<aqueduct::Error>());

@@ -6,9 +6,9 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use aqueduct::Settings;
-use aqueduct::check::Options;
+use aqueduct::check::{Depth, Options};
 use aqueduct::plan::{AudioLayout, CopySettings, Files};
-use aqueduct_service::{FetchOptions, StoreOptions};
+use aqueduct_service::{FetchOptions, StoreOptions, Verify};
 
 use crate::args::{
     CheckArgs, CommonArgs, CopyArgs, PackageArgs, PlanArgs, ProbeArgs, PublishArgs, RunArgs, SettingsArgs,
@@ -99,6 +99,7 @@ pub(crate) struct Target {
     pub(crate) store: StoreOptions,
     pub(crate) jobs: NonZeroUsize,
     pub(crate) overwrite: bool,
+    pub(crate) verify: Verify,
     pub(crate) encoding: Encoding,
 }
 
@@ -277,6 +278,7 @@ fn target(destination: String, flags: RunArgs, config: RunConfig) -> Target {
         store: reached(store),
         jobs: flags.jobs.or(config.jobs).unwrap_or_else(cores),
         overwrite: flags.overwrite || config.overwrite,
+        verify: flags.verify.or(config.verify).unwrap_or_default(),
         encoding: Encoding::default(),
     }
 }
@@ -302,6 +304,11 @@ pub(crate) fn check(args: CheckArgs, json: bool, verbose: bool) -> Result<CheckJ
     let mut options = Options::default();
     options.profiles = args.profile.into_iter().collect();
     options.parallel = args.jobs;
+    options.depth = match args.sample {
+        _ if args.no_media => Depth::Playlists,
+        Some(places) => Depth::Sample(places),
+        None => Depth::default(),
+    };
     for rule in &args.rule {
         options.weigh(rule)?;
     }

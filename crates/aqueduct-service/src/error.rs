@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::verdict::Verdict;
+
 /// The result of every fallible call of this crate.
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -29,6 +31,8 @@ pub enum ErrorKind {
     Store,
     /// The destination holds another presentation, or objects without a plan.
     Conflict,
+    /// The presentation breaks a rule of HLS, so its multivariant playlist was not stored; [`Error::verdict`] tells all.
+    RulesBroken,
     /// The caller asked to stop.
     Cancelled,
     /// The engine failed: reading the source, decoding, encoding.
@@ -38,24 +42,33 @@ pub enum ErrorKind {
 }
 
 /// An error with its kind; its text is one line that names cause and fix.
-#[derive(Debug)]
 pub struct Error(Box<Inner>);
 
-#[derive(Debug)]
 struct Inner {
     kind: ErrorKind,
     message: String,
     cause: Option<Box<dyn std::error::Error + Send + Sync>>,
+    verdict: Option<Verdict>,
 }
 
 impl Error {
     pub(crate) fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self(Box::new(Inner { kind, message: message.into(), cause: None }))
+        Self(Box::new(Inner { kind, message: message.into(), cause: None, verdict: None }))
     }
 
     pub(crate) fn with_cause(mut self, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         self.0.cause = Some(cause.into());
         self
+    }
+
+    pub(crate) fn with_verdict(mut self, verdict: Verdict) -> Self {
+        self.0.verdict = Some(verdict);
+        self
+    }
+
+    /// What was found, where the error is [`ErrorKind::RulesBroken`].
+    pub fn verdict(&self) -> Option<&Verdict> {
+        self.0.verdict.as_ref()
     }
 
     /// What kind of error this is.
@@ -73,6 +86,18 @@ impl Error {
                 | ErrorKind::Cancelled
                 | ErrorKind::Media(aqueduct::ErrorKind::Source)
         )
+    }
+}
+
+impl fmt::Debug for Error {
+    /// Without the verdict, which is long.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Inner { kind, message, cause, .. } = &*self.0;
+        f.debug_struct("Error")
+            .field("kind", kind)
+            .field("message", message)
+            .field("cause", cause)
+            .finish_non_exhaustive()
     }
 }
 

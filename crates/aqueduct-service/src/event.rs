@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::report::Report;
+use crate::verdict::Verdict;
 
 /// Receives the events of a run, in order, from the run's own task. It must return quickly.
 pub type Observer = Arc<dyn Fn(Event) + Send + Sync>;
@@ -54,6 +55,17 @@ pub enum Event {
         /// Its size.
         bytes: u64,
     },
+    /// How much was read back so far; with [`Verify::Full`](crate::Verify::Full), at most about ten a second and one at the
+    /// end.
+    Verifying {
+        /// Bytes that were read.
+        bytes: u64,
+        /// Bytes to read.
+        total_bytes: u64,
+    },
+    /// What was found of the presentation, before its multivariant playlist is stored, or is not. Comes once, unless
+    /// nothing is verified.
+    Verified(Verdict),
     /// The presentation is complete. Comes once, last.
     Finished(Report),
 }
@@ -71,4 +83,6 @@ pub enum Phase {
     Segments,
     /// Storing the playlists.
     Playlists,
+    /// Holding the presentation to the rules of HLS. The multivariant playlist and `check.json` are stored after it.
+    Verifying,
 }

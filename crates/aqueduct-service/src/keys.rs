@@ -1,12 +1,17 @@
 //! What our object keys look like, for prefixes whose plan is gone or cannot be read.
 
+use aqueduct::plan::{MULTIVARIANT_KEY, PLAN_KEY};
+
+/// Key of the verdict; it belongs to the presentation it stands beside.
+pub(crate) const CHECK_KEY: &str = "check.json";
+
 /// The folders below a destination that hold renditions.
 pub(crate) const FOLDERS: [&str; 3] = ["audio", "text", "video"];
 
 /// Whether Aqueduct could have written an object under `key`. Nothing else is ever deleted.
 pub(crate) fn is_ours(key: &str) -> bool {
     match key.split('/').collect::<Vec<_>>()[..] {
-        [name] => matches!(name, "plan.json" | "master.m3u8" | "check.json"),
+        [name] => matches!(name, PLAN_KEY | MULTIVARIANT_KEY | CHECK_KEY),
         [_, _, name] => is_folder(parent(key)) && (is_playlist_name(name) || is_media_name(name)),
         _ => false,
     }

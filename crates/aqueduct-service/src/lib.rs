@@ -2,8 +2,9 @@
 //!
 //! A [`Destination`] is a folder or a prefix in a bucket. [`Publish`] makes what is missing there, in parallel
 //! on all cores, and stores it in an order in which nobody ever sees a playlist that names a missing segment:
-//! plan, init sections, segments, media playlists, multivariant playlist. There is no progress file: what exists at its key
-//! is done, so a run that was stopped is finished by running it again.
+//! plan, init sections, segments, media playlists, multivariant playlist. Before that last one the presentation is held to
+//! the rules of HLS ([`Verify`]): one that breaks them is not shown. There is no progress file: what exists at its key is
+//! done, so a run that was stopped is finished by running it again.
 //!
 //! A [`CheckTarget`] is a presentation, ours or anybody's, to hold to the rules of [`aqueduct::check`] where it lies.
 //!
@@ -34,6 +35,7 @@ mod keys;
 mod profile;
 mod publish;
 mod report;
+mod verdict;
 
 pub use check::{CheckTarget, FetchOptions};
 pub use destination::{Destination, Secret, StoreOptions};
@@ -44,3 +46,4 @@ pub use profile::{PartReport, ProfileReport, SegmentProfile};
 pub use publish::Publish;
 pub use report::{RenditionReport, Report};
 pub use tokio_util::sync::CancellationToken;
+pub use verdict::{Verdict, Verify};

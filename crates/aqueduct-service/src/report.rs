@@ -8,6 +8,7 @@ use aqueduct::playlist::Measured;
 use serde::Serialize;
 
 use crate::profile::ProfileReport;
+use crate::verdict::Verdict;
 
 /// A complete presentation, and how it came about. All bit rates are in bits per second.
 #[derive(Debug, Clone, Serialize)]
@@ -29,6 +30,10 @@ pub struct Report {
     pub seconds: f64,
     /// Seconds of the presentation made in a second, over all renditions together: 0 when none was made.
     pub speed: f64,
+    /// What was found of the presentation before it was shown; absent where nothing was verified. No rule is broken, but
+    /// there may be warnings.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<Verdict>,
     /// Where the CPU time went, where that was asked for ([`Publish::profile`](crate::Publish::profile)) and
     /// something was encoded.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -95,6 +100,7 @@ impl Report {
             seconds,
             speed: if seconds > 0.0 { duration * share / seconds } else { 0.0 },
             renditions,
+            verdict: None,
             profile: None,
         }
     }

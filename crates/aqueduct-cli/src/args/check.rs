@@ -6,6 +6,11 @@ use aqueduct::check::Profile;
 
 use super::{StoreArgs, jobs};
 
+/// A count of places to look at.
+fn places(text: &str) -> Result<NonZeroUsize, String> {
+    text.parse().map_err(|_| format!("`{text}` is not a number of places; give 1 or more"))
+}
+
 /// What to check, and whose rules to hold it to.
 #[derive(Debug, clap::Args)]
 pub(crate) struct CheckArgs {
@@ -30,6 +35,15 @@ pub(crate) struct CheckArgs {
     /// Tell what a rule says, and what to do where it does not hold
     #[arg(long, value_name = "ID", conflicts_with = "target", help_heading = "Rules")]
     pub(crate) explain: Option<String>,
+    /// Look at playlists only: no segment and no init section is asked for
+    #[arg(long, conflicts_with = "sample", help_heading = "Depth")]
+    pub(crate) no_media: bool,
+    /// Look into N pairs of neighbouring segments of each playlist instead of all: the first, the last, and between
+    ///
+    /// They are the same each time. The others are not asked for, so bit rates are only measured where playlists name byte
+    /// ranges. What was left out is told, and does not count as passed.
+    #[arg(long, value_name = "N", value_parser = places, help_heading = "Depth")]
+    pub(crate) sample: Option<NonZeroUsize>,
     /// Write SARIF 2.1.0 to stdout, as code scanners read it
     #[arg(long, help_heading = "Output")]
     pub(crate) sarif: bool,

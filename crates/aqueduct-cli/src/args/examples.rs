@@ -22,12 +22,15 @@ Examples:
   aqueduct publish film.mp4 out/ --video-codec h264,hevc,av1
   aqueduct publish film.mp4 out/ --audio-layout separate
   aqueduct publish film.mp4 out/ --max-memory 500M --profile
+  aqueduct publish film.mp4 out/ --verify full
   AWS_ACCESS_KEY_ID=… AWS_SECRET_ACCESS_KEY=… aqueduct publish film.mp4 s3://bucket/film
   aqueduct publish film.mp4 s3://bucket/film --s3-endpoint http://localhost:8333 --s3-allow-http
   aqueduct publish --config job.toml --json
 
 Run the same command again to go on where it was stopped. Ctrl-C stops at once and leaves no
 half object; a second Ctrl-C does not wait for that.
+
+What breaks a rule of HLS is not shown: exit code 2, no master.m3u8, and check.json says why.
 
 A job file holds the names and the values of the flags, and `input` and `destination`:
   input = \"film.mp4\"
@@ -49,6 +52,7 @@ Examples:
   aqueduct package 1080p.mp4 720p.mp4 360p.mp4 out/       three rungs of one presentation
   aqueduct package film.mp4 out/ --audio english.m4a:en --audio deutsch.m4a:de
   aqueduct package film.mp4 s3://bucket/film --s3-region eu-central-1
+  aqueduct package film.mp4 out/ --verify full            read back and checked before it is shown
   aqueduct package --config job.toml --json
 
 Nothing is decoded or encoded: pictures and sound stay as they are, bit by bit, and segments
@@ -66,6 +70,8 @@ sound is that of the first, or that of --audio.
 
 Run the same command again to go on where it was stopped. Ctrl-C stops at once and leaves no
 half object; a second Ctrl-C does not wait for that.
+
+What breaks a rule of HLS is not shown: exit code 2, no master.m3u8, and check.json says why.
 
 A job file holds the names and the values of the flags, and `inputs` and `destination`:
   inputs = [\"1080p.mp4\", \"720p.mp4\"]
@@ -111,13 +117,15 @@ Examples:
   aqueduct check s3://bucket/film --s3-endpoint http://localhost:8333 --s3-allow-http
   aqueduct check out/ --profile rfc,players,apple --strict
   aqueduct check out/ --rule AP-BW=error --rule MV-CHANNELS=off
+  aqueduct check https://example.com/film/master.m3u8 --sample 5
+  aqueduct check https://example.com/film/master.m3u8 --no-media
   aqueduct check out/ --json | jq '.findings[] | {rule, message, place}'
   aqueduct check out/ --sarif > check.sarif
   aqueduct check --explain MV-BANDWIDTH
 
 Of a folder it takes master.m3u8 or index.m3u8, or the only playlist in it. Every segment is
-asked for its size. -v shows all findings of each rule, and notes. What was not checked is
-listed, and does not count as passed.
+read, unless --sample or --no-media says otherwise. -v shows all findings of each rule, and
+notes. What was not checked is listed, and does not count as passed.
 
 Exit codes of its own: 0 no rule is broken, 1 with --strict there are warnings, 2 a rule is
 broken, 3 the target cannot be reached or read.

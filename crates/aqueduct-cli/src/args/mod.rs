@@ -9,6 +9,7 @@ use std::path::PathBuf;
 
 use aqueduct::media::{Crf, Preset};
 use aqueduct::plan::{AudioLayout, BitRate, Container, CopySource, Ladder, Length, VideoCodecs};
+use aqueduct_service::Verify;
 use clap::{ArgAction, Parser, Subcommand};
 
 pub(crate) use check::CheckArgs;
@@ -96,8 +97,8 @@ pub(crate) struct PublishArgs {
 pub(crate) struct EncodingArgs {
     /// Memory to take at most, such as 500M or 2G [default: most of what the container or the machine has]
     ///
-    /// Where it is short, fewer segments are made at once. M and G are a million and a thousand million bytes, Mi and Gi
-    /// 2^20 and 2^30.
+    /// Where it is short, fewer segments are made at once. k, M, G and T are powers of 1000 bytes, Ki, Mi, Gi and Ti of
+    /// 1024.
     #[arg(long, value_name = "BYTES", value_parser = memory, allow_hyphen_values = true, help_heading = "Run")]
     pub(crate) max_memory: Option<u64>,
     /// Tell at the end where the CPU time went: decoding, scaling, each rung, audio, mux, the rest, idle
@@ -115,9 +116,11 @@ pub(crate) fn memory(text: &str) -> Result<u64, String> {
         "k" | "K" => 1000,
         "M" => 1_000_000,
         "G" => 1_000_000_000,
+        "T" => 1_000_000_000_000,
         "Ki" => 1 << 10,
         "Mi" => 1 << 20,
         "Gi" => 1 << 30,
+        "Ti" => 1 << 40,
         _ => return Err(wrong()),
     };
     let (whole, part) = number.split_once('.').unwrap_or((number, "0"));
@@ -269,6 +272,13 @@ pub(crate) struct RunArgs {
     /// before may pass for the same. Then give this flag.
     #[arg(long, help_heading = "Run")]
     pub(crate) overwrite: bool,
+    /// Hold what was made to the rules of HLS before it is shown: off, structure or full [default: structure]
+    ///
+    /// `structure` looks at playlists and sizes, and takes milliseconds; `full` reads every object back from DEST and takes
+    /// it apart, without decoding. Where a rule is broken, master.m3u8 is not stored, and one from an earlier run stays as
+    /// it is. What was found is stored as check.json, in the form of `aqueduct check --json`.
+    #[arg(long, value_name = "HOW", help_heading = "Run")]
+    pub(crate) verify: Option<Verify>,
     #[command(flatten)]
     pub(crate) store: StoreArgs,
 }
@@ -302,12 +312,14 @@ mod tests {
             ("1.5Gi", 3 << 29),
             ("0.25G", 250_000_000),
             ("64Ki", 65_536),
+            ("1T", 1_000_000_000_000),
+            ("0.5Ti", 1 << 39),
             ("7", 7),
         ] {
             assert_eq!(memory(text), Ok(bytes), "{text}");
         }
         for text in
-            ["", "0", "-1", "M", "1.G", ".5G", "1T", "2 G", "1.2.3G", "99999999999G", "1e9", "1.12345678G"]
+            ["", "0", "-1", "M", "1.G", ".5G", "1P", "2 G", "1.2.3G", "99999999999G", "1e9", "1.12345678G"]
         {
             assert!(memory(text).unwrap_err().contains(text), "{text}");
         }
@@ -341,6 +353,7 @@ mod tests {
             ("--segment", settings.segment.to_string()),
             ("--gop", settings.gop.to_string()),
             ("--audio-bitrate", settings.audio_bitrate.to_string()),
+            ("--verify", Verify::default().to_string()),
         ] {
             let at = help.find(&format!("{flag} ")).unwrap();
             let text: String = help[at..]

@@ -17,7 +17,12 @@ use crate::output::{Console, Progress};
 pub(crate) fn run(job: &CheckJob, console: &Console) -> Result<ExitCode, Failure> {
     match job {
         CheckJob::Explain(id) => explain::run(id, console).map(|()| ExitCode::SUCCESS),
-        CheckJob::Run(job) => check(job, console),
+        CheckJob::Run(job) => check(job, console).inspect_err(|failure| {
+            if matches!(job.form, CheckForm::Sarif) {
+                // It failed already: that this cannot be written either is no news.
+                let _ = console.value(&sarif::of_failure(failure));
+            }
+        }),
     }
 }
 

@@ -3,9 +3,12 @@
 use aqueduct::check::{Finding, Level, Report, Rule};
 use serde_json::{Value, json};
 
+use crate::exit::Failure;
+
 /// The whole log: one run, all rules, one result for each finding.
 pub(super) fn log(report: &Report) -> Value {
     let rules: Vec<&Rule> = Rule::all().collect();
+    let results = report.findings.iter().map(|finding| of_finding(finding, &rules)).collect();
     let notifications: Vec<Value> = report
         .skipped
         .iter()
@@ -16,6 +19,26 @@ pub(super) fn log(report: &Report) -> Value {
             })
         })
         .collect();
+    let invocation = json!({ "executionSuccessful": true, "toolExecutionNotifications": notifications });
+    of_run(&rules, results, &invocation)
+}
+
+/// The log of a check that could not be done.
+pub(super) fn of_failure(failure: &Failure) -> Value {
+    let rules: Vec<&Rule> = Rule::all().collect();
+    let text = std::iter::once(failure.message.as_str()).chain(failure.causes.iter().map(String::as_str));
+    let invocation = json!({
+        "executionSuccessful": false,
+        "exitCode": failure.exit,
+        "toolExecutionNotifications": [{
+            "level": "error",
+            "message": { "text": text.collect::<Vec<_>>().join(": ") },
+        }],
+    });
+    of_run(&rules, Vec::new(), &invocation)
+}
+
+fn of_run(rules: &[&Rule], results: Vec<Value>, invocation: &Value) -> Value {
     json!({
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",
@@ -26,11 +49,8 @@ pub(super) fn log(report: &Report) -> Value {
                 "informationUri": env!("CARGO_PKG_REPOSITORY"),
                 "rules": rules.iter().map(|rule| of_rule(rule)).collect::<Vec<_>>(),
             }},
-            "results": report.findings.iter().map(|finding| of_finding(finding, &rules)).collect::<Vec<_>>(),
-            "invocations": [{
-                "executionSuccessful": true,
-                "toolExecutionNotifications": notifications,
-            }],
+            "results": results,
+            "invocations": [invocation],
         }],
     })
 }

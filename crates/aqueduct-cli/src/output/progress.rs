@@ -83,13 +83,23 @@ impl Progress {
                 Phase::Deleting => "deleting",
                 Phase::Segments => self.work(),
                 Phase::Playlists => "playlists",
+                Phase::Verifying => "checking",
                 _ => "working",
             }),
             Event::Progress { frames, total_frames, segments, total_segments, bytes } => {
                 self.advance((*frames, *total_frames), (*segments, *total_segments), *bytes);
             }
+            Event::Verifying { bytes, total_bytes } => self.read_back(*bytes, *total_bytes),
             _ => {}
         }
+    }
+
+    /// Shows how much was read back.
+    fn read_back(&self, done: u64, total: u64) {
+        self.bar.set_length(total);
+        self.bar.set_style(style("{prefix:10} {bar:28} {percent:>3}%  {msg}"));
+        self.bar.set_position(done.min(total));
+        self.bar.set_message(format!("{} of {} read back", bytes(done), bytes(total)));
     }
 
     /// Takes the bar away.
@@ -175,5 +185,18 @@ mod tests {
         assert!(message.starts_with("1/4 segments  1.0 kB"));
         let (at, of, _) = half(Unit::Segments { micros: 8_000_000, segments: 4 });
         assert_eq!((at, of), (1, Some(4)), "what is copied has no frames to wait for");
+    }
+
+    #[test]
+    fn reading_back_has_a_bar_of_its_own() {
+        let progress = Progress::start(&Console::new(false, true), "reading");
+        progress.event(&Event::Phase { phase: Phase::Verifying });
+        progress.event(&Event::Verifying { bytes: 500, total_bytes: 2000 });
+        assert_eq!((progress.bar.position(), progress.bar.length()), (500, Some(2000)));
+        assert_eq!(
+            (progress.bar.prefix().as_str(), progress.bar.message().contains("2.0 kB")),
+            ("checking", true)
+        );
+        progress.finish();
     }
 }

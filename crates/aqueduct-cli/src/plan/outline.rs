@@ -31,7 +31,7 @@ pub(crate) struct Outline {
     pub(super) longest_segment: f64,
     /// Whether every segment can be decoded by itself.
     pub(super) independent: bool,
-    /// Everything that would be stored: plan, init sections, segments, playlists.
+    /// Everything that would be stored: plan, init sections, segments, playlists, and what was found of it all.
     pub(super) objects: usize,
     /// A guess, and what the caps allow.
     pub(super) estimated_bytes: u64,
@@ -96,7 +96,8 @@ impl Outline {
             shortest_segment,
             longest_segment,
             independent: plan.independent,
-            objects: plan.objects().count(),
+            // And check.json, which follows from all the others.
+            objects: plan.objects().count() + 1,
             estimated_bytes: renditions.iter().map(|rendition| rendition.estimated_bytes).sum(),
             most_bytes: renditions.iter().map(|rendition| rendition.most_bytes).sum(),
             renditions,

@@ -71,7 +71,10 @@ async fn publish(
         let watch = Arc::clone(&watch);
         Arc::new(move |event| watch.event(&event))
     };
-    let publish = Publish::new(presentation, destination).jobs(target.jobs).overwrite(target.overwrite);
+    let publish = Publish::new(presentation, destination)
+        .jobs(target.jobs)
+        .overwrite(target.overwrite)
+        .verify(target.verify);
     #[cfg(feature = "av")]
     let publish = {
         let publish = publish.profile(target.encoding.profile);

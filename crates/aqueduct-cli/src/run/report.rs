@@ -1,6 +1,9 @@
 //! What a finished run tells people.
 
-use aqueduct_service::Report;
+use std::collections::BTreeSet;
+
+use aqueduct::check::Level;
+use aqueduct_service::{Report, Verdict, Verify};
 
 use crate::output::{Align, Table, bit_rate, bytes, count, duration};
 
@@ -36,7 +39,37 @@ pub(super) fn for_people(report: &Report) -> String {
         let (length, took) = (micros(report.duration), micros(report.seconds));
         format!("{length} of presentation in {took}: {}", times(report.speed))
     };
-    format!("{}\n{} in all; {speed}\n{}\n", table.render(0), bytes(report.bytes), report.url)
+    let verdict = report.verdict.as_ref().map(verdict).unwrap_or_default();
+    format!("{}\n{} in all; {speed}\n{verdict}{}\n", table.render(0), bytes(report.bytes), report.url)
+}
+
+/// What was found: the first warning of each rule, and a line of how it was looked at.
+fn verdict(verdict: &Verdict) -> String {
+    let mut text = String::new();
+    let found = &verdict.report;
+    let mut told = BTreeSet::new();
+    for finding in found.findings.iter().filter(|finding| finding.level == Level::Warning) {
+        let id = finding.rule.id;
+        if told.insert(id) {
+            let more = found.counts.get(id).map_or(0, |counts| counts.warnings).saturating_sub(1);
+            let more = if more > 0 { format!("; and {} more", count(more)) } else { String::new() };
+            text.push_str(&format!("{id} warning: {}{more}\n", finding.message));
+        }
+    }
+    let looked = match verdict.verify {
+        Verify::Full => "playlists and every segment",
+        _ => "playlists and sizes",
+    };
+    let warnings = match found.totals.warnings {
+        0 => "no rule of HLS broken, no warnings".to_owned(),
+        1 => "no rule of HLS broken, 1 warning".to_owned(),
+        many => format!("no rule of HLS broken, {} warnings", count(many)),
+    };
+    let left_out = match (verdict.verify, found.skipped.len()) {
+        (Verify::Full, 1..) => "; what was not looked at is in check.json",
+        _ => "",
+    };
+    format!("{text}checked {looked}: {warnings}{left_out}\n")
 }
 
 /// `0.82x`, `12.30x`, `1234x`.

@@ -202,7 +202,8 @@ fn exit_codes_are_its_own() {
     } else {
         unreachable.failed(69, &["--features http"]);
     }
-    run(["check", "gopher://x/y"]).failed(64, &["gopher"]);
+    let gopher = run(["check", "gopher://x/y"]).failed(64, &["gopher://", "no target"]);
+    assert!(!gopher.stderr.contains("destination"), "{gopher:?}");
     run(["check", path(&out), "--rule", "PL-NONE=off"]).failed(64, &["PL-NONE"]);
     run(["check", path(&out), "--sarif", "--json"]).failed(64, &["two forms"]);
     assert_eq!(run(["check"]).code, 64);
@@ -237,6 +238,42 @@ fn machines_read_json_and_sarif() {
     let mut again = check(&moved, &["--json"]).values().remove(0);
     again["target"] = report["target"].clone();
     assert_eq!(again, report);
+}
+
+#[test]
+fn a_check_that_could_not_be_done_is_a_log_too() {
+    for (words, code) in [(["check", "/nowhere/out", "--sarif"], 3), (["check", "ftp://x/y", "--sarif"], 64)]
+    {
+        let ended = run(words).failed(code, &[words[1]]);
+        let log: Value = serde_json::from_str(&ended.stdout).unwrap();
+        let of = &log["runs"][0];
+        assert_eq!(of["results"], Value::Array(Vec::new()), "{log}");
+        assert_eq!(of["invocations"][0]["executionSuccessful"], false);
+        assert_eq!(of["invocations"][0]["exitCode"], code);
+        let said = of["invocations"][0]["toolExecutionNotifications"][0]["message"]["text"].as_str().unwrap();
+        assert!(said.contains(words[1]), "{log}");
+    }
+}
+
+#[test]
+fn what_was_not_looked_at_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    run(["package", path(&clip("plain-25.mp4")), path(&out), "--segment", "1s"]).done();
+    for (flags, says) in [
+        (&["--no-media"] as &[&str], "only playlists were asked for"),
+        (&["--sample", "1"], "only a sample was asked for"),
+    ] {
+        let ended = check(&out, flags).done();
+        assert!(ended.stdout.contains("not checked\n") && ended.stdout.contains(says), "{ended:?}");
+    }
+    // The first sample ends before it.
+    fs::write(out.join("video/180p/00002.ts"), "damaged").unwrap();
+    assert_eq!(check(&out, &["--sample", "1"]).code, 0);
+    assert_eq!(check(&out, &["--no-media"]).code, 0);
+    assert_eq!((check(&out, &["--sample", "2"]).code, check(&out, &[]).code), (2, 2));
+    assert_eq!(run(["check", path(&out), "--sample", "0"]).code, 64);
+    assert_eq!(run(["check", path(&out), "--sample", "2", "--no-media"]).code, 64);
 }
 
 #[test]

@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod check;
+mod gate;
 mod help;
 mod memory;
 mod package;

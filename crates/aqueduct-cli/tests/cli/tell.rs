@@ -104,8 +104,8 @@ fn plan_follows_flags_and_job_file() {
     assert_eq!(plan["renditions"][0]["crf"], 20.0, "a flag wins");
     assert_eq!(plan["plan"]["format_version"], aqueduct::plan::FORMAT_VERSION);
     let segments = plan["segments"].as_u64().unwrap();
-    // Plan, multivariant playlist, one media playlist and one of I-frames.
-    assert_eq!(plan["objects"].as_u64().unwrap(), segments + 4);
+    // Plan, verdict, multivariant playlist, one media playlist and one of I-frames.
+    assert_eq!(plan["objects"].as_u64().unwrap(), segments + 5);
 }
 
 #[test]

@@ -57,6 +57,8 @@ pub struct CheckTarget {
     place: Place,
     /// Objects that are not stored yet, by key.
     pending: Vec<(String, Bytes)>,
+    /// Whether a store is asked again for as long as a run would.
+    is_patient: bool,
     #[cfg_attr(not(feature = "http"), allow(dead_code, reason = "this build fetches nothing over HTTP"))]
     fetch: FetchOptions,
 }
@@ -84,11 +86,12 @@ impl CheckTarget {
                 let path = Url::parse(text).ok().and_then(|url| url.to_file_path().ok());
                 local(&path.ok_or_else(|| wrong(text, "it names no file"))?)?
             }
-            Some(_) => bucket(text, store)?,
+            Some("s3" | "gs" | "az") => bucket(text, store)?,
+            Some(scheme) => return Err(wrong(text, &format!("nothing is read over {scheme}://"))),
             None if text.is_empty() => return Err(wrong(text, "it is empty")),
             None => local(Path::new(text))?,
         };
-        Ok(Self { place, pending: Vec::new(), fetch })
+        Ok(Self { place, pending: Vec::new(), is_patient: false, fetch })
     }
 
     /// The presentation at `key` of a destination, such as `master.m3u8`.
@@ -97,7 +100,13 @@ impl CheckTarget {
             Some(folder) => Place::Folder { folder: folder.to_owned(), file: Some(key.to_owned()) },
             None => Place::Store { destination: destination.clone(), url: destination.url_of(key) },
         };
-        Self { place, pending: Vec::new(), fetch }
+        Self { place, pending: Vec::new(), is_patient: false, fetch }
+    }
+
+    /// Asks a store again that is away, for as long as [`StoreOptions::retry_timeout`] says.
+    pub(crate) fn patient(mut self) -> Self {
+        self.is_patient = true;
+        self
     }
 
     /// Adds an object as if it were stored at `key`, in the folder of the target: a multivariant playlist can be checked
@@ -114,6 +123,15 @@ impl CheckTarget {
     /// Fails when the target itself cannot be reached or read: with [`ErrorKind::NotFound`] when it is not there, and
     /// with [`ErrorKind::Media`] as [`aqueduct::check::check`] does. Everything else is a finding.
     pub async fn check(&self, options: &Options) -> Result<Report> {
+        self.check_through(options, |fetch| Box::new(fetch)).await
+    }
+
+    /// [`CheckTarget::check`], with what `between` makes of that which fetches.
+    pub(crate) async fn check_through(
+        &self,
+        options: &Options,
+        between: impl FnOnce(Overlay<Fetcher>) -> Box<dyn Fetch> + Send + 'static,
+    ) -> Result<Report> {
         let (target, options) = (self.clone(), options.clone());
         let handle = Handle::current();
         let run = move || {
@@ -126,7 +144,7 @@ impl CheckTarget {
                     fetch.put(at, bytes);
                 }
             }
-            aqueduct::check::check(&fetch, &url, &options).map_err(|error| match error.kind() {
+            aqueduct::check::check(&*between(fetch), &url, &options).map_err(|error| match error.kind() {
                 aqueduct::ErrorKind::NotFound => {
                     Error::new(ErrorKind::NotFound, error.to_string()).with_cause(error)
                 }
@@ -152,7 +170,7 @@ impl CheckTarget {
                 (Some(Home::Folder(folder)), url)
             }
             Place::Store { destination, url } => {
-                let store = store::Bucket::of(destination, handle)?;
+                let store = store::Bucket::of(destination, self.is_patient, handle)?;
                 (Some(Home::Bucket(store)), url.clone())
             }
             Place::Http(url) => (None, url.as_str().to_owned()),
@@ -172,7 +190,7 @@ impl CheckTarget {
 }
 
 /// Fetches what the target may name: its own kind, and HTTP.
-struct Fetcher {
+pub(crate) struct Fetcher {
     home: Option<Home>,
     #[cfg(feature = "http")]
     web: http::Web,

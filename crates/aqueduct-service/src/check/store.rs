@@ -25,9 +25,9 @@ pub(super) struct Bucket {
 }
 
 impl Bucket {
-    pub(super) fn of(destination: &Destination, runtime: &Handle) -> Result<Self> {
+    pub(super) fn of(destination: &Destination, is_patient: bool, runtime: &Handle) -> Result<Self> {
         let (store, prefix) = destination
-            .remote()
+            .remote(is_patient)
             .ok_or_else(|| Error::new(ErrorKind::Internal, "a folder was taken for a bucket"))?;
         Ok(Self { store, folder: destination.url_of(""), prefix, runtime: runtime.clone() })
     }

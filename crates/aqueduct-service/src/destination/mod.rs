@@ -111,11 +111,15 @@ impl Destination {
         format!("{}/{key}", self.url)
     }
 
-    /// The store and the prefix in it, where it is no folder. What it is asked fails soon where the server is away.
-    pub(crate) fn remote(&self) -> Option<(Arc<dyn ObjectStore>, Path)> {
+    /// The store and the prefix in it, where it is no folder. Unless it `is_patient`, what it is asked fails soon where the
+    /// server is away.
+    pub(crate) fn remote(&self, is_patient: bool) -> Option<(Arc<dyn ObjectStore>, Path)> {
         match &self.place {
             Place::Folder(_) => None,
-            Place::Store(Stores { first, .. }) => Some((Arc::clone(first), self.prefix.clone())),
+            Place::Store(Stores { first, patient }) => {
+                let store = if is_patient { patient } else { first };
+                Some((Arc::clone(store), self.prefix.clone()))
+            }
         }
     }
 

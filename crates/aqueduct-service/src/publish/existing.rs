@@ -7,10 +7,7 @@ use aqueduct::plan::{AudioLayout, Container, Decisions, Files, MULTIVARIANT_KEY,
 
 use super::store::Store;
 use crate::error::{Error, ErrorKind, Result};
-use crate::keys;
-
-/// The report of `aqueduct check`; it belongs to the presentation it stands beside.
-const CHECK_KEY: &str = "check.json";
+use crate::keys::{self, CHECK_KEY};
 
 /// Every object below the destination that could matter, with its size.
 pub(crate) type Sizes = BTreeMap<String, u64>;

@@ -1,13 +1,14 @@
 //! Publishing: what is missing is made and stored, in an order that is safe to watch.
 //!
-//! Plan, init sections, segments, media playlists, multivariant playlist: nobody ever sees a playlist that names a
-//! missing segment. What exists at its key is done, so there is no progress file, and a run can be stopped at any
+//! Plan, init sections, segments, media playlists, verdict, multivariant playlist: nobody ever sees a playlist that names
+//! a missing segment, or a presentation that breaks the rules of HLS. What exists at its key is done, so there is no progress file, and a run can be stopped at any
 //! instant. Puts are plain: the same key always holds the same bytes, whoever stores it.
 
 mod budget;
 mod engine;
 mod existing;
 mod files;
+mod gate;
 mod memory;
 mod playlists;
 mod reread;
@@ -30,6 +31,7 @@ use crate::destination::Destination;
 use crate::error::Result;
 use crate::event::Observer;
 use crate::report::Report;
+use crate::verdict::Verify;
 use engine::{Engine, Threads};
 
 /// Publishes a presentation to a destination. See the [crate] for the canonical use.
@@ -39,6 +41,7 @@ pub struct Publish {
     threads: Threads,
     overwrite: bool,
     sync: Option<bool>,
+    verify: Verify,
 }
 
 const FOUR: NonZeroUsize = NonZeroUsize::MIN.saturating_add(3);
@@ -60,7 +63,7 @@ impl Publish {
             #[cfg(feature = "av")]
             profiles: false,
         };
-        Self { engine, destination, threads, overwrite: false, sync: None }
+        Self { engine, destination, threads, overwrite: false, sync: None, verify: Verify::default() }
     }
 
     /// Number of threads that encode or copy. Default: the number of cores. More cost memory (about 0.2 GB each for
@@ -90,6 +93,19 @@ impl Publish {
     #[must_use]
     pub fn sync(mut self, sync: bool) -> Self {
         self.sync = Some(sync);
+        self
+    }
+
+    /// How thoroughly the presentation is checked before its multivariant playlist is stored. Default:
+    /// [`Verify::Structure`]. What is found is told ([`Report::verdict`]) and stored as `check.json`, also where a rule is
+    /// broken; then the multivariant playlist is not stored, and the run fails with [`ErrorKind::RulesBroken`]. One that
+    /// stands there from an earlier run stays as it is: taking down what people may be watching is not for a check to
+    /// decide. Changes no byte of the presentation, only of `check.json`.
+    ///
+    /// [`ErrorKind::RulesBroken`]: crate::ErrorKind::RulesBroken
+    #[must_use]
+    pub fn verify(mut self, verify: Verify) -> Self {
+        self.verify = verify;
         self
     }
 
@@ -135,12 +151,14 @@ impl Publish {
     /// this one ended, and no object is ever half-written.
     ///
     /// Fails with [`ErrorKind::Conflict`] when the destination holds another presentation, with
-    /// [`ErrorKind::Cancelled`] when it was stopped, with [`ErrorKind::Media`] when a segment cannot be made, and
-    /// with the kinds of the store.
+    /// [`ErrorKind::Cancelled`] when it was stopped, with [`ErrorKind::Media`] when a segment cannot be made, with
+    /// [`ErrorKind::RulesBroken`] when what was made breaks a rule of HLS ([`Publish::verify`]), and with the kinds of the
+    /// store.
     ///
     /// [`ErrorKind::Conflict`]: crate::ErrorKind::Conflict
     /// [`ErrorKind::Cancelled`]: crate::ErrorKind::Cancelled
     /// [`ErrorKind::Media`]: crate::ErrorKind::Media
+    /// [`ErrorKind::RulesBroken`]: crate::ErrorKind::RulesBroken
     pub async fn run(self, observer: Observer, cancel: CancellationToken) -> Result<Report> {
         run::run(self, observer, cancel).await
     }

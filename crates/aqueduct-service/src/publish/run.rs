@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::Publish;
 use super::engine::Engine;
 use super::existing::{self, Found, Sizes};
+use super::gate::Gate;
 use super::segments::Job;
 use super::store::Store;
 use super::stored;
@@ -19,11 +20,13 @@ use super::work::Work;
 use super::{playlists, reread};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, Observer, Phase};
+use crate::keys::CHECK_KEY;
 use crate::report::Report;
+use crate::verdict::{Verdict, Verify};
 
 pub(super) async fn run(publish: Publish, observer: Observer, cancel: CancellationToken) -> Result<Report> {
     let started = Instant::now();
-    let Publish { engine, destination, threads, overwrite, sync } = publish;
+    let Publish { engine, destination, threads, overwrite, sync, verify } = publish;
     let plan = Arc::clone(engine.plan());
     let phase = |phase| observer(Event::Phase { phase });
 
@@ -90,15 +93,68 @@ pub(super) async fn run(publish: Publish, observer: Observer, cancel: Cancellati
     }
 
     let measured = work.measured(&plan)?;
+    let playlists = playlists::all(&plan, &measured)?;
     if !is_complete {
         phase(Phase::Playlists);
-        unless(&cancel, playlists::store_all(&store, &plan, &sizes, &measured, &observer)).await?;
+        for (key, text) in playlists.iter().filter(|(key, _)| key != MULTIVARIANT_KEY) {
+            let text = text.clone();
+            unless(&cancel, playlists::store_one(&store, &sizes, key, text, &observer)).await?;
+        }
     }
+    if verify != Verify::Off {
+        phase(Phase::Verifying);
+    }
+    let gate = Gate {
+        verify,
+        plan: &plan,
+        store: &store,
+        destination: &destination,
+        jobs: threads.jobs,
+        sizes: &sizes,
+        playlists: &playlists,
+        observer: &observer,
+    };
+    let verdict = unless(&cancel, gate.verdict()).await?;
+    unless(&cancel, show(&gate, verdict.as_ref(), is_complete)).await?;
     let mut report =
         Report::new(store.url_of(MULTIVARIANT_KEY), &plan, &measured, &work.made, started.elapsed());
+    report.verdict = verdict;
     report.profile = work.profile.take();
     observer(Event::Finished(report.clone()));
     Ok(report)
+}
+
+/// Stores the verdict, and the multivariant playlist behind it unless a rule is broken.
+async fn show(gate: &Gate<'_>, verdict: Option<&Verdict>, is_complete: bool) -> Result<()> {
+    let Gate { plan, store, sizes, observer, .. } = *gate;
+    let mut texts = Vec::new();
+    if let Some(verdict) = verdict {
+        observer(Event::Verified(verdict.clone()));
+        texts.push((CHECK_KEY, verdict.to_json()?));
+    }
+    let is_broken = verdict.is_some_and(Verdict::is_broken);
+    let shown = gate.playlists.iter().find(|(key, _)| key == MULTIVARIANT_KEY);
+    texts.extend(shown.filter(|_| !is_broken).map(|(_, text)| (MULTIVARIANT_KEY, text.clone())));
+    let mut is_ours = false;
+    for (key, text) in texts {
+        // Of a complete presentation the multivariant playlist was compared already.
+        if is_complete && (key == MULTIVARIANT_KEY || playlists::is_stored(store, sizes, key, &text).await?) {
+            continue;
+        }
+        if !std::mem::replace(&mut is_ours, true) {
+            let when = "while this run was under way; its multivariant playlist was not written";
+            existing::confirm(store, plan, when).await?;
+        }
+        playlists::store_one(store, sizes, key, text, observer).await?;
+    }
+    match verdict.filter(|_| is_broken) {
+        None => Ok(()),
+        Some(verdict) => {
+            let is_shown = sizes.get(MULTIVARIANT_KEY).is_some_and(|&bytes| bytes > 0);
+            let complaint = verdict.complaint(store.url(), is_shown);
+            Err(Error::new(ErrorKind::RulesBroken, complaint).with_verdict(verdict.clone()))
+        }
+    }
 }
 
 /// The init section of each rendition, where its segments need one.

@@ -107,7 +107,7 @@ pub(super) fn complete(presentation: &Presentation) -> BTreeMap<String, Bytes> {
         Object::Multivariant => playlist::multivariant(plan, Some(&measured)).into(),
         _ => panic!("an object that this test does not know"),
     };
-    plan.objects().map(|object| (plan.key(object).unwrap(), bytes(object))).collect()
+    with_verdict(plan.objects().map(|object| (plan.key(object).unwrap(), bytes(object))).collect())
 }
 
 pub(super) fn dynamic(store: &Arc<Faulty>) -> Arc<dyn ObjectStore> {

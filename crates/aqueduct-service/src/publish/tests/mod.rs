@@ -5,6 +5,7 @@ mod cases;
 mod copied;
 #[cfg(feature = "av")]
 mod encoded;
+mod gate;
 mod laws;
 #[cfg(feature = "aws")]
 mod servers;
@@ -16,6 +17,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use aqueduct::check::{self, Depth, Nothing, Options, Overlay};
 use aqueduct::index::{Packet, Packets, Track, TrackKind, VideoTrack};
 use aqueduct::media::{Codec, Colour, Engine as Builds};
 use aqueduct::plan::{KeyFrame, Object, RenditionId};
@@ -32,6 +34,7 @@ use super::engine::{Columns, Done, Engine, Made, MakeColumn, Next, Scan, Threads
 use super::memory::Room;
 use super::*;
 use crate::event::Event;
+use crate::verdict::Verdict;
 
 /// Frames a second, and seconds a segment, of every test plan.
 const RATE: u64 = 25;
@@ -85,7 +88,7 @@ fn plan(segments: u64) -> Arc<Plan> {
 fn bytes_of(plan: &Plan, rendition: RenditionId, segment: u32) -> Bytes {
     let x264 = plan.engine.as_ref().map_or("", |engine| &engine.x264);
     let text = format!("{} {} {} {segment};", plan.source, x264, rendition.0);
-    Bytes::from(text.repeat(5 + (segment as usize * 7 + rendition.0 as usize) % 13))
+    Bytes::from(text.repeat(30 + (segment as usize * 7 + rendition.0 as usize) % 13))
 }
 
 /// The key pictures of a segment, as far as anybody here looks.
@@ -93,8 +96,9 @@ fn keys_of(plan: &Plan, rendition: RenditionId, segment: u32) -> Vec<KeyFrame> {
     let end = bytes_of(plan, rendition, segment).len() as u64;
     let micros = i64::from(segment) * SEGMENT as i64 * 1_000_000;
     vec![
-        KeyFrame { bytes: 0..end / 3, micros },
-        KeyFrame { bytes: end / 3..end / 2, micros: micros + 2_000_000 },
+        // Behind PAT and PMT, which initialise I-frames.
+        KeyFrame { bytes: 376..end / 2, micros },
+        KeyFrame { bytes: end / 2..end / 3 * 2, micros: micros + 2_000_000 },
     ]
 }
 
@@ -122,7 +126,22 @@ fn complete(plan: &Plan) -> BTreeMap<String, Bytes> {
         Object::Multivariant => playlist::multivariant(plan, Some(&measured)).into(),
         _ => panic!("an object that this test does not know"),
     };
-    plan.objects().map(|object| (plan.key(object).unwrap(), bytes(object))).collect()
+    with_verdict(plan.objects().map(|object| (plan.key(object).unwrap(), bytes(object))).collect())
+}
+
+/// Adds the verdict of a run that was told nothing: what `aqueduct check` finds in playlists and sizes, wherever all that
+/// lies.
+fn with_verdict(mut objects: BTreeMap<String, Bytes>) -> BTreeMap<String, Bytes> {
+    let mut film = Overlay::<Nothing>::default();
+    for (key, bytes) in &objects {
+        film.put(format!("https://example.com/a/{key}"), bytes.clone());
+    }
+    let mut options = Options::default();
+    options.depth = Depth::Sizes;
+    let report = check::check(&film, "https://example.com/a/master.m3u8", &options).unwrap();
+    let text = Verdict::new(Verify::Structure, report).to_json().unwrap();
+    objects.insert("check.json".to_owned(), text);
+    objects
 }
 
 /// Everything that a store holds.
@@ -149,6 +168,8 @@ struct Maker {
     fails_at: Option<u32>,
     /// Whether it then panics instead.
     panics: bool,
+    /// Whether it tells of key pictures that lie beyond their segment.
+    lies: bool,
     made: Arc<Mutex<Vec<(u32, RenditionId)>>>,
     starts: AtomicUsize,
 }
@@ -160,6 +181,7 @@ impl Maker {
             takes: Duration::ZERO,
             fails_at: None,
             panics: false,
+            lies: false,
             made: Arc::default(),
             starts: AtomicUsize::new(0),
         }
@@ -171,6 +193,7 @@ struct Running {
     takes: Duration,
     fails_at: Option<u32>,
     panics: bool,
+    lies: bool,
     made: Arc<Mutex<Vec<(u32, RenditionId)>>>,
     frames: AtomicU64,
     cancelled: AtomicBool,
@@ -197,6 +220,7 @@ impl Engine for Maker {
             takes: self.takes,
             fails_at: self.fails_at,
             panics: self.panics,
+            lies: self.lies,
             made: Arc::clone(&self.made),
             frames: AtomicU64::new(0),
             cancelled: AtomicBool::new(false),
@@ -264,7 +288,11 @@ impl Running {
         }
         self.made.lock().unwrap().extend(renditions.iter().map(|&id| (segment, id)));
         self.frames.fetch_add(SEGMENT * RATE * renditions.len() as u64, Ordering::Relaxed);
-        Ok(renditions.iter().map(|&id| made_of(&self.plan, id, segment)).collect())
+        let mut made: Vec<Made> = renditions.iter().map(|&id| made_of(&self.plan, id, segment)).collect();
+        if self.lies {
+            made.iter_mut().for_each(|made| made.told.key_frames[1].bytes.end += 100_000);
+        }
+        Ok(made)
     }
 }
 

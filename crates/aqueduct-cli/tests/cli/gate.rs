@@ -1,0 +1,150 @@
+//! What `publish` and `package` find before they show what they made.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::support::{clip, path, run, tree};
+
+fn verdict(out: &Path) -> Value {
+    let text = fs::read_to_string(out.join("check.json")).unwrap();
+    assert!(text.ends_with("}\n") && text.lines().count() == 1, "{text}");
+    serde_json::from_str(&text).unwrap()
+}
+
+/// What `check --json` says of what lies there, in the form of `check.json`.
+fn checked(out: &Path) -> Value {
+    let mut report = run(["check", path(out), "--json"]).values().remove(0);
+    report["target"] = "master.m3u8".into();
+    report["verify"] = "full".into();
+    report
+}
+
+#[test]
+fn every_shape_of_a_package_passes_and_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, flags) in [
+        ("ts", &[] as &[&str]),
+        ("ts-separate", &["--audio-layout", "separate"]),
+        ("ts-single", &["--single-file"]),
+        ("fmp4", &["--container", "fmp4"]),
+        ("fmp4-muxed", &["--container", "fmp4", "--audio-layout", "muxed"]),
+        ("fmp4-single", &["--container", "fmp4", "--single-file"]),
+        ("sounds", &["--audio", concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata/audio-only.m4a:de")]),
+    ] {
+        let (out, again) = (folder.path().join(name), folder.path().join(format!("{name} again")));
+        let film = clip("plain-25.mp4");
+        let package = |out: &Path, more: &[&str]| {
+            let words = ["package", path(&film), path(out), "--segment", "2s"];
+            run(words.into_iter().chain(flags.iter().copied()).chain(more.iter().copied())).done()
+        };
+        let told = package(&out, &[]);
+        assert!(
+            told.stdout.contains("checked playlists and sizes: no rule of HLS broken, no warnings\n"),
+            "{told:?}"
+        );
+        let structure = verdict(&out);
+        assert_eq!((&structure["exit_code"], &structure["verify"]), (&0.into(), &"structure".into()));
+        assert_eq!(structure["skipped"].as_array().unwrap().len(), 1, "{structure}");
+        let whole = tree(&out);
+
+        let told = package(&out, &["--verify", "full"]);
+        assert!(told.stdout.contains("checked playlists and every segment: no rule"), "{told:?}");
+        assert_eq!(verdict(&out), checked(&out), "{name}");
+        // As one run, elsewhere, on another number of threads.
+        package(&again, &["--verify", "full", "--jobs", "1"]);
+        assert!(tree(&again) == tree(&out), "{name}");
+        package(&out, &[]);
+        assert!(tree(&out) == whole, "{name}: the verdict is that of the last run, and all else stays");
+        fs::remove_file(out.join("check.json")).unwrap();
+        package(&out, &["--verify", "off"]);
+        assert!(!out.join("check.json").exists());
+        package(&out, &[]);
+        assert!(tree(&out) == whole, "{name}");
+    }
+}
+
+#[test]
+fn what_is_damaged_is_found_named_and_made_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    let film = clip("plain-25.mp4");
+    let words = ["package", path(&film), path(&out), "--segment", "2s"];
+    run(words).done();
+    let whole = tree(&out);
+    let segment = out.join("video/180p/00001.ts");
+    let mut bytes = fs::read(&segment).unwrap();
+    bytes.iter_mut().skip(188 * 20).step_by(188).for_each(|sync| *sync = 0);
+    fs::write(&segment, bytes).unwrap();
+    let full = || words.into_iter().chain(["--verify", "full"]);
+    let says = ["breaks TS-", "where video/180p/00001.ts was damaged, delete it", "stays as it is"];
+    let ended = run(full()).failed(2, &says);
+    assert!(ended.stderr.contains("hint: check.json there tells all"), "{ended:?}");
+    assert_eq!(verdict(&out), checked(&out));
+    let ended = run(full().chain(["--json"]));
+    let error = ended.last("error");
+    assert_eq!((ended.code, &error["kind"], &error["exit_code"]), (2, &"rules-broken".into(), &2.into()));
+    let verified = ended.values().into_iter().find(|event| event["event"] == "verified").unwrap();
+    assert_eq!(verified["findings"], verdict(&out)["findings"]);
+    fs::remove_file(&segment).unwrap();
+    run(full()).done();
+    run(words).done();
+    assert!(tree(&out) == whole);
+}
+
+#[test]
+fn warnings_are_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    let film = clip("late-audio.mp4");
+    let words = ["package", path(&film), path(&out), "--segment", "2s", "--verify", "full"];
+    let people = run(words).done();
+    assert!(
+        people.stdout.contains("TM-GAP warning: ") && people.stdout.contains("broken, 1 warning\n"),
+        "{people:?}"
+    );
+    let report = run(words.into_iter().chain(["--json"])).done().last("finished");
+    assert_eq!(report["verdict"], verdict(&out));
+    assert_eq!(report["verdict"]["totals"]["warnings"], 1, "{report}");
+}
+
+#[test]
+fn ways_to_verify_are_three() {
+    let folder = tempfile::tempdir().unwrap();
+    let (film, out) = (clip("plain-25.mp4"), folder.path().join("out"));
+    let ended = run(["package", path(&film), path(&out), "--verify", "all"]);
+    assert_eq!(ended.code, 64, "{ended:?}");
+    assert!(ended.stderr.contains("off, structure or full"), "{ended:?}");
+    assert!(!out.exists());
+}
+
+#[cfg(feature = "av")]
+#[test]
+fn every_shape_of_a_ladder_passes() {
+    let folder = tempfile::tempdir().unwrap();
+    let film = clip("plain-25.mp4");
+    for (name, flags) in [
+        ("ts", &["--ladder", "180p,90p", "--copy-source", "never"] as &[&str]),
+        ("ts-separate", &["--ladder", "180p,90p", "--audio-layout", "separate"]),
+        ("fmp4", &["--ladder", "180p,90p", "--container", "fmp4", "--copy-source", "never"]),
+        ("copied", &["--ladder", "180p,90p", "--copy-source", "always"]),
+        ("copied-fmp4", &["--ladder", "180p,90p", "--container", "fmp4", "--copy-source", "always"]),
+    ] {
+        let out = folder.path().join(name);
+        let words = [
+            "publish",
+            path(&film),
+            path(&out),
+            "--segment",
+            "2s",
+            "--preset",
+            "ultrafast",
+            "--verify",
+            "full",
+        ];
+        let told = run(words.into_iter().chain(flags.iter().copied())).done();
+        assert!(told.stdout.contains("every segment: no rule of HLS broken, no warnings"), "{told:?}");
+        assert_eq!(verdict(&out), checked(&out), "{name}");
+    }
+}
