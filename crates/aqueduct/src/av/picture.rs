@@ -4,6 +4,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use ffmpeg_next::{ffi, format, frame};
 
+use super::resampler::Plane;
+
 /// A picture that is not changed any more; clones share it.
 #[derive(Clone)]
 pub(crate) struct Picture(Arc<Frame>);
@@ -61,6 +63,25 @@ impl Picture {
     pub(super) fn frame(&self) -> &frame::Video {
         &self.0.frame
     }
+}
+
+/// A plane of 8-bit samples; None where its rows run upwards or there is none.
+pub(super) fn plane(frame: &frame::Video, index: usize) -> Option<Plane<'_>> {
+    if index >= frame.planes() {
+        return None;
+    }
+    let (width, height) = (frame.plane_width(index) as usize, frame.plane_height(index) as usize);
+    // SAFETY: the frame is alive, and its header is only read.
+    let (data, stride) =
+        unsafe { ((*frame.as_ptr()).data.get(index)?, (*frame.as_ptr()).linesize.get(index)?) };
+    let stride = usize::try_from(*stride).ok().filter(|stride| *stride >= width)?;
+    if data.is_null() || width == 0 {
+        return None;
+    }
+    // SAFETY: libav keeps `height` rows of `width` samples there, `stride` apart, for as long as the frame lives. What lies
+    // behind the last row belongs to nobody where a decoder has cropped the picture.
+    let samples = unsafe { std::slice::from_raw_parts(*data, stride * height.checked_sub(1)? + width) };
+    Some(Plane { samples, stride })
 }
 
 impl Drop for Frame {

@@ -1,142 +1,138 @@
 //! Pictures of one size into pictures of another, 8-bit 4:2:0, video range.
 
-use ffmpeg_next::ffi;
+use ffmpeg_next::{ffi, frame};
 
-use super::picture::{Picture, PicturePool, Siting};
+use super::picture::{Picture, PicturePool, Siting, plane};
+use super::resampler::{Axis, PlaneMut, Resampler};
+use super::swscale::Swscale;
 use crate::error::{Error, Result};
 use crate::media::Colour;
-
-/// Bicubic as ffmpeg's own default; the bit-exact paths, so that bytes do not depend on the CPU.
-#[allow(clippy::unnecessary_cast, reason = "the constants' type differs between FFmpeg's versions")]
-const FLAGS: i32 = (ffi::SWS_BICUBIC | ffi::SWS_ACCURATE_RND | ffi::SWS_BITEXACT) as i32;
 
 /// Scales and converts pictures to one size, chroma at its place ([`Siting`]); made pictures have it on the left. Opened
 /// for the first picture, and again should the source change its size or format half-way.
 pub(crate) struct Scaler {
-    context: *mut ffi::SwsContext,
-    input: Option<(i32, i32, i32, Siting)>,
+    open: Option<(Input, Way)>,
     pool: PicturePool,
     width: u32,
     height: u32,
     colour: Colour,
 }
 
-// SAFETY: the context is owned here alone and has no ties to a thread.
-unsafe impl Send for Scaler {}
+/// What pictures come in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Input {
+    width: i32,
+    height: i32,
+    format: i32,
+    siting: Siting,
+    /// From the top to the bottom, as all decoders but those of bitmaps give them.
+    top_down: bool,
+}
+
+/// What scales them.
+enum Way {
+    /// What is 4:2:0 of eight bits and in video range already.
+    Resample(Box<Planes>),
+    /// Everything else.
+    Convert(Swscale),
+}
+
+struct Planes {
+    luma: Resampler,
+    chroma: Resampler,
+}
 
 impl Scaler {
     /// A scaler to `width` by `height`. `colour` says how the input's samples are to be understood.
     pub(crate) fn new(width: u32, height: u32, colour: Colour) -> Self {
-        Self {
-            context: std::ptr::null_mut(),
-            input: None,
-            pool: PicturePool::new(width, height),
-            width,
-            height,
-            colour,
-        }
+        Self { open: None, pool: PicturePool::new(width, height), width, height, colour }
     }
 
     /// The picture at the size of this scaler; the very same picture when nothing has to change.
     pub(crate) fn scale(&mut self, picture: &Picture) -> Result<Picture> {
-        let frame = picture.frame();
-        // SAFETY: the frame is a decoded picture and stays borrowed.
-        let input = unsafe { &*frame.as_ptr() };
+        let input = Input::of(picture);
         let size = (self.width as i32, self.height as i32);
-        let plain = ffi::AVPixelFormat::AV_PIX_FMT_YUV420P as i32;
-        if (input.width, input.height) == size && input.format == plain && !self.colour.full_range {
+        let same_size = (input.width, input.height) == size;
+        let plain = input.format == PLAIN && !self.colour.full_range;
+        if same_size && plain {
             return Ok(picture.clone());
         }
-        let siting = picture.siting();
-        self.open(input, siting)?;
-        // Where the size stays, swscale leaves chroma where it was.
-        let made = if (input.width, input.height) == size { siting } else { Siting::LEFT };
-        self.pool.draw(made, |output| {
-            // SAFETY: both frames have the sizes and formats that the context was opened for; input is only read.
-            let rows = unsafe {
-                ffi::sws_scale(
-                    self.context,
-                    input.data.as_ptr().cast(),
-                    input.linesize.as_ptr(),
-                    0,
-                    input.height,
-                    (*output.as_mut_ptr()).data.as_mut_ptr(),
-                    (*output.as_mut_ptr()).linesize.as_ptr(),
-                )
-            };
-            if rows == size.1 {
-                Ok(())
-            } else {
-                Err(Error::internal(format!("swscale made {rows} of {} rows", size.1)))
-            }
-        })
-    }
-
-    #[allow(clippy::unnecessary_cast, reason = "the constants' type differs between FFmpeg's versions")]
-    fn open(&mut self, input: &ffi::AVFrame, siting: Siting) -> Result<()> {
-        let key = (input.width, input.height, input.format, siting);
-        if self.input == Some(key) {
-            return Ok(());
+        if self.open.as_ref().is_none_or(|(known, _)| *known != input) {
+            self.open = None;
         }
-        let unsupported = || {
-            Error::unsupported(format!(
-                "swscale cannot turn {}x{} pictures of format {} into 4:2:0",
-                key.0, key.1, key.2
-            ))
+        let way = match &mut self.open {
+            Some((_, way)) => way,
+            open => {
+                let way = match input.planes(self.width, self.height).filter(|_| plain) {
+                    Some(planes) => Way::Resample(Box::new(planes)),
+                    None => {
+                        let from = (input.width, input.height);
+                        Way::Convert(Swscale::new(from, input.format, input.siting, size, self.colour)?)
+                    }
+                };
+                &mut open.insert((input, way)).1
+            }
         };
-        // SAFETY: the old context is owned here and replaced by one that nothing else knows; its options are numbers. It is
-        // freed when it is dropped, also where it could not be opened.
-        unsafe {
-            ffi::sws_freeContext(self.context);
-            self.input = None;
-            self.context = ffi::sws_alloc_context();
-            if self.context.is_null() {
-                return Err(unsupported());
-            }
-            for (name, value) in [
-                (c"srcw", input.width),
-                (c"srch", input.height),
-                (c"src_format", input.format),
-                (c"dstw", self.width as i32),
-                (c"dsth", self.height as i32),
-                (c"dst_format", ffi::AVPixelFormat::AV_PIX_FMT_YUV420P as i32),
-                (c"sws_flags", FLAGS),
-                (c"src_h_chr_pos", siting.x),
-                (c"src_v_chr_pos", siting.y),
-                (c"dst_h_chr_pos", Siting::LEFT.x),
-                (c"dst_v_chr_pos", Siting::LEFT.y),
-            ] {
-                if ffi::av_opt_set_int(self.context.cast(), name.as_ptr(), value.into(), 0) < 0 {
-                    return Err(unsupported());
-                }
-            }
-            if ffi::sws_init_context(self.context, std::ptr::null_mut(), std::ptr::null_mut()) < 0 {
-                return Err(unsupported());
-            }
-            // The matrix stays what it is; only the range may change, and RGB needs to know the matrix.
-            let table = ffi::sws_getCoefficients(match self.colour.matrix {
-                1 => ffi::SWS_CS_ITU709,
-                9 | 10 => ffi::SWS_CS_BT2020,
-                _ => ffi::SWS_CS_DEFAULT,
-            } as i32);
-            let full = i32::from(self.colour.full_range);
-            ffi::sws_setColorspaceDetails(self.context, table, full, table, 0, 0, 1 << 16, 1 << 16);
-        }
-        self.input = Some(key);
-        Ok(())
+        // Where the size stays, swscale leaves chroma where it was.
+        let made = if same_size { input.siting } else { Siting::LEFT };
+        self.pool.draw(made, |output| match way {
+            Way::Resample(planes) => planes.run(picture.frame(), output),
+            Way::Convert(swscale) => swscale.run(picture.frame(), output),
+        })
     }
 }
 
-impl Drop for Scaler {
-    fn drop(&mut self) {
-        // SAFETY: the context is owned here and freed once; null is allowed.
-        unsafe { ffi::sws_freeContext(self.context) };
+/// 8-bit 4:2:0 in libav's words.
+const PLAIN: i32 = ffi::AVPixelFormat::AV_PIX_FMT_YUV420P as i32;
+
+impl Input {
+    fn of(picture: &Picture) -> Self {
+        // SAFETY: the frame is a decoded picture and stays borrowed.
+        let frame = unsafe { &*picture.frame().as_ptr() };
+        let top_down = frame.linesize.iter().all(|stride| *stride >= 0);
+        let (width, height, format) = (frame.width, frame.height, frame.format);
+        Self { width, height, format, siting: picture.siting(), top_down }
+    }
+
+    /// What makes plain pictures like this into those of another size; None where it does not know how.
+    fn planes(self, width: u32, height: u32) -> Option<Planes> {
+        let sides = [(u32::try_from(self.width).ok()?, width), (u32::try_from(self.height).ok()?, height)];
+        let known = 1..=Axis::LONGEST;
+        if !self.top_down || !sides.iter().all(|(from, to)| known.contains(from) && known.contains(to)) {
+            return None;
+        }
+        let luma = sides.map(|(source, target)| Axis::luma(source, target));
+        let chroma =
+            |axis: Axis, source_offset, target_offset| Axis { step: 2, source_offset, target_offset, ..axis };
+        let [across, down] = luma;
+        Some(Planes {
+            luma: Resampler::new(across, down),
+            chroma: Resampler::new(
+                chroma(across, self.siting.x, Siting::LEFT.x),
+                chroma(down, self.siting.y, Siting::LEFT.y),
+            ),
+        })
+    }
+}
+
+impl Planes {
+    fn run(&mut self, input: &frame::Video, output: &mut frame::Video) -> Result<()> {
+        for index in 0..3 {
+            let resampler = if index == 0 { &mut self.luma } else { &mut self.chroma };
+            let stride = output.stride(index);
+            let target = PlaneMut { samples: output.data_mut(index), stride };
+            plane(input, index)
+                .and_then(|source| resampler.resample(source, target))
+                .ok_or_else(|| Error::internal("a plane is smaller than its picture"))?;
+        }
+        Ok(())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::av::resampler::Plane;
 
     /// A picture whose chroma rises evenly from left to right and from top to bottom: at `siting` of each four luma samples
     /// it is the sum of both coordinates.
@@ -180,5 +176,85 @@ mod tests {
                 }
             }
         }
+    }
+
+    /// Coarse and fine grain, the finer the weaker, as in pictures of the world.
+    fn grain(width: usize, height: usize, siting: Siting) -> Picture {
+        let random = |seed: usize| {
+            let mixed = (seed as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            let mixed = (mixed ^ mixed >> 29).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            (mixed >> 40) as f64 / f64::from(1 << 24) - 0.5
+        };
+        let value = |plane: usize, x: usize, y: usize| {
+            let octave = |cell: usize| {
+                let corner =
+                    |dx, dy| random(((plane * 8 + cell) * 4096 + y / cell + dy) * 4096 + x / cell + dx);
+                let (right, below) = ((x % cell) as f64 / cell as f64, (y % cell) as f64 / cell as f64);
+                let row = |dy| corner(0, dy) * (1.0 - right) + corner(1, dy) * right;
+                cell as f64 * (row(0) * (1.0 - below) + row(1) * below)
+            };
+            128.0 + 3.0 * [1, 2, 4, 8, 16, 32].map(octave).iter().sum::<f64>()
+        };
+        let made = PicturePool::new(width as u32, height as u32).draw(siting, |frame| {
+            for plane in 0..3 {
+                let (stride, step) = (frame.stride(plane), if plane == 0 { 1 } else { 2 });
+                for (y, row) in frame.data_mut(plane).chunks_mut(stride).enumerate().take(height / step) {
+                    for (x, sample) in row.iter_mut().enumerate().take(width / step) {
+                        *sample = value(plane, x, y).round() as u8;
+                    }
+                }
+            }
+            Ok::<_, Error>(())
+        });
+        made.unwrap()
+    }
+
+    /// dB, of each plane.
+    fn peak_signal_to_noise(a: &frame::Video, b: &frame::Video) -> [f64; 3] {
+        [0, 1, 2].map(|index| {
+            let width = a.plane_width(index) as usize;
+            let samples = |frame| {
+                let Plane { samples, stride } = plane(frame, index).unwrap();
+                samples.chunks(stride).flat_map(move |row| &row[..width])
+            };
+            let squares = samples(a).zip(samples(b)).map(|(a, b)| f64::from(a.abs_diff(*b)).powi(2));
+            let (sum, count) = squares.fold((0.0, 0.0), |(sum, count), square| (sum + square, count + 1.0));
+            10.0 * (255.0 * 255.0 * count / f64::max(sum, 1.0)).log10()
+        })
+    }
+
+    #[test]
+    fn makes_what_swscale_makes() {
+        let (width, height) = (384, 216);
+        for siting in [Siting::LEFT, Siting { x: 0, y: 0 }, Siting { x: 128, y: 128 }] {
+            let picture = grain(width, height, siting);
+            for (to, lines) in [(256, 144), (192, 108), (288, 162), (128, 72), (96, 54), (480, 270)] {
+                let made = Scaler::new(to, lines, Colour::BT709).scale(&picture).unwrap();
+                let (from, size) = ((width as i32, height as i32), (to as i32, lines as i32));
+                let mut swscale = Swscale::new(from, PLAIN, siting, size, Colour::BT709).unwrap();
+                let theirs = PicturePool::new(to, lines)
+                    .draw(Siting::LEFT, |output| swscale.run(picture.frame(), output))
+                    .unwrap();
+                let equal = peak_signal_to_noise(made.frame(), theirs.frame());
+                assert!(equal.iter().all(|plane| *plane > 55.0), "{siting:?} to {to}x{lines}: {equal:?} dB");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_plain_picture_goes_through_swscale() {
+        let full = Colour { full_range: true, ..Colour::BT709 };
+        let picture = grain(96, 54, Siting::LEFT);
+        let mut scaler = Scaler::new(96, 54, full);
+        let made = scaler.scale(&picture).unwrap();
+        assert!(matches!(scaler.open, Some((_, Way::Convert(_)))));
+        let row = |picture: &Picture| plane(picture.frame(), 0).unwrap().samples[..96].to_vec();
+        for (from, made) in row(&picture).into_iter().zip(row(&made)) {
+            let wanted = 16.0 + f64::from(from) * 219.0 / 255.0;
+            assert!((f64::from(made) - wanted).abs() <= 1.0, "{from} to {made}, not {wanted}");
+        }
+        let mut scaler = Scaler::new(48, 28, Colour::BT709);
+        scaler.scale(&picture).unwrap();
+        assert!(matches!(scaler.open, Some((_, Way::Resample(_)))));
     }
 }

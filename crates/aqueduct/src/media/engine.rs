@@ -12,7 +12,7 @@ pub struct Engine {
     pub libavcodec: String,
     /// libavformat's version.
     pub libavformat: String,
-    /// libswscale's version.
+    /// libswscale's version. It scales and converts what is not 8-bit 4:2:0 in video range; the rest needs no library.
     pub libswscale: String,
     /// libswresample's version.
     pub libswresample: String,
