@@ -57,6 +57,7 @@ fn kill_and_go_on(kills: u32, publish: &dyn Fn(&str) -> Command, objects: &dyn F
     // The shorter of two: a machine may be busy, and files are warm the second time.
     let length = length("whole").min(length("again"));
     let whole = objects("whole");
+    assert!(whole.contains_key("check.json"), "{:?}", whole.keys());
     assert!(whole.len() > 10 && objects("again") == whole, "{:?}", whole.keys());
 
     let (mut hits, mut presentations, mut moments) = (0, 0, Moments(0x9e37_79b9));
@@ -111,6 +112,8 @@ fn publish(destination: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_aqueduct"));
     command.arg("publish").arg(clip).arg(destination);
     command.args(["--segment", "500ms", "--gop", "500ms", "--preset", "ultrafast", "--ladder", "180p,90p"]);
+    // Also while it reads back, and the verdict is one of the objects.
+    command.args(["--verify", "full"]);
     // Without the credentials of whoever runs the tests.
     for (name, _) in std::env::vars_os() {
         if name.to_str().is_some_and(|name| name.starts_with("AWS_")) {

@@ -150,7 +150,7 @@ async fn show(gate: &Gate<'_>, verdict: Option<&Verdict>, is_complete: bool) -> 
     match verdict.filter(|_| is_broken) {
         None => Ok(()),
         Some(verdict) => {
-            let is_shown = sizes.get(MULTIVARIANT_KEY).is_some_and(|&bytes| bytes > 0);
+            let is_shown = sizes.contains_key(MULTIVARIANT_KEY);
             let complaint = verdict.complaint(store.url(), is_shown);
             Err(Error::new(ErrorKind::RulesBroken, complaint).with_verdict(verdict.clone()))
         }
