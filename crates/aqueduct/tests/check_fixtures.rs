@@ -10,8 +10,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aqueduct::check::{Http, Level, Profile, Report, Rule};
 use aqueduct::plan::{AudioLayout, Container, Files};
+use check_segments::sidecars::SIDECARS;
 use check_segments::{APPLE_SEGMENTS, SEGMENTS};
-use check_world::{World, live, low_latency, packaged, served, subtitled};
+use check_world::{World, captioned, live, low_latency, packaged, packed, served, subtitled};
 
 /// A presentation that is good, before its defect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -29,6 +30,10 @@ enum Good {
     Groups,
     /// Over HTTP.
     Served,
+    /// TS with its sound as packed audio.
+    Packed,
+    /// fMP4 with subtitles in two segments.
+    Text,
 }
 
 use Good::{Fmp4, Groups, Live, LowLatency, Muxed, Separate, Served, Single, Ts};
@@ -373,6 +378,8 @@ fn good() -> BTreeMap<Good, World> {
     good.insert(LowLatency, low_latency(&good[&Ts]));
     good.insert(Groups, subtitled(&good[&Fmp4]));
     good.insert(Served, served(&good[&Ts]));
+    good.insert(Good::Packed, packed(&good[&Separate]));
+    good.insert(Good::Text, captioned(&good[&Groups]));
     good
 }
 
@@ -406,7 +413,8 @@ fn the_good_ones_are_clean() {
 #[test]
 fn each_bad_one_fires_what_it_should_and_nothing_else() {
     let good = good();
-    let usual = [SYNTAX, MEDIA, MULTIVARIANT, ACROSS, KEYS, RANGES, LIVE_ONES, HTTP, SEGMENTS].concat();
+    let usual =
+        [SYNTAX, MEDIA, MULTIVARIANT, ACROSS, KEYS, RANGES, LIVE_ONES, HTTP, SEGMENTS, SIDECARS].concat();
     let mut wrong = String::new();
     for (profiles, fixtures) in [(USUAL, usual), (&Profile::ALL, [APPLE, HTTP, APPLE_SEGMENTS].concat())] {
         for (name, of, defect, expected) in fixtures {
@@ -437,9 +445,21 @@ fn each_bad_one_fires_what_it_should_and_nothing_else() {
 
 #[test]
 fn every_rule_that_is_checked_has_a_bad_one() {
-    let all =
-        [SYNTAX, MEDIA, MULTIVARIANT, ACROSS, KEYS, RANGES, LIVE_ONES, APPLE, HTTP, SEGMENTS, APPLE_SEGMENTS]
-            .concat();
+    let all = [
+        SYNTAX,
+        MEDIA,
+        MULTIVARIANT,
+        ACROSS,
+        KEYS,
+        RANGES,
+        LIVE_ONES,
+        APPLE,
+        HTTP,
+        SEGMENTS,
+        SIDECARS,
+        APPLE_SEGMENTS,
+    ]
+    .concat();
     assert!(all.len() >= 60, "{} fixtures", all.len());
     let names: BTreeSet<_> = all.iter().map(|fixture| fixture.0).collect();
     assert_eq!(names.len(), all.len(), "names differ");

@@ -9,19 +9,23 @@ use std::time::{Duration, Instant};
 
 use aqueduct::check::{Options, Profile, check};
 use aqueduct::plan::{AudioLayout, Container, Files};
-use check_world::{BASE, Random, packaged};
+use check_world::{BASE, Random, captioned, packaged, packed, subtitled};
 
 #[test]
 fn a_thousand_damaged_segments() {
     let of = |container, layout| packaged("plain-25.mp4", container, layout, Files::Segments);
     let ts = of(Container::Ts, AudioLayout::Muxed);
     let fmp4 = of(Container::Fmp4, AudioLayout::Separate);
+    let aac = packed(&of(Container::Ts, AudioLayout::Separate));
+    let text = captioned(&subtitled(&fmp4));
     let seeds = [
         (&ts, "video/180p/00001.ts"),
         (&fmp4, "video/180p/init.mp4"),
         (&fmp4, "video/180p/00001.m4s"),
         (&fmp4, "audio/main/init.mp4"),
         (&fmp4, "audio/main/00001.m4s"),
+        (&aac, "audio/main/00001.aac"),
+        (&text, "text/en/1.vtt"),
     ];
     let mut random = Random(0x2545_f491_4f6c_dd1d);
     let mut found = 0;

@@ -57,6 +57,116 @@ fn made(clip: &str, options: &[&str]) -> World {
     world
 }
 
+/// Runs FFmpeg in a folder, and takes what it left there.
+fn run(clip: &str, arguments: &[&str], files: &[(&str, &[u8])]) -> World {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, bytes) in files {
+        std::fs::write(folder.path().join(name), bytes).unwrap();
+    }
+    let clip = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata").join(clip);
+    let mut command = Command::new("ffmpeg");
+    command.args(["-v", "error", "-y", "-i"]).arg(clip).args(arguments).current_dir(folder.path());
+    assert!(command.status().unwrap().success(), "{arguments:?}");
+    let mut world = World::default();
+    for file in std::fs::read_dir(folder.path()).unwrap() {
+        let file = file.unwrap();
+        world.put(file.file_name().to_str().unwrap(), std::fs::read(file.path()).unwrap());
+    }
+    world
+}
+
+/// Frames as FFmpeg writes them and lengths as it measures them, behind timestamps that go on by them.
+#[test]
+fn packed_audio_of_ffmpeg_is_clean() {
+    if !has_ffmpeg() {
+        return;
+    }
+    for (encoder, format, codec, frame) in [
+        ("aac", "adts", "mp4a.40.2", 1024_u32),
+        ("libmp3lame", "mp3", "mp4a.40.34", 1152),
+        ("ac3", "ac3", "ac-3", 1536),
+        ("eac3", "eac3", "ec-3", 1536),
+    ] {
+        let arguments = format!(
+            "-map 0:a -c:a {encoder} -b:a 128k -ar 48000 -f segment -segment_time 1 -segment_format {format} {} \
+             -segment_list index.m3u8 -segment_list_type m3u8 a%d.bin",
+            // Headers of its own, that are no sound.
+            if format == "mp3" { "-segment_format_options id3v2_version=0:write_xing=0" } else { "" }
+        );
+        let arguments: Vec<&str> = arguments.split_whitespace().collect();
+        let mut world = run("plain-25.mp4", &arguments, &[]);
+        let text = world.text("index.m3u8");
+        let mut time = 900_000_u64;
+        let mut count = 0;
+        let mut lines = text.lines();
+        while let Some(line) = lines.next() {
+            let Some(lasts) = line.strip_prefix("#EXTINF:") else { continue };
+            let lasts: f64 = lasts.trim_end_matches(',').parse().unwrap();
+            let name = lines.next().unwrap();
+            let bytes = world.bytes(name);
+            world.put(name, [check_world::timestamp(time), bytes].concat());
+            let frames = (lasts * 48_000.0 / f64::from(frame)).round() as u64;
+            time += frames * u64::from(frame) * 90_000 / 48_000;
+            count += 1;
+        }
+        assert!(count > 3, "{text}");
+        world.put("index.m3u8", text.replace("#EXT-X-ALLOW-CACHE:YES\n", ""));
+        let entry = "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=900000,CODECS=\"";
+        world.put("master.m3u8", format!("{entry}{codec}\"\nindex.m3u8\n"));
+        assert!(said(&world).is_empty(), "{encoder}: {:#?}", said(&world));
+        // What it is measured to be.
+        world.put("master.m3u8", format!("{entry}Opus\"\nindex.m3u8\n"));
+        let report = said(&world);
+        assert!(
+            report.iter().any(|line| line.starts_with("MV-CODECS ") && line.contains(codec)),
+            "{report:?}"
+        );
+    }
+}
+
+const WORDS: &[u8] =
+    b"1\n00:00:00,500 --> 00:00:01,500\nHello\n\n2\n00:00:01,800 --> 00:00:02,600\nover the edge\n\n\
+                       3\n00:00:03,000 --> 00:00:03,500\nthere\n";
+
+/// FFmpeg writes each cue once, and no map, while its pictures begin after 1.4 s.
+#[test]
+fn subtitles_of_ffmpeg_are_truly_told_of() {
+    if !has_ffmpeg() {
+        return;
+    }
+    let world = run(
+        "plain-25.mp4",
+        &[
+            "-i",
+            "words.srt",
+            "-map",
+            "0:v",
+            "-map",
+            "1:s",
+            "-c:v",
+            "copy",
+            "-c:s",
+            "webvtt",
+            "-f",
+            "hls",
+            "-hls_time",
+            "2",
+            "-hls_playlist_type",
+            "vod",
+            "-var_stream_map",
+            "v:0,s:0,sgroup:text",
+            "-master_pl_name",
+            "master.m3u8",
+            "v%v.m3u8",
+        ],
+        &[("words.srt", WORDS)],
+    );
+    let said = said(&world);
+    let ids: BTreeSet<&str> = said.iter().filter_map(|line| line.split(' ').next()).collect();
+    let ids: BTreeSet<&str> = ids.into_iter().filter(|id| id.starts_with("WV-")).collect();
+    assert_eq!(ids, ["WV-CUE-COVER", "WV-TIMESTAMP-MAP"].into(), "{said:#?}");
+}
+
 fn said(world: &World) -> BTreeSet<String> {
     let report = world.check(&[Profile::Rfc, Profile::Players]);
     let weighty = report.findings.iter().filter(|finding| finding.level > Level::Note);

@@ -2,9 +2,12 @@
 
 mod faults;
 mod fmp4;
+mod id3;
 mod inside;
+mod packed;
 mod sample;
 mod ts;
+mod vtt;
 
 use std::collections::BTreeMap;
 

@@ -1,5 +1,7 @@
 //! Segments that are bad inside, one defect each, for the list of bad presentations.
 
+pub(crate) mod sidecars;
+
 use super::Good::{Fmp4, Muxed, Separate, Ts};
 use super::{AUDIO, Fixture, IFRAMES, MASTER};
 use crate::check_world::World;
@@ -87,6 +89,7 @@ pub(crate) const SEGMENTS: &[Fixture] = &[
 /// Rules of Apple's that only bad segments break.
 #[rustfmt::skip]
 pub(crate) const APPLE_SEGMENTS: &[Fixture] = &[
+    ("sound-begins-a-little-late", Separate, |w| SOUND.iter().for_each(|key| shift(w, key, 4_500)), &["AU-PRIMING"]),
     ("iframe-without-moof", Fmp4, |w| { let t = w.text(IFRAMES); let line = t.lines().find(|l| l.starts_with("#EXT-X-BYTERANGE")).unwrap().to_owned();
         let (length, offset) = line.split_once('@').unwrap(); let offset: u64 = offset.parse().unwrap();
         w.edit(IFRAMES, &line, &format!("{length}@{}", offset + 4)); }, &["IF-MOOF"]),
@@ -170,6 +173,24 @@ fn shift(world: &mut World, key: &str, by: i64) {
             }
         }
     });
+}
+
+/// Moves the times of all sound but the first by more than a frame.
+fn late(packets: &mut [Packet]) {
+    let begins = |packet: &&mut Packet| {
+        let at = payload(packet);
+        packet[1] & 0x40 != 0 && packet.get(at..at + 3) == Some(&[0, 0, 1])
+    };
+    for packet in packets
+        .iter_mut()
+        .filter(|packet| pid(packet) >= PICTURES && packet[1] & 0x40 != 0)
+        .filter(begins)
+        .skip(4)
+    {
+        let at = payload(packet) + 9;
+        let moved = time(&packet[at..]) + 2_500;
+        put_time(&mut packet[at..], moved);
+    }
 }
 
 /// The packet that begins a PES packet, and where.

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use aqueduct::check::{
     Answer, Depth, Fetch, FetchError, Http, Nothing, Options, Overlay, Profile, Report, Request, Want, check,
 };
+use aqueduct::mux::ts;
 use aqueduct::plan::{AudioLayout, Container, CopySettings, Files, Length, MULTIVARIANT_KEY, Object};
 use aqueduct::plan::{CopyInput, Role};
 use aqueduct::playlist::{self, Measured};
@@ -178,9 +179,9 @@ pub(crate) fn stored(presentation: &Presentation) -> World {
 }
 
 /// A window of a live playlist over a segment of `ts` that comes again and again, by itself.
-pub(crate) fn live(ts: &World) -> World {
+pub(crate) fn live(good: &World) -> World {
     let mut world = World { is_hollow: true, ..World::default() };
-    let segment = ts.bytes("video/180p/00000.ts");
+    let segment = good.bytes("video/180p/00000.ts");
     let mut text = "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:2\n#EXT-X-MEDIA-SEQUENCE:10\n\
                     #EXT-X-PROGRAM-DATE-TIME:2026-01-01T00:00:00.000Z\n"
         .to_owned();
@@ -246,6 +247,49 @@ pub(crate) fn subtitled(fmp4: &World) -> World {
     world.put(
         "text/en/index.m3u8",
         "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:5\n#EXT-X-PLAYLIST-TYPE:VOD\n#EXTINF:5.000000,\n0.vtt\n#EXT-X-ENDLIST\n",
+    );
+    world
+}
+
+/// TS with sound of its own, the sound as packed audio.
+pub(crate) fn packed(separate: &World) -> World {
+    let mut world = separate.clone();
+    let playlist = "audio/main/index.m3u8";
+    let text = world.text(playlist);
+    for uri in text.lines().filter(|line| line.ends_with(".ts")) {
+        let reading = ts::read(&world.bytes(&format!("audio/main/{uri}"))).unwrap();
+        let stream = &reading.streams[0];
+        let config = stream.aac.unwrap();
+        let frame =
+            |unit: &ts::ReadUnit| [&config.adts_header(unit.data.len()).unwrap()[..], &unit.data].concat();
+        let mut bytes = timestamp(stream.units[0].pts.unwrap());
+        bytes.extend(stream.units.iter().flat_map(frame));
+        world.put(&format!("audio/main/{}", uri.replace(".ts", ".aac")), bytes);
+    }
+    world.put(playlist, text.replace(".ts\n", ".aac\n"));
+    world
+}
+
+/// An ID3 tag with the timestamp of packed audio.
+pub(crate) fn timestamp(ticks: u64) -> Vec<u8> {
+    let data = [b"com.apple.streaming.transportStreamTimestamp\0", &ticks.to_be_bytes()[..]].concat();
+    let frame = [b"PRIV", &[0, 0, 0, data.len() as u8, 0, 0][..], &data].concat();
+    [b"ID3", &[4, 0, 0, 0, 0, 0, frame.len() as u8][..], &frame].concat()
+}
+
+/// A presentation with subtitles of two segments, and a cue that is shown in both.
+pub(crate) fn captioned(subtitled: &World) -> World {
+    let mut world = subtitled.clone();
+    let head = "WEBVTT\nX-TIMESTAMP-MAP=MPEGTS:900000,LOCAL:00:00:00.000\n\n";
+    let (first, both) =
+        ("1\n00:00:01.000 --> 00:00:02.000\nHello\n\n", "2\n00:00:02.000 --> 00:00:03.500 line:0\nboth\n\n");
+    world.put("text/en/0.vtt", format!("{head}{first}{both}"));
+    world.put("text/en/1.vtt", format!("{head}{both}00:04.000 --> 00:04.500\nlast\n"));
+    let playlist = "text/en/index.m3u8";
+    world.edit(
+        playlist,
+        "#EXTINF:5.000000,\n0.vtt\n",
+        "#EXTINF:2.500000,\n0.vtt\n#EXTINF:2.500000,\n1.vtt\n",
     );
     world
 }

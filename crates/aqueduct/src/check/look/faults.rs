@@ -48,6 +48,10 @@ impl Faults {
             .or_insert(Fault { rule, level, offset, message, more: 0 });
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.of.is_empty()
+    }
+
     /// Tells them all at `place`; `base` is where the bytes begin in their resource.
     pub(super) fn tell(&self, place: &Place, base: u64, findings: &mut Findings<'_>) {
         for fault in self.of.values() {
@@ -59,5 +63,11 @@ impl Faults {
             };
             findings.add_as(fault.level, fault.rule, place, message);
         }
+    }
+
+    /// Ids and words of all faults.
+    #[cfg(test)]
+    pub(super) fn told(&self) -> Vec<(&'static str, String)> {
+        self.of.iter().map(|(id, fault)| (*id, fault.message.clone())).collect()
     }
 }

@@ -53,7 +53,7 @@ pub(super) fn segment(body: &[u8], init: &InitReading, faults: &mut Faults) -> O
         return None;
     }
     let tracks = init.tracks.iter().filter_map(|of| track(of, &reading, body, faults)).collect();
-    Some(Contents { container: Container::Fmp4, tracks, counters: Vec::new() })
+    Some(Contents::new(Container::Fmp4, tracks))
 }
 
 /// Reads what an I-frame playlist points at: a fragment, which may end behind its first picture.
@@ -78,7 +78,7 @@ pub(super) fn iframe(body: &[u8], init: &InitReading, faults: &mut Faults) -> Op
         return None;
     }
     let tracks = track(video, &reading, body, &mut Faults::default()).into_iter().collect();
-    Some(Contents { container: Container::Fmp4, tracks, counters: Vec::new() })
+    Some(Contents::new(Container::Fmp4, tracks))
 }
 
 /// Whether times are known; else nothing can be held against them.
@@ -113,6 +113,8 @@ struct Entry {
     size: Option<(u32, u32, u32)>,
     colour: Option<Colour>,
     channels: Option<u16>,
+    rate: Option<u32>,
+    is_interlaced: bool,
 }
 
 /// A colour whose transfer characteristics are said; where the stream is silent, the file may speak.
@@ -128,11 +130,13 @@ fn entry(of: &ReadTrack) -> Entry {
     match &track.format {
         Format::Video(video) => {
             let (mut size, mut colour) = ((u32::from(video.width), u32::from(video.height), None), None);
+            let mut is_interlaced = false;
             let codec = match &video.codec {
                 VideoCodec::Avc(record) => avc::DecoderConfiguration::parse(record).ok().map(|record| {
                     if let Some(sps) = record.sps.first().and_then(|sps| avc::Sps::parse(sps).ok()) {
                         size = (sps.width, sps.height, sps.sample_aspect_ratio);
                         colour = said(sps.colour);
+                        is_interlaced = !sps.frame_mbs_only;
                     }
                     record.codec_string()
                 }),
@@ -154,7 +158,8 @@ fn entry(of: &ReadTrack) -> Entry {
                 codec,
                 size,
                 colour: Some(colour.or(video.colour).unwrap_or(Colour::UNSPECIFIED)),
-                channels: None,
+                is_interlaced,
+                ..Entry::default()
             }
         }
         Format::Audio(audio) => {
@@ -172,7 +177,8 @@ fn entry(of: &ReadTrack) -> Entry {
             // What the boxes of Dolby's codecs say of channels is not that of the sample entry.
             let channels =
                 channels.filter(|_| !matches!(audio.codec, AudioCodec::Ac3(_) | AudioCodec::Eac3(_)));
-            Entry { codec, channels, ..Entry::default() }
+            let rate = Some(audio.sample_rate).filter(|rate| *rate > 0);
+            Entry { codec, channels, rate, ..Entry::default() }
         }
     }
 }
@@ -181,12 +187,13 @@ fn track(of: &ReadTrack, reading: &Reading, body: &[u8], faults: &mut Faults) ->
     let medium = match &of.handler {
         b"vide" => Medium::Video,
         b"soun" => Medium::Audio,
+        b"subt" | b"text" | b"sbtl" => Medium::Text,
         _ => return None,
     };
     let samples = || reading.samples(of.id);
     let first = samples().next()?;
     let last = samples().last()?;
-    let Entry { codec, size, colour, channels } = entry(of);
+    let Entry { codec, size, colour, channels, rate, is_interlaced } = entry(of);
     let mut before_last = samples().take(samples().count().saturating_sub(1));
     if before_last.any(|sample| sample.duration == 0) {
         faults.add(&TM_DTS, None, format!("a sample of track {} lasts 0", of.id));
@@ -215,12 +222,28 @@ fn track(of: &ReadTrack, reading: &Reading, body: &[u8], faults: &mut Faults) ->
         longest: durations().max().unwrap_or(0),
         shortest: durations().filter(|duration| *duration > 0).min().unwrap_or(0),
         units: samples().count() as u64,
-        starts_with_key: medium == Medium::Audio || first.flags.is_sync() && is_key != Some(false),
-        has_key: medium == Medium::Audio || samples().any(|sample| sample.flags.is_sync()),
+        starts_with_key: medium != Medium::Video || first.flags.is_sync() && is_key != Some(false),
+        has_key: medium != Medium::Video || samples().any(|sample| sample.flags.is_sync()),
         size,
         range: colour.map(Colour::video_range),
         channels,
+        rate,
+        samples: 0,
+        last_pts: samples().map(|sample| sample.pts).max()?.saturating_sub(shift),
+        keyless: keyless(samples(), last.dts.saturating_add(last.duration.into())),
+        is_interlaced,
     })
+}
+
+/// The longest time from one sync sample to the next, or to `end`, in decoding order.
+fn keyless<'a>(samples: impl Iterator<Item = &'a ReadSample>, end: i64) -> i64 {
+    let keys = samples.filter(|sample| sample.flags.is_sync()).map(|sample| sample.dts);
+    let (mut longest, mut last) = (0, None::<i64>);
+    for time in keys.chain([end]) {
+        longest = longest.max(last.map_or(0, |last| time.saturating_sub(last)));
+        last = Some(time);
+    }
+    longest
 }
 
 /// Whether a sample is a picture at which decoding can start; `None` where its bytes do not tell.

@@ -4,13 +4,16 @@ use std::collections::BTreeMap;
 
 use super::faults::Faults;
 use super::sample::Sample;
-use super::{fmp4, ts};
+use super::{fmp4, packed, ts, vtt};
 use crate::check::fetch::{Fetch, Request, Want};
 use crate::check::findings::Findings;
 use crate::check::model::{ByteRange, Contents, Media, Presentation, Role};
 use crate::check::options::Options;
 use crate::check::parallel;
-use crate::check::table::media::MP_FETCH;
+use crate::check::read::uri::extension;
+use crate::check::table::audio::AU_FORMAT;
+use crate::check::table::media::{MP_FETCH, MP_MAP};
+use crate::check::table::players::PC_EMPTY_SEGMENT;
 use crate::mux::fmp4::InitReading;
 use crate::mux::ts::PACKET;
 
@@ -18,6 +21,8 @@ use crate::mux::ts::PACKET;
 const HEAD: u64 = 64 * PACKET as u64;
 /// A longer init section is none.
 const INIT_BYTES: u64 = 4 << 20;
+/// Cues that are kept of all segments together.
+const MOST_CUES: usize = 2_000_000;
 
 /// A resource or a part of it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -79,7 +84,10 @@ pub(super) fn look(
 ) {
     let (jobs, of) = jobs(presentation, options, findings);
     let inits = inits(presentation, &jobs, fetch, options, findings);
-    let seen = parallel::map(&jobs, options.parallel, |job| see(job, &inits, fetch, options));
+    let texts = presentation.media.iter().filter(|media| media.role == Role::Subtitles);
+    let texts = texts.map(|media| media.segments.len()).sum::<usize>();
+    let cues = (MOST_CUES / texts.max(1)).clamp(64, 20_000);
+    let seen = parallel::map(&jobs, options.parallel, |job| see(job, &inits, fetch, options, cues));
     for (media_at, media) in presentation.media.iter_mut().enumerate() {
         let mut skipped: BTreeMap<&str, u64> = BTreeMap::new();
         for at in 0..media.segments.len() {
@@ -118,7 +126,7 @@ fn jobs(
         let sample = Sample::of(media, options.depth);
         for (at, segment) in media.segments.iter().enumerate() {
             let bytes = segment.facts.bytes.unwrap_or(0);
-            if bytes == 0 || segment.facts.is_cut || !sample.has(at) || media.role == Role::Subtitles {
+            if bytes == 0 || segment.facts.is_cut || segment.is_gap || !sample.has(at) {
                 continue;
             }
             if media.keys_of(segment.keys).next().is_some() {
@@ -206,7 +214,7 @@ fn head_of(part: &Part) -> Part {
     Part { url: part.url.clone(), range: Some((0, HEAD)) }
 }
 
-fn see(job: &Job, inits: &BTreeMap<Part, Init>, fetch: &dyn Fetch, options: &Options) -> Seen {
+fn see(job: &Job, inits: &BTreeMap<Part, Init>, fetch: &dyn Fetch, options: &Options, cues: usize) -> Seen {
     let mut seen = Seen::default();
     let answer =
         match fetch.fetch(&Request::new(&job.part.url, job.part.want(), options.limits.segment_bytes)) {
@@ -234,8 +242,18 @@ fn see(job: &Job, inits: &BTreeMap<Part, Init>, fetch: &dyn Fetch, options: &Opt
         (Some(Init::Ts(tables)), Form::Ts) if job.is_iframe => ts::iframe(body, tables, faults),
         (Some(Init::Ts(tables)), Form::Ts) => ts::segment(body, tables, faults),
         (None, Form::Ts) if !job.is_iframe => ts::segment(body, &[], faults),
-        (_, Form::Other) => {
-            seen.skipped = Some("packed audio and text are not looked into");
+        (init, Form::Packed) => {
+            if init.is_some() {
+                faults.add(&AU_FORMAT, 0, "EXT-X-MAP applies to packed audio");
+            }
+            packed::segment(body, faults)
+        }
+        (_, Form::Text) => vtt::segment(body, cues, faults),
+        (None, Form::Fmp4) if !job.is_iframe => {
+            // What its name tells is told by what the playlist says.
+            if !is_named_fmp4(&job.part.url) {
+                faults.add(&MP_MAP, 0, "the segment is fMP4, and no EXT-X-MAP applies to it");
+            }
             None
         }
         (_, Form::Unknown) => {
@@ -248,7 +266,14 @@ fn see(job: &Job, inits: &BTreeMap<Part, Init>, fetch: &dyn Fetch, options: &Opt
         }
     };
     // Without a sample nothing can be held against anything.
-    seen.contents = seen.contents.filter(|contents| !contents.tracks.is_empty());
+    let is_empty = |contents: &Contents| contents.tracks.is_empty() && contents.text.is_none();
+    if seen.contents.as_ref().is_some_and(is_empty) {
+        seen.contents = None;
+        // Who is told what is wrong knows why.
+        if seen.faults.is_empty() {
+            seen.faults.add(&PC_EMPTY_SEGMENT, 0, "the segment holds no picture and no sound");
+        }
+    }
     seen
 }
 
@@ -256,9 +281,14 @@ fn see(job: &Job, inits: &BTreeMap<Part, Init>, fetch: &dyn Fetch, options: &Opt
 enum Form {
     Ts,
     Fmp4,
-    /// Packed audio or text.
-    Other,
+    Packed,
+    Text,
     Unknown,
+}
+
+/// Whether the name of a file says that it is fMP4.
+fn is_named_fmp4(url: &str) -> bool {
+    matches!(extension(url).as_str(), "m4s" | "mp4" | "m4v" | "m4a" | "cmfv" | "cmfa" | "cmft")
 }
 
 fn form(body: &[u8], url: &str) -> Form {
@@ -267,10 +297,13 @@ fn form(body: &[u8], url: &str) -> Form {
     match body {
         [0x47, ..] => Form::Ts,
         _ if body.get(4..8).is_some_and(|kind| BOXES.contains(&kind)) => Form::Fmp4,
-        [b'I', b'D', b'3', ..] | [0xff, 0xe0..=0xff, ..] | [0x0b, 0x77, ..] => Form::Other,
-        _ if body.starts_with(b"WEBVTT") || body.starts_with(b"\xef\xbb\xbfWEBVTT") => Form::Other,
+        _ if packed::begins(body) => Form::Packed,
+        _ if vtt::begins(body) => Form::Text,
+        _ if matches!(extension(url).as_str(), "vtt" | "webvtt") => Form::Text,
         // It says that it is a transport stream, so what it begins with is a fault.
-        _ if url.split(['?', '#']).next().is_some_and(|path| path.ends_with(".ts")) => Form::Ts,
+        _ if extension(url) == "ts" => Form::Ts,
+        // The same of packed audio.
+        _ if matches!(extension(url).as_str(), "aac" | "mp3" | "ac3" | "ec3") => Form::Packed,
         _ => Form::Unknown,
     }
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::faults::Faults;
 use crate::check::model::{Container, Contents, Medium, Track};
 use crate::check::rule::Level;
-use crate::check::table::audio::AU_CONFIG;
+use crate::check::table::audio::{AU_CONFIG, AU_DRIFT};
 use crate::check::table::iframes::IF_SINGLE;
 use crate::check::table::timing::{TM_DTS, TM_GAP};
 use crate::check::table::ts::*;
@@ -16,6 +16,8 @@ const CLOCK: u32 = 90_000;
 const WRAP: i64 = 1 << 33;
 /// hls.js bridges holes up to 0.1 s.
 const HOLE: i64 = 9_000;
+/// Times of each stream come at least every 700 ms (ISO/IEC 13818-1 §2.7.4).
+const STAMPS: i64 = 63_000;
 
 /// Reads a segment. `tables` are packets with PAT and PMT from EXT-X-MAP, or none.
 pub(super) fn segment(body: &[u8], tables: &[u8], faults: &mut Faults) -> Option<Contents> {
@@ -60,7 +62,7 @@ pub(super) fn segment(body: &[u8], tables: &[u8], faults: &mut Faults) -> Option
         }
     }
     let tracks = reading.streams.iter().filter_map(|stream| track(stream, faults)).collect();
-    Some(Contents { container: Container::Ts, tracks, counters: counters(body, bytes, &reading) })
+    Some(Contents { counters: counters(body, bytes, &reading), ..Contents::new(Container::Ts, tracks) })
 }
 
 /// Reads what an I-frame playlist points at. `tables` are packets with the PAT and PMT of the resource.
@@ -78,7 +80,7 @@ pub(super) fn iframe(body: &[u8], tables: &[u8], faults: &mut Faults) -> Option<
         faults.add(&IF_SINGLE, 0, "the range holds more than its picture: another stream");
     }
     let tracks = reading.streams.iter().filter_map(|stream| track(stream, &mut Faults::default())).collect();
-    Some(Contents { container: Container::Ts, tracks, counters: Vec::new() })
+    Some(Contents::new(Container::Ts, tracks))
 }
 
 /// The packets of the tables at the start of a resource, as far as `head` has them.
@@ -210,7 +212,9 @@ fn track(stream: &Elementary, faults: &mut Faults) -> Option<Track> {
                 faults.add(&TM_GAP, unit.offset, message);
             }
         }
+        drift(stream, &times, configured, faults);
     }
+    stamps(stream, &times, faults);
     let mut shown: Vec<i64> = times.iter().map(|(pts, _)| *pts).collect();
     shown.sort_unstable();
     let shown_steps = shown.windows(2).filter_map(|pair| Some(pair.get(1)? - pair.first()?));
@@ -234,7 +238,68 @@ fn track(stream: &Elementary, faults: &mut Faults) -> Option<Track> {
         size: sps.map(|sps| super::size(sps.width, sps.height, sps.sample_aspect_ratio)),
         range: sps.map(|sps| sps.colour.video_range()),
         channels: stream.aac.and_then(|config| config.channels()).map(u16::from),
+        rate: stream.aac.map(|config| config.sample_rate),
+        samples: 0,
+        last_pts: *shown.last()?,
+        keyless: if stream.kind == StreamType::H264 {
+            keyless(stream, &near, times.last()?.1 + last_step)
+        } else {
+            0
+        },
+        is_interlaced: sps.is_some_and(|sps| !sps.frame_mbs_only),
     })
+}
+
+/// AAC that leaves the clock of its own samples by more than a frame; holes are told apart.
+fn drift(stream: &Elementary, times: &[(i64, i64)], frame: i64, faults: &mut Faults) {
+    let Some(config) = stream.aac.filter(|_| frame > 0 && times.len() == stream.units.len()) else { return };
+    let (mut base, mut counted) = (times.first().map_or(0, |(pts, _)| *pts), 0_i64);
+    let mut last = base - frame;
+    for ((pts, _), unit) in times.iter().zip(&stream.units) {
+        let samples = counted * i64::from(config.unit_samples());
+        let off = pts - base - samples * i64::from(CLOCK) / i64::from(config.sample_rate.max(1));
+        if off.abs() > frame {
+            if pts - last <= frame + HOLE {
+                let message = format!("the sound is {:.3} s off its samples", off as f64 / f64::from(CLOCK));
+                faults.add(&AU_DRIFT, unit.offset, message);
+            }
+            (base, counted) = (*pts, 0);
+        }
+        last = *pts;
+        counted += 1;
+    }
+}
+
+/// Times in PES headers come often enough, where units lie between them.
+fn stamps(stream: &Elementary, times: &[(i64, i64)], faults: &mut Faults) {
+    if times.len() != stream.units.len() {
+        return;
+    }
+    let mut last: Option<(usize, i64)> = None;
+    for (at, ((_, dts), unit)) in
+        times.iter().zip(&stream.units).enumerate().filter(|(_, (_, unit))| unit.stamped)
+    {
+        if let Some((before, time)) = last
+            && before + 1 < at
+            && dts - time > STAMPS
+        {
+            let message = format!("times are {:.3} s apart", (dts - time) as f64 / f64::from(CLOCK));
+            faults.add(&TS_PTS, unit.offset, message);
+        }
+        last = Some((at, *dts));
+    }
+}
+
+/// The longest time from one key picture to the next, or to `end`, in decoding order.
+fn keyless(stream: &Elementary, near: &impl Fn(u64) -> i64, end: i64) -> i64 {
+    let keys = stream.units.iter().filter(|unit| unit.key);
+    let times = keys.filter_map(|unit| unit.dts.or(unit.pts)).map(near).chain([end]);
+    let (mut longest, mut last) = (0, None);
+    for time in times {
+        longest = longest.max(last.map_or(0, |last| time - last));
+        last = Some(time);
+    }
+    longest
 }
 
 /// The first and last counter of the payloads of each PID: of tables and streams. The others are none of the segment's.

@@ -14,6 +14,28 @@ pub(in crate::check) struct Contents {
     pub(in crate::check) tracks: Vec<Track>,
     /// TS: the first and the last continuity counter of each PID's payloads.
     pub(in crate::check) counters: Vec<(u16, u8, u8)>,
+    /// WebVTT: its cues.
+    pub(in crate::check) text: Option<Text>,
+}
+
+/// The cues of a segment of WebVTT.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::check) struct Text {
+    /// X-TIMESTAMP-MAP: MPEGTS in 33 bits of 90 kHz, and LOCAL in milliseconds.
+    pub(in crate::check) map: Option<(u64, i64)>,
+    /// In the order of the segment.
+    pub(in crate::check) cues: Vec<Cue>,
+    /// Whether there are more cues than were kept.
+    pub(in crate::check) is_cut: bool,
+}
+
+/// A cue: its times in milliseconds, as they are written, and what tells it from others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(in crate::check) struct Cue {
+    pub(in crate::check) start: i64,
+    pub(in crate::check) end: i64,
+    /// A digest of its words.
+    pub(in crate::check) words: u64,
 }
 
 /// How a segment is packed.
@@ -21,6 +43,9 @@ pub(in crate::check) struct Contents {
 pub(in crate::check) enum Container {
     Ts,
     Fmp4,
+    /// ADTS, MP3, AC-3 or E-AC-3 behind an ID3 tag (RFC 8216bis §3.1.3).
+    Packed,
+    WebVtt,
 }
 
 /// What a track is for.
@@ -28,14 +53,17 @@ pub(in crate::check) enum Container {
 pub(in crate::check) enum Medium {
     Video,
     Audio,
+    /// Subtitles in fMP4.
+    Text,
 }
 
 impl Medium {
-    /// `pictures` or `sound`.
+    /// `pictures`, `sound` or `text`.
     pub(in crate::check) fn name(self) -> &'static str {
         match self {
             Self::Video => "pictures",
             Self::Audio => "sound",
+            Self::Text => "text",
         }
     }
 }
@@ -71,9 +99,23 @@ pub(in crate::check) struct Track {
     /// What the transfer characteristics stand for; SDR where nothing is said.
     pub(in crate::check) range: Option<VideoRange>,
     pub(in crate::check) channels: Option<u16>,
+    /// Sound: samples of a channel in a second.
+    pub(in crate::check) rate: Option<u32>,
+    /// Sound: samples of a channel; 0 where they were not counted.
+    pub(in crate::check) samples: u64,
+    /// When the last unit is presented.
+    pub(in crate::check) last_pts: i64,
+    /// The longest time from one key picture to the next, or to the end; 0 where it is not known.
+    pub(in crate::check) keyless: i64,
+    /// Whether pictures may be fields.
+    pub(in crate::check) is_interlaced: bool,
 }
 
 impl Contents {
+    pub(in crate::check) fn new(container: Container, tracks: Vec<Track>) -> Self {
+        Self { container, tracks, counters: Vec::new(), text: None }
+    }
+
     pub(in crate::check) fn of(&self, medium: Medium) -> Option<&Track> {
         self.tracks.iter().find(|track| track.medium == medium)
     }

@@ -16,7 +16,7 @@ pub(super) fn check(presentation: &Presentation, findings: &mut Findings<'_>) {
     {
         let main = variant.playlist.and_then(|at| presentation.media.get(at));
         let others = presentation.combination(variant).groups.into_iter();
-        let others = others.filter(|(kind, _)| *kind != "SUBTITLES").flat_map(|(_, playlists)| playlists);
+        let others = others.flat_map(|(_, playlists)| playlists);
         let others = others.filter_map(|at| presentation.media.get(at));
         let playlists: Vec<&Media> =
             if is_iframes { main.into_iter().collect() } else { main.into_iter().chain(others).collect() };
@@ -31,7 +31,7 @@ pub(super) fn check(presentation: &Presentation, findings: &mut Findings<'_>) {
     channels(of, presentation, findings);
 }
 
-fn tracks(media: &Media) -> impl Iterator<Item = &Track> {
+pub(super) fn tracks(media: &Media) -> impl Iterator<Item = &Track> {
     media.segments.iter().filter_map(|segment| segment.facts.contents.as_deref()).flat_map(|of| &of.tracks)
 }
 

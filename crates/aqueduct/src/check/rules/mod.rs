@@ -18,6 +18,8 @@ mod media;
 mod multivariant;
 mod parts;
 mod scte35;
+mod sound;
+mod text;
 mod timelines;
 mod timing;
 
@@ -76,6 +78,8 @@ pub(super) fn measured(presentation: &Presentation, findings: &mut Findings<'_>)
         timing::check(playlist, presentation.multivariant.as_ref(), findings);
     }
     timelines::check(presentation, findings);
+    sound::check(presentation, findings);
+    text::check(presentation, findings);
     declared::check(presentation, findings);
 }
 

@@ -158,7 +158,8 @@ fn timeline(
 ) -> bool {
     let target = media.target_duration.map_or(1, |target| target.value.max(1));
     let far = i64::try_from(target.saturating_mul(SECOND)).unwrap_or(i64::MAX);
-    for (there, here) in before.tracks.iter().zip(&after.tracks) {
+    let pairs = before.tracks.iter().zip(&after.tracks);
+    for (there, here) in pairs.filter(|(there, _)| there.medium != Medium::Text) {
         let gap = there.until(there.end_dts, here, here.first_dts);
         let slack = there.nanos(there.longest).max(here.nanos(here.longest)).saturating_add(ROUNDED);
         let rule = if gap.saturating_abs() >= far {
@@ -239,6 +240,12 @@ fn iframes(media: &Media, findings: &mut Findings<'_>) {
             findings.add(&IF_DURATION, media.place(at), message);
         }
     }
+}
+
+/// A difference of times of 33 bits as the shorter way.
+pub(super) fn shortest(ticks: i128) -> i128 {
+    const WRAP: i128 = 1 << 33;
+    (ticks + WRAP / 2).rem_euclid(WRAP) - WRAP / 2
 }
 
 pub(super) fn seconds(nanos: i64) -> f64 {

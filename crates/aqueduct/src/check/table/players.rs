@@ -21,8 +21,10 @@ group! {
     PC_LIVE_DEPTH = "PC-LIVE-DEPTH" Player Players "Shaka Player, hls.js",
         "A live playlist has more than three segments.",
         "keep more segments in the playlist";
+    PC_EMPTY_SEGMENT = "PC-EMPTY-SEGMENT" Player Players "hls.js",
+        "No segment is without media.",
+        "leave the segment out, or mark it with EXT-X-GAP";
     !unchecked
-    "PC-EMPTY-SEGMENT" Player Players "No segment is without media.", BYTES;
     "PC-TS-CODECS" Player Players "No HEVC, E-AC-3 or DRM in MPEG-TS where browsers shall play it.", BYTES;
     "PC-DOUBLE-PICTURE" Player Players "No picture is repeated where segments meet.", BYTES;
 }
