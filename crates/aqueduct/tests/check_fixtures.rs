@@ -10,9 +10,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aqueduct::check::{Http, Level, Profile, Report, Rule};
 use aqueduct::plan::{AudioLayout, Container, Files};
+use check_segments::locked::{APPLE_HELD, LOCKED};
 use check_segments::sidecars::SIDECARS;
 use check_segments::{APPLE_SEGMENTS, SEGMENTS};
-use check_world::{World, captioned, live, low_latency, packaged, packed, served, subtitled};
+use check_world::{World, captioned, live, locked, low_latency, packaged, packed, served, subtitled};
 
 /// A presentation that is good, before its defect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -34,6 +35,8 @@ enum Good {
     Packed,
     /// fMP4 with subtitles in two segments.
     Text,
+    /// TS with its pictures under AES-128.
+    Locked,
 }
 
 use Good::{Fmp4, Groups, Live, LowLatency, Muxed, Separate, Served, Single, Ts};
@@ -379,6 +382,7 @@ fn good() -> BTreeMap<Good, World> {
     good.insert(Groups, subtitled(&good[&Fmp4]));
     good.insert(Served, served(&good[&Ts]));
     good.insert(Good::Packed, packed(&good[&Separate]));
+    good.insert(Good::Locked, locked(&good[&Ts]));
     good.insert(Good::Text, captioned(&good[&Groups]));
     good
 }
@@ -414,9 +418,12 @@ fn the_good_ones_are_clean() {
 fn each_bad_one_fires_what_it_should_and_nothing_else() {
     let good = good();
     let usual =
-        [SYNTAX, MEDIA, MULTIVARIANT, ACROSS, KEYS, RANGES, LIVE_ONES, HTTP, SEGMENTS, SIDECARS].concat();
+        [SYNTAX, MEDIA, MULTIVARIANT, ACROSS, KEYS, RANGES, LIVE_ONES, HTTP, SEGMENTS, SIDECARS, LOCKED]
+            .concat();
     let mut wrong = String::new();
-    for (profiles, fixtures) in [(USUAL, usual), (&Profile::ALL, [APPLE, HTTP, APPLE_SEGMENTS].concat())] {
+    for (profiles, fixtures) in
+        [(USUAL, usual), (&Profile::ALL, [APPLE, HTTP, APPLE_SEGMENTS, APPLE_HELD].concat())]
+    {
         for (name, of, defect, expected) in fixtures {
             let before = checked(&good[&of], of, profiles);
             let before: BTreeSet<_> = told(&before, Level::Note).collect();
@@ -457,7 +464,9 @@ fn every_rule_that_is_checked_has_a_bad_one() {
         HTTP,
         SEGMENTS,
         SIDECARS,
+        LOCKED,
         APPLE_SEGMENTS,
+        APPLE_HELD,
     ]
     .concat();
     assert!(all.len() >= 60, "{} fixtures", all.len());

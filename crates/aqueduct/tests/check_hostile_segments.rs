@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use aqueduct::check::{Options, Profile, check};
 use aqueduct::plan::{AudioLayout, Container, Files};
-use check_world::{BASE, Random, captioned, packaged, packed, subtitled};
+use check_world::{BASE, Random, captioned, locked, packaged, packed, subtitled};
 
 #[test]
 fn a_thousand_damaged_segments() {
@@ -17,6 +17,7 @@ fn a_thousand_damaged_segments() {
     let ts = of(Container::Ts, AudioLayout::Muxed);
     let fmp4 = of(Container::Fmp4, AudioLayout::Separate);
     let aac = packed(&of(Container::Ts, AudioLayout::Separate));
+    let closed = locked(&ts);
     let text = captioned(&subtitled(&fmp4));
     let seeds = [
         (&ts, "video/180p/00001.ts"),
@@ -26,6 +27,7 @@ fn a_thousand_damaged_segments() {
         (&fmp4, "audio/main/00001.m4s"),
         (&aac, "audio/main/00001.aac"),
         (&text, "text/en/1.vtt"),
+        (&closed, "video/180p/00001.ts"),
     ];
     let mut random = Random(0x2545_f491_4f6c_dd1d);
     let mut found = 0;
@@ -52,6 +54,7 @@ fn a_thousand_damaged_segments() {
         let mut reports = [1, 3].map(|threads| {
             let mut options = Options::default();
             options.profiles = Profile::ALL.into();
+            options.keys.fetch();
             options.parallel = NonZeroUsize::new(threads).unwrap();
             check(&world, &format!("{BASE}master.m3u8"), &options).unwrap()
         });

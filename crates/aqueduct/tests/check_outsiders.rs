@@ -124,6 +124,36 @@ fn packed_audio_of_ffmpeg_is_clean() {
     }
 }
 
+/// With an IV of its own and without one; with the key, without it, and with another.
+#[test]
+fn aes_128_of_ffmpeg_opens_with_its_key() {
+    if !has_ffmpeg() {
+        return;
+    }
+    for info in ["key.bin\nkey.bin\n", "key.bin\nkey.bin\n00112233445566778899aabbccddeeff\n"] {
+        let arguments = "-c copy -f hls -hls_time 2 -hls_playlist_type vod -hls_key_info_file info -master_pl_name master.m3u8 \
+                         index.m3u8";
+        let arguments: Vec<&str> = arguments.split_whitespace().collect();
+        let files: [(&str, &[u8]); 2] = [("info", info.as_bytes()), ("key.bin", b"sixteen bytes, K")];
+        let mut world = run("plain-25.mp4", &arguments, &files);
+        let ids = |world: &World| -> BTreeSet<String> {
+            said(world).iter().filter_map(|line| Some(line.split(' ').next()?.to_owned())).collect()
+        };
+        let shut = world.check(&[Profile::Rfc, Profile::Players]);
+        assert!(shut.skipped.iter().any(|one| one.reason.contains("no key was given")), "{:?}", shut.skipped);
+        world.is_open = true;
+        let open = world.check(&[Profile::Rfc, Profile::Players]);
+        assert!(open.skipped.is_empty(), "{:?}", open.skipped);
+        let found = ids(&world);
+        // It writes the IV with small letters.
+        let is_known = |id: &String| TRUE_OF_TS.contains(&id.as_str()) || id == "PL-ATTR-SYNTAX";
+        assert!(found.iter().all(is_known), "{:#?}", said(&world));
+        assert!(found.contains("TS-PATPMT-FIRST"), "what is inside is told of: {found:?}");
+        world.put("key.bin", *b"another key, 16.");
+        assert!(ids(&world).contains("EN-AES128"), "{:#?}", said(&world));
+    }
+}
+
 const WORDS: &[u8] =
     b"1\n00:00:00,500 --> 00:00:01,500\nHello\n\n2\n00:00:01,800 --> 00:00:02,600\nover the edge\n\n\
                        3\n00:00:03,000 --> 00:00:03,500\nthere\n";

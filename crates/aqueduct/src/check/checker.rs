@@ -39,16 +39,16 @@ pub fn check(fetch: &dyn Fetch, target: &str, options: &Options) -> Result<Repor
     };
     let mut presentation = run.read(&url)?;
     rules::text(&presentation, &mut run.findings);
+    let keys = rules::fetched(&presentation, fetch, options.parallel, &mut run.findings);
     let looked = match options.depth {
         Depth::Playlists => {
             let what = "segments and init sections, and with them bit rates";
             run.findings.skip(what, "only playlists were asked for");
             Looked::default()
         }
-        _ => look::segments(&mut presentation, fetch, options, &mut run.findings),
+        _ => look::segments(&mut presentation, &keys, fetch, options, &mut run.findings),
     };
     look::ranges(&presentation, fetch, &mut run.findings);
-    rules::fetched(&presentation, fetch, options.parallel, &mut run.findings);
     if options.depth != Depth::Playlists {
         rules::measured(&presentation, &mut run.findings);
     }

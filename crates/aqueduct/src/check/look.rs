@@ -1,5 +1,6 @@
 //! Asks for what playlists name: segments, init sections, keys. The only place that meets their bytes.
 
+mod decrypt;
 mod faults;
 mod fmp4;
 mod id3;
@@ -60,6 +61,7 @@ struct Resource {
 /// Asks for every segment and init section once, and fills the facts of the segments.
 pub(super) fn segments(
     presentation: &mut Presentation,
+    keys: &BTreeMap<String, [u8; 16]>,
     fetch: &dyn Fetch,
     options: &Options,
     findings: &mut Findings<'_>,
@@ -110,7 +112,7 @@ pub(super) fn segments(
         Depth::Playlists | Depth::Sizes => {
             findings.skip("the bytes of all segments", "only playlists and sizes were asked for");
         }
-        _ => inside::look(presentation, fetch, options, findings),
+        _ => inside::look(presentation, keys, fetch, options, findings),
     }
     looked
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
 use std::str::FromStr;
 
+use super::keys::Keys;
 use super::rule::{Level, Profile, Rule, Unchecked};
 use crate::error::{Error, ErrorKind};
 
@@ -20,6 +21,8 @@ pub struct Options {
     pub parallel: NonZeroUsize,
     /// How far a check looks. Default: [`Depth::Segments`], all of it.
     pub depth: Depth,
+    /// Keys of segments under AES-128. Default: none, so that the bytes of such segments are not looked at.
+    pub keys: Keys,
     /// How much a check may do and keep.
     pub limits: Limits,
 }
@@ -31,6 +34,7 @@ impl Default for Options {
             overrides: BTreeMap::new(),
             parallel: NonZeroUsize::MIN,
             depth: Depth::default(),
+            keys: Keys::default(),
             limits: Limits::default(),
         }
     }

@@ -1,5 +1,6 @@
 //! Segments that are bad inside, one defect each, for the list of bad presentations.
 
+pub(crate) mod locked;
 pub(crate) mod sidecars;
 
 use super::Good::{Fmp4, Muxed, Separate, Ts};

@@ -13,6 +13,8 @@ use aqueduct::plan::{AudioLayout, Container, CopySettings, Files, Length, MULTIV
 use aqueduct::plan::{CopyInput, Role};
 use aqueduct::playlist::{self, Measured};
 use aqueduct::{FileSource, Plan, Presentation, Source};
+use cbc::cipher::block_padding::Pkcs7;
+use cbc::cipher::{BlockModeDecrypt, BlockModeEncrypt, KeyIvInit};
 
 /// Where presentations lie.
 pub(crate) const BASE: &str = "https://example.com/film/";
@@ -25,6 +27,8 @@ pub(crate) struct World {
     pub(crate) http: Option<Http>,
     /// Whether only playlists and sizes are looked at: the segments are stand-ins.
     pub(crate) is_hollow: bool,
+    /// Whether the check may use the keys that it fetches.
+    pub(crate) is_open: bool,
 }
 
 impl Fetch for World {
@@ -94,6 +98,9 @@ impl World {
         let mut options = Options::default();
         options.profiles = profiles.iter().copied().collect();
         options.depth = if self.is_hollow { Depth::Sizes } else { Depth::Segments };
+        if self.is_open {
+            options.keys.fetch();
+        }
         options.parallel = NonZeroUsize::new(2).unwrap();
         check(self, &format!("{BASE}{key}"), &options).unwrap()
     }
@@ -267,6 +274,49 @@ pub(crate) fn packed(separate: &World) -> World {
         world.put(&format!("audio/main/{}", uri.replace(".ts", ".aac")), bytes);
     }
     world.put(playlist, text.replace(".ts\n", ".aac\n"));
+    world
+}
+
+/// The key of what is encrypted.
+pub(crate) const KEY: [u8; 16] = *b"sixteen bytes, K";
+
+/// The IV of what is encrypted.
+pub(crate) fn iv() -> [u8; 16] {
+    0x0001_0203_0405_0607_0809_0a0b_0c0d_0e0f_u128.to_be_bytes()
+}
+
+/// AES-128 in CBC with PKCS #7 padding.
+pub(crate) fn encrypted(bytes: &[u8], key: &[u8; 16], iv: &[u8; 16]) -> Vec<u8> {
+    let mut buffer = bytes.to_vec();
+    buffer.resize(bytes.len() + 16, 0);
+    let cipher = cbc::Encryptor::<aes::Aes128>::new(&(*key).into(), &(*iv).into());
+    cipher.encrypt_padded::<Pkcs7>(&mut buffer, bytes.len()).unwrap().to_vec()
+}
+
+pub(crate) fn decrypted(bytes: &[u8], key: &[u8; 16], iv: &[u8; 16]) -> Vec<u8> {
+    let mut buffer = bytes.to_vec();
+    let cipher = cbc::Decryptor::<aes::Aes128>::new(&(*key).into(), &(*iv).into());
+    cipher.decrypt_padded::<Pkcs7>(&mut buffer).unwrap().to_vec()
+}
+
+/// The segments of the pictures under AES-128, with the key beside them.
+pub(crate) fn locked(good: &World) -> World {
+    let mut world = World { is_open: true, ..good.clone() };
+    world.put("key.bin", KEY);
+    let tag = "#EXT-X-KEY:METHOD=AES-128,URI=\"/film/key.bin\",IV=0x000102030405060708090A0B0C0D0E0F";
+    let text = world.text("video/180p/index.m3u8");
+    for name in text.lines().filter(|line| line.ends_with(".ts") || line.ends_with(".m4s")) {
+        let key = format!("video/180p/{name}");
+        let bytes = encrypted(&world.bytes(&key), &KEY, &iv());
+        world.put(&key, bytes);
+    }
+    for playlist in ["video/180p/index.m3u8", "video/180p/iframes.m3u8"] {
+        world.edit(playlist, "#EXTINF", &format!("{tag}\n#EXTINF"));
+    }
+    // The tables are encrypted with the rest of the resource, from whose start players take them.
+    let text = world.text("video/180p/iframes.m3u8");
+    let kept: Vec<&str> = text.lines().filter(|line| !line.starts_with("#EXT-X-MAP")).collect();
+    world.put("video/180p/iframes.m3u8", kept.join("\n") + "\n");
     world
 }
 

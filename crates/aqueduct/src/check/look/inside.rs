@@ -2,16 +2,20 @@
 
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
+
+use super::decrypt::{self, BLOCK, Lock, Piece};
 use super::faults::Faults;
 use super::sample::Sample;
 use super::{fmp4, packed, ts, vtt};
 use crate::check::fetch::{Fetch, Request, Want};
 use crate::check::findings::Findings;
-use crate::check::model::{ByteRange, Contents, Media, Presentation, Role};
+use crate::check::model::{ByteRange, Contents, Map, Media, Presentation, Role};
 use crate::check::options::Options;
 use crate::check::parallel;
 use crate::check::read::uri::extension;
 use crate::check::table::audio::AU_FORMAT;
+use crate::check::table::encryption::EN_SCOPE;
 use crate::check::table::media::{MP_FETCH, MP_MAP};
 use crate::check::table::players::PC_EMPTY_SEGMENT;
 use crate::mux::fmp4::InitReading;
@@ -30,11 +34,29 @@ struct Part {
     url: String,
     /// First byte and length; `None` for the whole resource.
     range: Option<(u64, u64)>,
+    /// How it is encrypted, where it is.
+    lock: Option<Lock>,
 }
 
 impl Part {
     fn new(url: &str, range: Option<ByteRange>) -> Self {
-        Self { url: url.to_owned(), range: range.map(|range| (range.offset, range.length)) }
+        Self { url: url.to_owned(), range: range.map(|range| (range.offset, range.length)), lock: None }
+    }
+
+    /// The same, encrypted as a whole.
+    fn locked(self, lock: Option<Lock>) -> Self {
+        Self { lock, ..self }
+    }
+
+    /// The blocks of an encrypted resource in which the range lies, and the one before them (RFC 8216bis §6.3.6).
+    fn in_blocks(self) -> Self {
+        let (Some((offset, length)), Some(lock)) = (self.range, self.lock.clone()) else { return self };
+        let first = offset / BLOCK * BLOCK;
+        let from = first.saturating_sub(BLOCK);
+        let end = offset.saturating_add(length).div_ceil(BLOCK).saturating_mul(BLOCK);
+        let piece = Piece::Range { is_chained: first > 0, skip: offset - first, length };
+        let range = Some((from, end.saturating_sub(from)));
+        Self { range, lock: Some(Lock { piece, ..lock }), ..self }
     }
 
     fn want(&self) -> Want {
@@ -55,6 +77,43 @@ struct Job {
     part: Part,
     map: Option<Part>,
     is_iframe: bool,
+}
+
+/// What keys mean for bytes.
+enum Access {
+    Clear,
+    Locked(Lock),
+    Closed(&'static str),
+}
+
+/// What the keys that apply mean; `sequence` is the IV where none is given.
+fn access(
+    media: &Media,
+    set: Option<u32>,
+    sequence: Option<u64>,
+    options: &Options,
+    fetched: &BTreeMap<String, [u8; 16]>,
+) -> Access {
+    let mut keys = media.keys_of(set).filter(|key| key.method() != "NONE").peekable();
+    if keys.peek().is_none() {
+        return Access::Clear;
+    }
+    let mut whole = keys.filter(|key| key.method() == "AES-128").peekable();
+    if whole.peek().is_none() {
+        return Access::Closed("their samples are encrypted");
+    }
+    let found = whole.find_map(|key| {
+        let written = key.attributes.get("URI").unwrap_or_default();
+        let bytes = options.keys.of(written, &key.url, fetched.get(&key.url))?;
+        let given = key.attributes.get("IV");
+        let iv = match given {
+            // Small letters are told as a fault of syntax, and mean what they say.
+            Some(text) => u128::from_str_radix(text.get(2..)?, 16).ok()?,
+            None => sequence?.into(),
+        };
+        Some(Lock { key: bytes, iv: iv.to_be_bytes(), is_implicit: given.is_none(), piece: Piece::Whole })
+    });
+    found.map_or(Access::Closed("they are encrypted, and no key was given"), Access::Locked)
 }
 
 /// What initialises segments.
@@ -78,11 +137,12 @@ struct Seen {
 /// Looks into the segments whose sizes are known, and fills their facts.
 pub(super) fn look(
     presentation: &mut Presentation,
+    keys: &BTreeMap<String, [u8; 16]>,
     fetch: &dyn Fetch,
     options: &Options,
     findings: &mut Findings<'_>,
 ) {
-    let (jobs, of) = jobs(presentation, options, findings);
+    let (jobs, of) = jobs(presentation, keys, options, findings);
     let inits = inits(presentation, &jobs, fetch, options, findings);
     let texts = presentation.media.iter().filter(|media| media.role == Role::Subtitles);
     let texts = texts.map(|media| media.segments.len()).sum::<usize>();
@@ -116,37 +176,52 @@ pub(super) fn look(
 /// What to look into, each once, and which job answers which segment.
 fn jobs(
     presentation: &Presentation,
+    keys: &BTreeMap<String, [u8; 16]>,
     options: &Options,
     findings: &mut Findings<'_>,
 ) -> (Vec<Job>, BTreeMap<(usize, usize), usize>) {
     let (mut jobs, mut known, mut of) = (Vec::new(), BTreeMap::new(), BTreeMap::new());
     let mut left = options.limits.media_bytes;
     for (media_at, media) in presentation.media.iter().enumerate() {
-        let (mut encrypted, mut long, mut beyond) = (0_u64, 0_u64, 0_u64);
+        let mut left_out: BTreeMap<&str, u64> = BTreeMap::new();
         let sample = Sample::of(media, options.depth);
         for (at, segment) in media.segments.iter().enumerate() {
             let bytes = segment.facts.bytes.unwrap_or(0);
             if bytes == 0 || segment.facts.is_cut || segment.is_gap || !sample.has(at) {
                 continue;
             }
-            if media.keys_of(segment.keys).next().is_some() {
-                encrypted += 1;
-                continue;
-            }
-            if bytes > options.limits.segment_bytes {
-                long += 1;
-                continue;
-            }
-            let map = media.map_of(segment).filter(|map| !map.url.is_empty());
-            let job = Job {
-                part: Part::new(&segment.url, segment.range),
-                map: map.map(|map| Part::new(&map.url, map.range)),
-                is_iframe: media.is_iframes || media.role == Role::IFrames,
+            let mut leave = |reason| *left_out.entry(reason).or_default() += 1;
+            let lock = match access(media, segment.keys, Some(media.sequence(at)), options, keys) {
+                Access::Clear => None,
+                Access::Locked(lock) => Some(lock),
+                Access::Closed(reason) => {
+                    leave(reason);
+                    continue;
+                }
             };
+            if bytes > options.limits.segment_bytes {
+                leave("they are longer than a check reads");
+                continue;
+            }
+            let map = match media.map_of(segment).filter(|map| !map.url.is_empty()) {
+                None => None,
+                Some(map) => match access(media, map.keys, None, options, keys) {
+                    Access::Clear => Some(Part::new(&map.url, map.range)),
+                    Access::Locked(lock) => Some(Part::new(&map.url, map.range).locked(Some(lock))),
+                    Access::Closed(reason) => {
+                        leave(reason);
+                        continue;
+                    }
+                },
+            };
+            let is_iframe = media.is_iframes || media.role == Role::IFrames;
+            let part = Part::new(&segment.url, segment.range).locked(lock);
+            let part = if is_iframe { part.in_blocks() } else { part };
+            let job = Job { part, map, is_iframe };
             let index = match known.get(&job) {
                 Some(index) => *index,
                 None if bytes > left => {
-                    beyond += 1;
+                    leave("all media together is more than a check reads");
                     continue;
                 }
                 None => {
@@ -158,12 +233,7 @@ fn jobs(
             };
             of.insert((media_at, at), index);
         }
-        let reasons = [
-            (encrypted, "they are encrypted"),
-            (long, "they are longer than a check reads"),
-            (beyond, "all media together is more than a check reads"),
-        ];
-        for (count, reason) in reasons.into_iter().filter(|(count, _)| *count > 0) {
+        for (reason, count) in left_out {
             findings.skip(format!("the bytes of {count} segments of {}", media.name), reason);
         }
     }
@@ -189,17 +259,19 @@ fn inits(
         let Ok(answer) = fetch.fetch(&Request::new(&part.url, part.want(), INIT_BYTES)) else {
             return (Init::Nothing, faults);
         };
-        let init = match answer.body.first() {
-            Some(0x47) => Init::Ts(ts::tables(&answer.body)),
+        let Some(body) = opened(answer.body, part, &mut faults) else { return (Init::Nothing, faults) };
+        let init = match body.first() {
+            Some(0x47) => Init::Ts(ts::tables(&body)),
             _ if !is_map => Init::Nothing,
-            _ => fmp4::init(&answer.body, &mut faults).map_or(Init::Nothing, Init::Fmp4),
+            _ => fmp4::init(&body, &mut faults).map_or(Init::Nothing, Init::Fmp4),
         };
         (init, faults)
     });
     let mut inits = BTreeMap::new();
     for ((part, _), (init, faults)) in wanted.into_iter().zip(read) {
         let named = presentation.media.iter().find_map(|media: &Media| {
-            let map = media.maps.iter().find(|map| Part::new(&map.url, map.range) == part)?;
+            let is_it = |map: &&Map| Part::new(&map.url, map.range).locked(part.lock.clone()) == part;
+            let map = media.maps.iter().find(is_it)?;
             Some(media.at(map.line).uri(&media.name_of(&map.url)))
         });
         if let Some(place) = named {
@@ -211,7 +283,16 @@ fn inits(
 }
 
 fn head_of(part: &Part) -> Part {
-    Part { url: part.url.clone(), range: Some((0, HEAD)) }
+    let lock = part.lock.clone().map(|lock| Lock { piece: Piece::Head, ..lock });
+    Part { url: part.url.clone(), range: Some((0, HEAD)), lock }
+}
+
+/// The bytes of a part in the clear; `None` where they cannot be had, which is told.
+fn opened(body: Bytes, part: &Part, faults: &mut Faults) -> Option<Bytes> {
+    match &part.lock {
+        None => Some(body),
+        Some(lock) => decrypt::open(&body, lock, faults).map(Bytes::from),
+    }
 }
 
 fn see(job: &Job, inits: &BTreeMap<Part, Init>, fetch: &dyn Fetch, options: &Options, cues: usize) -> Seen {
@@ -224,9 +305,14 @@ fn see(job: &Job, inits: &BTreeMap<Part, Init>, fetch: &dyn Fetch, options: &Opt
     if answer.is_cut {
         return Seen { skipped: Some("they are longer than a check reads"), ..seen };
     }
-    let body = &answer.body;
-    if job.part.range.is_some_and(|(_, length)| body.len() as u64 > length) {
+    if job.part.range.is_some_and(|(_, length)| answer.body.len() as u64 > length) {
         return Seen { skipped: Some("the server does not answer byte ranges"), ..seen };
+    }
+    let Some(body) = opened(answer.body, &job.part, &mut seen.faults) else { return seen };
+    let body = &*body;
+    if job.part.lock.is_none() && !is_known(body) && decrypt::is_noise(body) {
+        seen.faults.add(&EN_SCOPE, 0, "the segment looks encrypted, and no key applies to it");
+        return seen;
     }
     let init = match &job.map {
         Some(map) => inits.get(map),
@@ -284,6 +370,11 @@ enum Form {
     Packed,
     Text,
     Unknown,
+}
+
+/// Whether bytes begin as those of some container do.
+pub(super) fn is_known(body: &[u8]) -> bool {
+    !matches!(form(body, ""), Form::Unknown)
 }
 
 /// Whether the name of a file says that it is fMP4.

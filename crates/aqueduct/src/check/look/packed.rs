@@ -90,7 +90,7 @@ pub(super) fn segment(body: &[u8], faults: &mut Faults) -> Option<Contents> {
         // Where a fault says why, that is enough.
         return faults.is_empty().then(|| Contents::new(Container::Packed, Vec::new()));
     };
-    let Some(start) = start(timestamp, faults) else { return None };
+    let start = start(timestamp, faults)?;
     let ticks = |samples: u64| {
         let rate = u128::from(coding.rate.max(1));
         let ticks = (u128::from(samples) * u128::from(CLOCK) + rate / 2) / rate;

@@ -10,4 +10,4 @@ pub(super) use contents::{Container, Contents, Cue, Medium, Text, Track, family}
 pub(super) use media::{Media, Mutability, Tagged, build as media};
 pub(super) use multivariant::{Multivariant, Rendition, Variant, build as multivariant};
 pub(super) use presentation::{Presentation, Role};
-pub(super) use segment::{ByteRange, Facts, Key, Part, Segment};
+pub(super) use segment::{ByteRange, Facts, Key, Map, Part, Segment};

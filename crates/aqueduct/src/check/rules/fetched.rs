@@ -22,13 +22,13 @@ const LONGEST_KEY: u64 = 64;
 /// Session data longer than this is not read, in bytes.
 const MOST_DATA: u64 = 1 << 20;
 
-/// Keys of the format `identity` (RFC 8216bis §5.1).
+/// Keys of the format `identity` (RFC 8216bis §5.1); those of 16 bytes are returned by URL.
 pub(super) fn keys(
     presentation: &Presentation,
     fetch: &dyn Fetch,
     parallel: NonZeroUsize,
     findings: &mut Findings<'_>,
-) {
+) -> BTreeMap<String, [u8; 16]> {
     let mut first: BTreeMap<&str, (&Media, u32, u64)> = BTreeMap::new();
     for media in &presentation.media {
         let whole = media.keys.iter().filter(|key| key.method() != "NONE" && key.format() == "identity");
@@ -43,6 +43,7 @@ pub(super) fn keys(
     let keys: Vec<(&str, (&Media, u32, u64))> = first.into_iter().take(MOST_KEYS).collect();
     let answers =
         parallel::map(&keys, parallel, |(url, _)| fetch.fetch(&Request::new(url, Want::Whole, LONGEST_KEY)));
+    let mut found_keys = BTreeMap::new();
     for ((url, (media, line, bytes)), answer) in keys.into_iter().zip(answers) {
         let place = media.at(line).uri(&media.name_of(url));
         if is_clear(url) {
@@ -56,6 +57,9 @@ pub(super) fn keys(
         match answer {
             Ok(answer) => {
                 let found = answer.length.unwrap_or(answer.body.len() as u64);
+                if let Some(key) = <[u8; 16]>::try_from(&*answer.body).ok().filter(|_| !answer.is_cut) {
+                    found_keys.insert(url.to_owned(), key);
+                }
                 if answer.is_cut || found != bytes {
                     findings.add(&EN_KEY, place, format!("the key has {found} bytes, not {bytes}"));
                 }
@@ -63,6 +67,7 @@ pub(super) fn keys(
             Err(error) => findings.add(&EN_KEY, place, format!("the key cannot be had: {error}")),
         }
     }
+    found_keys
 }
 
 /// Whether anybody on the way can read what comes from there.

@@ -7,6 +7,7 @@ mod dates;
 mod declared;
 mod fetched;
 mod groups;
+mod held;
 mod http;
 mod iframes;
 mod interstitials;
@@ -23,6 +24,7 @@ mod text;
 mod timelines;
 mod timing;
 
+use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 
 use super::fetch::Fetch;
@@ -56,15 +58,15 @@ pub(super) fn text(presentation: &Presentation, findings: &mut Findings<'_>) {
     dates::across(presentation, findings);
 }
 
-/// Rules that need small resources besides segments: keys, session data.
+/// Rules that need small resources besides segments: keys, session data. Returns the keys of 16 bytes by URL.
 pub(super) fn fetched(
     presentation: &Presentation,
     fetch: &dyn Fetch,
     parallel: NonZeroUsize,
     findings: &mut Findings<'_>,
-) {
-    fetched::keys(presentation, fetch, parallel, findings);
+) -> BTreeMap<String, [u8; 16]> {
     fetched::session_data(presentation, fetch, findings);
+    fetched::keys(presentation, fetch, parallel, findings)
 }
 
 /// Rules that need the facts of all segments.
@@ -80,6 +82,7 @@ pub(super) fn measured(presentation: &Presentation, findings: &mut Findings<'_>)
     timelines::check(presentation, findings);
     sound::check(presentation, findings);
     text::check(presentation, findings);
+    held::check(presentation, findings);
     declared::check(presentation, findings);
 }
 

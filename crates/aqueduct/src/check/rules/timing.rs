@@ -8,7 +8,7 @@ use crate::check::table::fmp4::FM_TFDT_CONTIN;
 use crate::check::table::iframes::IF_DURATION;
 use crate::check::table::media::MP_DISCONTINUITY;
 use crate::check::table::timing::{
-    TM_CONTINUITY, TM_EXTINF_MATCH, TM_EXTINF_SUM, TM_GAP, TM_IDR, TM_INDEPENDENT,
+    TM_CONTINUITY, TM_EXTINF_MATCH, TM_EXTINF_SUM, TM_GAP, TM_IDR, TM_INDEPENDENT, TM_WRAP,
 };
 use crate::check::table::ts::{TS_CC_BOUNDARY, TS_PMT_STABLE};
 
@@ -162,7 +162,9 @@ fn timeline(
     for (there, here) in pairs.filter(|(there, _)| there.medium != Medium::Text) {
         let gap = there.until(there.end_dts, here, here.first_dts);
         let slack = there.nanos(there.longest).max(here.nanos(here.longest)).saturating_add(ROUNDED);
-        let rule = if gap.saturating_abs() >= far {
+        let rule = if wraps_wrongly(gap, there, here, far) {
+            &TM_WRAP
+        } else if gap.saturating_abs() >= far {
             &MP_DISCONTINUITY
         } else if gap.saturating_abs() > slack {
             &TM_CONTINUITY
@@ -181,6 +183,19 @@ fn timeline(
         return false;
     }
     true
+}
+
+/// Whether times jump by as much as a counter of another width holds: 2^31 or 2^32 ticks, and in fMP4 2^33 of 90 kHz.
+fn wraps_wrongly(gap: i64, there: &Track, here: &Track, slack: i64) -> bool {
+    let widths = [
+        there.nanos(1 << 31),
+        there.nanos(1 << 32),
+        there.nanos(1 << 33).saturating_mul(i64::from(there.clock)) / 90_000,
+    ];
+    let widths = widths.into_iter().take(if here.wraps { 2 } else { 3 });
+    // In 33 bits half a round is as far back as on.
+    let back = if here.wraps { gap.saturating_abs() } else { gap.saturating_neg() };
+    widths.into_iter().any(|width| back.saturating_sub(width).saturating_abs() < slack)
 }
 
 fn counters(media: &Media, at: usize, before: &Contents, after: &Contents, findings: &mut Findings<'_>) {

@@ -6,8 +6,7 @@ group! {
     "Apple's authoring specification"
     AP_SEGMENT = "AP-SEGMENT" Must Apple "Apple HLS Authoring 7.5-7.7",
         "No segment is more than 0.5 s longer than the target duration, which SHOULD be 6 s.",
-        "cut segments of 6 s",
-        open "durations are those of EXTINF, not measured";
+        "cut segments of 6 s";
     AP_BW = "AP-BW" Must Apple "Apple HLS Authoring 1.26-1.30",
         "Measured peak and average are within 10 % of BANDWIDTH and AVERAGE-BANDWIDTH, and the peak SHOULD be at most twice the average.",
         "declare the measured rates",
@@ -37,10 +36,18 @@ group! {
         "Playlists are answered gzip-encoded; media SHOULD come over TLS with its usual Content-Type.",
         "let the server compress .m3u8, and name the types of segments",
         open "versions of TLS are not looked at";
+    AP_VIDEO = "AP-VIDEO" Must Apple "Apple HLS Authoring 1.1-1.6, 1.19, 1.35-1.39",
+        "Pictures are H.264, HEVC or AV1 of the profiles, levels and rates named.",
+        "encode frames, not fields, of High, Main 10 or Main, with 60 pictures a second at most",
+        open "whether the level is needed, and metadata of HDR";
+    AP_KEYFRAMES = "AP-KEYFRAMES" Must Apple "Apple HLS Authoring 1.13, 7.4",
+        "Every segment of pictures begins with an IDR; one every two seconds is advised.",
+        "begin each segment with an IDR picture, and write one every two seconds";
+    AP_OTHER_CODECS = "AP-OTHER-CODECS" Must Apple "Apple HLS Authoring 2.22, 2.25, 2.30, 7.8, 7.9",
+        "xHE-AAC, ALAC, FLAC and APAC only in fMP4.",
+        "package the sound as fMP4",
+        open "what their first samples are is not looked at";
     !unchecked
-    "AP-VIDEO" Must Apple "Pictures are H.264, HEVC or AV1 of the profiles, levels and rates named.", BYTES;
-    "AP-KEYFRAMES" Must Apple "Every segment of pictures begins with an IDR; one every two seconds is advised.", BYTES;
     "AP-LOUDNESS" Should Apple "Sound carries its loudness.", BYTES;
     "AP-SPATIAL" Must Apple "Spatial video is declared and has its boxes.", BYTES;
-    "AP-OTHER-CODECS" Must Apple "xHE-AAC, ALAC, FLAC and APAC only in fMP4.", BYTES;
 }

@@ -1,6 +1,6 @@
 //! Multivariant playlists.
 
-use super::{BYTES, group};
+use super::group;
 
 group! {
     "Multivariant playlists"
@@ -57,6 +57,8 @@ group! {
     MV_VIDEORANGE = "MV-VIDEORANGE" Must Rfc "RFC 8216bis §4.4.6.2",
         "VIDEO-RANGE agrees with the transfer characteristics of the pictures.",
         "declare the range of the transfer characteristics";
+    MV_AUDIO_INBAND = "MV-AUDIO-INBAND" Must Rfc "RFC 8216bis §4.4.6.2.1",
+        "A rendition of sound without a URI is in every variant that refers to it.",
+        "give the rendition a URI, or put its sound into the variants' segments";
     !unchecked
-    "MV-AUDIO-INBAND" Must Rfc "A rendition of sound without a URI is in every variant that refers to it.", BYTES;
 }

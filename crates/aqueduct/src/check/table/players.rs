@@ -1,6 +1,6 @@
 //! What breaks players.
 
-use super::{BYTES, group};
+use super::group;
 
 group! {
     "Players"
@@ -24,7 +24,13 @@ group! {
     PC_EMPTY_SEGMENT = "PC-EMPTY-SEGMENT" Player Players "hls.js",
         "No segment is without media.",
         "leave the segment out, or mark it with EXT-X-GAP";
+    PC_TS_CODECS = "PC-TS-CODECS" Player Players "hls.js, Shaka Player",
+        "No HEVC, E-AC-3 or DRM in MPEG-TS where browsers shall play it.",
+        "package it as fMP4",
+        open "SAMPLE-AES is not looked into";
+    PC_DOUBLE_PICTURE = "PC-DOUBLE-PICTURE" Player Players "hls.js",
+        "No picture is repeated where segments meet.",
+        "leave the picture out of one of the two",
+        open "told by times alone";
     !unchecked
-    "PC-TS-CODECS" Player Players "No HEVC, E-AC-3 or DRM in MPEG-TS where browsers shall play it.", BYTES;
-    "PC-DOUBLE-PICTURE" Player Players "No picture is repeated where segments meet.", BYTES;
 }

@@ -1,6 +1,6 @@
 //! Times inside segments.
 
-use super::{BYTES, group};
+use super::group;
 
 group! {
     "Segment timing"
@@ -28,6 +28,9 @@ group! {
         "With EXT-X-INDEPENDENT-SEGMENTS each segment decodes by itself.",
         "begin each segment with an IDR picture, or remove EXT-X-INDEPENDENT-SEGMENTS",
         open "references of later pictures are not followed";
+    TM_WRAP = "TM-WRAP" Must Rfc "RFC 8216bis §3, §3.1.4",
+        "The 33-bit clock wraps cleanly, in all tracks at the same instant.",
+        "count modulo 2^33, and in fMP4 not at all",
+        open "inside a segment it is told as times that jump";
     !unchecked
-    "TM-WRAP" Must Rfc "The 33-bit clock wraps cleanly, in all tracks at the same instant.", BYTES;
 }
