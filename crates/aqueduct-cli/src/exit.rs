@@ -206,7 +206,9 @@ impl From<aqueduct_service::Error> for Failure {
             ServiceKind::RulesBroken => (
                 Exit::RulesBroken,
                 "rules-broken",
-                Some("check.json there tells all; --verify off shows it all the same"),
+                Some(
+                    "check.json there tells all; --verify off, or structure where only bytes break the rule, shows it all the same",
+                ),
             ),
             ServiceKind::Cancelled => (Exit::Interrupted, "cancelled", None),
             ServiceKind::Media(kind) => {

@@ -146,6 +146,27 @@ mod tests {
     use super::*;
 
     #[test]
+    fn an_error_is_told_in_one_line_without_its_verdict() {
+        use aqueduct::check::{Nothing, Options, Overlay};
+
+        let mut film = Overlay::<Nothing>::default();
+        film.put(
+            "file:///master.m3u8",
+            "#EXTM3U\n#EXT-X-TARGETDURATION:6\n#EXTINF:6,\n0.ts\n#EXT-X-ENDLIST\n",
+        );
+        let report = check::check(&film, "file:///master.m3u8", &Options::default()).unwrap();
+        let verdict = Verdict::new(Verify::Full, report);
+        assert!(verdict.is_broken());
+        for (is_shown, words) in [(false, "was not stored"), (true, "stays as it is")] {
+            let said = verdict.complaint("s3://b/p", is_shown);
+            assert!(said.starts_with("s3://b/p breaks MP-GAP in 0.ts: ") && said.contains(words), "{said}");
+            assert!(said.contains("where 0.ts was damaged, delete it") && !said.contains('\n'), "{said}");
+        }
+        let error = Error::new(ErrorKind::RulesBroken, "broken").with_verdict(verdict);
+        assert!(error.verdict().is_some() && !format!("{error:?}").contains("MP-GAP"), "{error:?}");
+    }
+
+    #[test]
     fn names_are_read_as_they_are_written() {
         for verify in Verify::ALL {
             assert_eq!(verify.to_string().parse::<Verify>().unwrap(), verify);

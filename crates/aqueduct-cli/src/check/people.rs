@@ -117,8 +117,9 @@ fn verdict(report: &Report, style: &Style) -> String {
     let Totals { errors, warnings, notes, .. } = report.totals;
     let segments: u64 = report.playlists.iter().map(|playlist| playlist.segments).sum();
     let hidden = if notes > 0 && !style.all { " (-v shows them)" } else { "" };
+    let left_out = if report.skipped.is_empty() { "" } else { ", but for what was not checked" };
     format!(
-        "{}, {}, {}{hidden} in {} and {}",
+        "{}, {}, {}{hidden} in {} and {}{left_out}",
         counted(errors, "error"),
         counted(warnings, "warning"),
         counted(notes, "note"),

@@ -266,6 +266,7 @@ fn what_was_not_looked_at_is_told() {
     ] {
         let ended = check(&out, flags).done();
         assert!(ended.stdout.contains("not checked\n") && ended.stdout.contains(says), "{ended:?}");
+        assert!(ended.stdout.contains("segments, but for what was not checked\n"), "{ended:?}");
     }
     // The first sample ends before it.
     fs::write(out.join("video/180p/00002.ts"), "damaged").unwrap();
