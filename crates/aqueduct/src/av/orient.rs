@@ -64,22 +64,48 @@ struct Plane<'a> {
     height: usize,
 }
 
+/// Rows of the source that become columns at a time: a cache line of the target is then written once.
+const STRIP: usize = 16;
+
 /// Writes `from`, mirrored and then turned clockwise, into `to`; `None` when a plane is too small.
 fn turn(orientation: Orientation, from: &Plane<'_>, to: &mut [u8], stride: usize) -> Option<()> {
-    let (width, height) =
-        if orientation.swaps_sides() { (from.height, from.width) } else { (from.width, from.height) };
-    let (last_x, last_y) = (from.width.checked_sub(1)?, from.height.checked_sub(1)?);
-    for y in 0..height {
-        let row = to.get_mut(y * stride..y * stride + width)?;
-        for (x, sample) in row.iter_mut().enumerate() {
-            let (source_x, source_y) = match orientation.quarter_turns % 4 {
-                0 => (x, y),
-                1 => (y, last_y - x),
-                2 => (last_x - x, last_y - y),
-                _ => (last_x - y, x),
-            };
-            let source_x = if orientation.mirrored { last_x - source_x } else { source_x };
-            *sample = *from.samples.get(source_y * from.stride + source_x)?;
+    let turns = orientation.quarter_turns % 4;
+    // Which way the source is read: its rows from the bottom up, each of them from right to left.
+    let upwards = matches!(turns, 1 | 2);
+    let leftwards = orientation.mirrored != matches!(turns, 2 | 3);
+    let row = |position: usize| {
+        let y = if upwards { from.height.checked_sub(position + 1)? } else { position };
+        from.samples.get(y * from.stride..)?.get(..from.width)
+    };
+    if !orientation.swaps_sides() {
+        for y in 0..from.height {
+            let to = to.get_mut(y * stride..)?.get_mut(..from.width)?;
+            to.copy_from_slice(row(y)?);
+            if leftwards {
+                to.reverse();
+            }
+        }
+        return Some(());
+    }
+    for first in (0..from.height).step_by(STRIP) {
+        let count = STRIP.min(from.height - first);
+        let mut rows: [&[u8]; STRIP] = [&[]; STRIP];
+        for (position, row_of_strip) in rows.iter_mut().take(count).enumerate() {
+            *row_of_strip = row(first + position)?;
+        }
+        for y in 0..from.width {
+            let x = if leftwards { from.width - 1 - y } else { y };
+            let to = to.get_mut(y * stride + first..)?.get_mut(..count)?;
+            // Of a known length, the loop is unrolled.
+            if let Some(to) = to.first_chunk_mut::<STRIP>() {
+                for (to, row) in to.iter_mut().zip(&rows) {
+                    *to = *row.get(x)?;
+                }
+            } else {
+                for (to, row) in to.iter_mut().zip(&rows) {
+                    *to = *row.get(x)?;
+                }
+            }
         }
     }
     Some(())
@@ -119,5 +145,38 @@ mod tests {
         assert_eq!(turned(3, false), [3, 6, 2, 5, 1, 4]);
         assert_eq!(turned(0, true), [3, 2, 1, 6, 5, 4]);
         assert_eq!(turned(1, true), [6, 3, 5, 2, 4, 1]);
+    }
+
+    /// The same, sample by sample.
+    #[test]
+    fn turns_planes_of_any_size() {
+        for (width, height) in [(1, 1), (16, 16), (5, 40), (37, 21), (48, 33)] {
+            let stride = width + 3;
+            let samples: Vec<u8> =
+                (0..stride * height).map(|position| (position * 7 + position / 251) as u8).collect();
+            let from = Plane { samples: &samples, stride, width, height };
+            for (quarter_turns, mirrored) in (0..4).flat_map(|turns| [(turns, false), (turns, true)]) {
+                let orientation = Orientation { quarter_turns, mirrored };
+                let (to_width, to_height) =
+                    if orientation.swaps_sides() { (height, width) } else { (width, height) };
+                let mut made = vec![0; to_width * to_height];
+                turn(orientation, &from, &mut made, to_width).unwrap();
+                for (x, y) in (0..to_width).flat_map(|x| (0..to_height).map(move |y| (x, y))) {
+                    let (source_x, source_y) = match quarter_turns {
+                        0 => (x, y),
+                        1 => (y, height - 1 - x),
+                        2 => (width - 1 - x, height - 1 - y),
+                        _ => (width - 1 - y, x),
+                    };
+                    let source_x = if mirrored { width - 1 - source_x } else { source_x };
+                    assert_eq!(
+                        made[y * to_width + x],
+                        samples[source_y * stride + source_x],
+                        "{orientation:?}"
+                    );
+                }
+                assert!(turn(orientation, &from, &mut made[1..], to_width).is_none());
+            }
+        }
     }
 }

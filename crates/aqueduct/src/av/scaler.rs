@@ -139,6 +139,7 @@ mod tests {
     fn ramp(size: u32, siting: Siting) -> Picture {
         let value = |at: usize, offset: i32| 1.5 * (2.0 * at as f64 + 0.5 + f64::from(offset) / 256.0);
         let made = PicturePool::new(size, size).draw(siting, |frame| {
+            frame.data_mut(0).fill(128);
             for plane in 1..3 {
                 let (stride, side) = (frame.stride(plane), size as usize / 2);
                 for y in 0..side {
