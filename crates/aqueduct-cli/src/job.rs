@@ -6,7 +6,7 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use aqueduct::Settings;
-use aqueduct::check::{Depth, Options};
+use aqueduct::check::{Depth, Keys, Options};
 use aqueduct::plan::{AudioLayout, CopySettings, Files};
 use aqueduct_service::{FetchOptions, StoreOptions, Verify};
 
@@ -312,6 +312,9 @@ pub(crate) fn check(args: CheckArgs, json: bool, verbose: bool) -> Result<CheckJ
     for rule in &args.rule {
         options.weigh(rule)?;
     }
+    for text in &args.key {
+        add_key(&mut options.keys, text)?;
+    }
     let mut fetch = FetchOptions::default();
     fetch.allow_private = args.allow_private;
     let form = match (args.sarif, json) {
@@ -324,6 +327,40 @@ pub(crate) fn check(args: CheckArgs, json: bool, verbose: bool) -> Result<CheckJ
     };
     let store = reached(args.store);
     Ok(CheckJob::Run(Box::new(CheckRun { target, store, fetch, options, strict: args.strict, form })))
+}
+
+/// Takes `--key` as it was typed.
+fn add_key(keys: &mut Keys, text: &str) -> Result<(), Failure> {
+    let (key, uri) = match text.split_once('@') {
+        Some((key, uri)) => (key, Some(uri)),
+        None => (text, None),
+    };
+    if key == "fetch" {
+        if uri.is_some() {
+            return Err(Failure::usage("--key fetch takes no URI: it fetches what EXT-X-KEY names"));
+        }
+        keys.fetch();
+        return Ok(());
+    }
+    if let Some(key) = Keys::hexadecimal(key) {
+        keys.add(key, uri);
+        return Ok(());
+    }
+    // A key may have been typed wrongly: what is said names no digit of it.
+    let unreadable = |why: &str| {
+        let message = format!(
+            "--key is neither 32 hexadecimal digits nor `fetch`, and names no file of 16 bytes: {why}"
+        );
+        Failure::usage(message)
+    };
+    let found = std::fs::metadata(key).map_err(|error| unreadable(&error.to_string()))?;
+    if !found.is_file() || found.len() != 16 {
+        return Err(unreadable(&format!("it has {} bytes", found.len())));
+    }
+    let bytes = std::fs::read(key).map_err(|error| unreadable(&error.to_string()))?;
+    let bytes = <[u8; 16]>::try_from(bytes).map_err(|_| unreadable("it has other bytes than before"))?;
+    keys.add(bytes, uri);
+    Ok(())
 }
 
 fn cores() -> NonZeroUsize {

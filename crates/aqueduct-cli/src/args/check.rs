@@ -47,6 +47,13 @@ pub(crate) struct CheckArgs {
     /// Write SARIF 2.1.0 to stdout, as code scanners read it
     #[arg(long, help_heading = "Output")]
     pub(crate) sarif: bool,
+    /// A key of segments under AES-128: 32 hexadecimal digits, a file of 16 bytes, or `fetch`
+    ///
+    /// With `@URI` behind it the key is that of this URI, as EXT-X-KEY writes it or absolute; without, of all that have none of
+    /// their own. `fetch` uses the keys that the URIs answer; it takes no URI. Without keys such segments are reported as not
+    /// checked. May be given several times.
+    #[arg(long, value_name = "KEY[@URI]", help_heading = "Rules")]
+    pub(crate) key: Vec<String>,
     /// Requests that are under way at once
     #[arg(long, value_name = "N", value_parser = jobs, default_value = "8", help_heading = "Run")]
     pub(crate) jobs: NonZeroUsize,

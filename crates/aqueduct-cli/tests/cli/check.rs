@@ -291,3 +291,35 @@ fn rules_are_explained() {
     let failed = run(["check", "--explain", "PL-NONE"]).failed(64, &["PL-NONE"]);
     assert!(failed.stderr.contains("PL-EXTM3U"), "{failed:?}");
 }
+
+/// Segments that FFmpeg encrypts are opened with the key, however it is given.
+#[test]
+fn encrypted_segments_are_opened_with_their_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    fs::write(at("key.bin"), b"sixteen bytes, K").unwrap();
+    fs::write(at("info"), format!("key.bin\n{}\n", path(&at("key.bin")))).unwrap();
+    let out = at("index.m3u8");
+    let (clip, info) = (clip("plain-25.mp4"), at("info"));
+    let words =
+        ["-i", path(&clip), "-c", "copy", "-f", "hls", "-hls_playlist_type", "vod", "-hls_key_info_file"];
+    ffmpeg(words.into_iter().chain([path(&info), path(&out)]));
+    let skipped = |flags: &[&str]| {
+        let report = check(&out, &[&["--json"], flags].concat()).values().remove(0);
+        report["skipped"].as_array().unwrap().len()
+    };
+    assert_eq!(skipped(&[]), 1);
+    let file = path(&at("key.bin")).to_owned();
+    let hexadecimal: String = b"sixteen bytes, K".iter().map(|byte| format!("{byte:02x}")).collect();
+    for key in ["fetch".to_owned(), file.clone(), hexadecimal.clone(), format!("{file}@key.bin")] {
+        assert_eq!(skipped(&["--key", &key]), 0, "{key}");
+        assert!(!named(&fired(&out, &["--key", &key])).contains(&"EN-AES128"), "{key}");
+    }
+    assert_eq!(skipped(&["--key", &format!("{hexadecimal}@other.bin")]), 1, "the key of another URI");
+    let wrong = "0".repeat(32);
+    assert!(named(&fired(&out, &["--key", &wrong])).contains(&"EN-AES128"));
+    for key in ["abc", "fetch@key.bin", path(&out)] {
+        let ended = check(&out, &["--key", key]);
+        assert_eq!(ended.code, 64, "{key}: {ended:?}");
+    }
+}
