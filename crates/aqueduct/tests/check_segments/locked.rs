@@ -27,6 +27,7 @@ pub(crate) const LOCKED: &[Fixture] = &[
     ("picture-twice", Ts, |w| FILES.iter().skip(1).for_each(|key| earlier(w, key)), &["PC-DOUBLE-PICTURE"]),
     ("hevc-in-ts", Ts, |w| { FILES.iter().for_each(|key| ts(w, key, |p| table(&mut p[1], |t| t[12] = 0x24))); },
         &["PC-TS-CODECS", "TS-STREAMTYPE", "MV-CODECS", "MV-CODECS-EXTRA"]),
+    ("sample-with-the-next-delimiter", Fmp4, |w| trailing(w, super::NEXT_FRAGMENT), &["FM-AU"]),
     ("sound-is-not-there", Separate, |w| { let t = w.text(MASTER); let line = t.lines().find(|l| l.contains("TYPE=AUDIO")).unwrap().to_owned();
         let at = line.find(",URI=").unwrap(); w.edit(MASTER, &line, &line[..at]); }, &["MV-AUDIO-INBAND", "MV-CODECS-EXTRA"]),
     ("clock-of-32-bits", Separate, |w| SOUND.iter().skip(1).for_each(|key| shift(w, key, 1 << 32)), &["TM-WRAP"]),
@@ -39,6 +40,25 @@ pub(crate) const APPLE_HELD: &[Fixture] = &[
     ("level-of-6", Fmp4, |w| super::at_box(w, super::INIT, b"avcC", |b| { b[3] = 62; b[11] = 62; }), &["AP-VIDEO", "MV-CODECS"]),
     ("flac-in-ts", Ts, |w| { w.edit(MASTER, "mp4a.40.2\"", "mp4a.40.2,fLaC\""); }, &["AP-OTHER-CODECS", "MV-CODECS-EXTRA"]),
 ];
+
+/// Ends the first sample with an access unit delimiter, in the place of the last bytes of its picture.
+fn trailing(world: &mut World, key: &str) {
+    let init = aqueduct::mux::fmp4::read_init(&world.bytes(super::INIT)).unwrap();
+    let mut bytes = world.bytes(key);
+    let reading = aqueduct::mux::fmp4::read(&bytes, &init).unwrap();
+    let sample = reading.samples(init.tracks[0].id).next().unwrap().bytes.clone();
+    let (mut at, end) = (sample.start as usize, sample.end as usize);
+    loop {
+        let length = u32::from_be_bytes(bytes[at..at + 4].try_into().unwrap()) as usize;
+        if at + 4 + length == end {
+            bytes[at..at + 4].copy_from_slice(&(length as u32 - 6).to_be_bytes());
+            bytes[end - 6..end].copy_from_slice(&[0, 0, 0, 2, 9, 0xf0]);
+            break;
+        }
+        at += 4 + length;
+    }
+    world.put(key, bytes);
+}
 
 /// A segment in the clear.
 fn opened(world: &World, key: &str) -> Vec<u8> {

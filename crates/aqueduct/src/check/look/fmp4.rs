@@ -203,6 +203,9 @@ fn track(of: &ReadTrack, reading: &Reading, body: &[u8], faults: &mut Faults) ->
         let message = "the first sample is marked as a sync sample, and is no key picture";
         faults.add(&FM_SYNC_FLAGS, first.bytes.start, message);
     }
+    if medium == Medium::Video {
+        units(of, body, samples(), is_interlaced, faults);
+    }
     // An edit says which time of the media is the first one that is presented.
     let shift = of.edits.iter().find(|edit| edit.media_time >= 0).map_or(0, |edit| edit.media_time);
     let durations = || samples().map(|sample| i64::from(sample.duration));
@@ -244,6 +247,68 @@ fn keyless<'a>(samples: impl Iterator<Item = &'a ReadSample>, end: i64) -> i64 {
         last = Some(time);
     }
     longest
+}
+
+/// One sample is one access unit: it ends with its picture, and has but one (ISO/IEC 14496-15 §5.3.2).
+fn units<'a>(
+    of: &ReadTrack,
+    body: &[u8],
+    samples: impl Iterator<Item = &'a ReadSample>,
+    is_interlaced: bool,
+    faults: &mut Faults,
+) {
+    let Some(Format::Video(video)) = of.track.as_ref().map(|track| &track.format) else { return };
+    let (size, is_avc) = match &video.codec {
+        VideoCodec::Avc(record) => {
+            (avc::DecoderConfiguration::parse(record).ok().map(|of| of.length_size), true)
+        }
+        VideoCodec::Hevc(record) => {
+            (hevc::DecoderConfiguration::parse(record).ok().map(|of| of.length_size()), false)
+        }
+        VideoCodec::Av1(_) => return,
+    };
+    let Some(size) = size else { return };
+    for sample in samples {
+        let (Ok(start), Ok(end)) = (usize::try_from(sample.bytes.start), usize::try_from(sample.bytes.end))
+        else {
+            return;
+        };
+        let Some(bytes) = body.get(start..end) else { return };
+        let mut has_picture = false;
+        for nal in avc::length_prefixed(bytes, size).map_while(Result::ok) {
+            let (is_picture, begins_unit, is_first) = match (is_avc, nal) {
+                (true, [header, slice @ ..]) => {
+                    let kind = NalType::from_header(*header);
+                    let begins_unit = kind.is_parameter_set()
+                        || matches!(kind, NalType::Sei | NalType::AccessUnitDelimiter);
+                    // first_mb_in_slice is 0.
+                    let is_slice = matches!(kind, NalType::Slice | NalType::Idr);
+                    (
+                        kind.is_picture(),
+                        begins_unit,
+                        is_slice && slice.first().is_some_and(|byte| byte & 0x80 != 0),
+                    )
+                }
+                (false, [header, _, slice @ ..]) => {
+                    let kind = hevc::nal_type(*header);
+                    let is_first = slice.first().is_some_and(|byte| byte & 0x80 != 0);
+                    (kind < 32, matches!(kind, 32..=35 | 39), is_first)
+                }
+                _ => continue,
+            };
+            // Two fields may share a sample.
+            let message = if has_picture && begins_unit {
+                "a sample ends with what belongs to the next picture"
+            } else if has_picture && is_picture && is_first && !is_interlaced {
+                "a sample holds two pictures"
+            } else {
+                has_picture |= is_picture;
+                continue;
+            };
+            faults.add(&FM_AU, sample.bytes.start, message);
+            break;
+        }
+    }
 }
 
 /// Whether a sample is a picture at which decoding can start; `None` where its bytes do not tell.

@@ -44,7 +44,10 @@ group! {
     FM_NO_MOOV = "FM-NO-MOOV" Player Players "ISO/IEC 14496-12 §8.16",
         "Media segments hold no ftyp and no moov; styp is first.",
         "leave the init section out of media segments";
+    FM_AU = "FM-AU" Player Players "hls.js, Safari",
+        "One sample is exactly one access unit.",
+        "cut samples before the delimiter, parameter sets and messages of the next picture",
+        open "of AV1";
     !unchecked
-    "FM-AU" Player Players "One sample is exactly one access unit.", BYTES;
     "FM-SWITCHSET" Should Rfc "Init sections of one switching set differ only where they may.", BYTES;
 }
