@@ -8,13 +8,15 @@ use super::engine::{Instructions, allowed_instructions};
 use super::video_encoder::Told;
 use crate::media::{Av1Coding, VideoEncoding};
 
+/// libav's name of it.
+pub(super) const NAME: &str = "libsvtav1";
 /// Percent of a rung's cap that it is told: it knows no decoder buffer, and where its cap binds it ends up to a quarter
 /// above it (1.4.1; a third with noise).
 const CAP: u64 = 75;
 
 pub(super) fn told(encoding: &VideoEncoding, coding: &Av1Coding) -> Told {
     Told {
-        name: "libsvtav1",
+        name: NAME,
         source: "Debian's and Ubuntu's do",
         options: options(encoding, coding),
         max_rate: (u64::from(encoding.max_rate) * CAP / 100) as u32,
@@ -45,7 +47,7 @@ fn options(encoding: &VideoEncoding, coding: &Av1Coding) -> Dictionary<'static> 
 
 /// SVT-AV1's version, which no stream of it says; `None` where FFmpeg has no SVT-AV1, or the process does not say which.
 pub(super) fn version() -> Option<String> {
-    encoder::find_by_name("libsvtav1")?;
+    encoder::find_by_name(NAME)?;
     // SAFETY: the symbol, where there is one, is a function of this type since version 0.9.
     let version = unsafe {
         let symbol = dlsym(ANY, c"svt_av1_get_version".as_ptr());

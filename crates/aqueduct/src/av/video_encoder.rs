@@ -16,6 +16,8 @@ pub(crate) struct VideoEncoder {
     name: &'static str,
     encoder: encoder::video::Encoder,
     sent: i64,
+    /// Whether it was told that no more pictures come.
+    ended: bool,
     units: Vec<CodedPicture>,
 }
 
@@ -98,7 +100,7 @@ impl VideoEncoder {
             failed(ErrorKind::Unsupported, &format!("{name} refuses these settings"), cause)
         })?;
         drop(opening);
-        Ok(Self { name, encoder, sent: 0, units: Vec::new() })
+        Ok(Self { name, encoder, sent: 0, ended: false, units: Vec::new() })
     }
 
     /// Encodes the next picture of the segment.
@@ -126,13 +128,18 @@ impl VideoEncoder {
 
     /// Ends the segment and returns its pictures in decoding order.
     pub(crate) fn finish(mut self) -> Result<Vec<CodedPicture>> {
-        self.encoder.send_eof().map_err(|cause| self.broken("cannot end the segment", cause))?;
-        self.receive()?;
+        self.end()?;
         if self.units.len() as i64 != self.sent {
             let made = self.units.len();
             return Err(Error::internal(format!("{} made {made} pictures out of {}", self.name, self.sent)));
         }
-        Ok(self.units)
+        Ok(std::mem::take(&mut self.units))
+    }
+
+    fn end(&mut self) -> Result<()> {
+        self.ended = true;
+        self.encoder.send_eof().map_err(|cause| self.broken("cannot end the segment", cause))?;
+        self.receive()
     }
 
     /// The first access unit that an encoder with these settings makes, of a black picture.
@@ -179,6 +186,17 @@ impl VideoEncoder {
 
     fn broken(&self, what: &str, cause: ffmpeg_next::Error) -> Error {
         failed(ErrorKind::Internal, &format!("{} {what}", self.name), cause)
+    }
+}
+
+impl Drop for VideoEncoder {
+    /// SVT-AV1 works on threads of its own, and says itself that it must not be taken down before they are through (a run
+    /// that was stopped while it was crashed once). Pictures that are under way are coded, and thrown away.
+    fn drop(&mut self) {
+        if self.name == svt_av1::NAME && self.sent > 0 && !self.ended {
+            // What fails now fails for nobody.
+            let _ = self.end();
+        }
     }
 }
 
