@@ -65,3 +65,18 @@ fn a_thousand_damaged_segments() {
     }
     assert!(found > 500, "{found} of 1000 are told of");
 }
+
+#[test]
+fn cues_without_end_at_one_time() {
+    let fmp4 = packaged("plain-25.mp4", Container::Fmp4, AudioLayout::Separate, Files::Segments);
+    let mut world = captioned(&subtitled(&fmp4));
+    let mut text = world.text("text/en/0.vtt");
+    for number in 0..100_000 {
+        text.push_str(&format!("00:01.000 --> 999:00:00.000\n{number}\n\n"));
+    }
+    world.put("text/en/0.vtt", text);
+    let started = Instant::now();
+    let report = world.check(&[Profile::Rfc]);
+    assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
+    assert!(report.findings.iter().any(|finding| finding.rule.id == "WV-CUE-COVER"));
+}

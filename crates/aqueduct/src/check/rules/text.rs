@@ -155,7 +155,7 @@ fn covers(media: &Media, placed: &[Placed<'_>], findings: &mut Findings<'_>) {
     // What each segment holds: words, when they begin and end.
     let mut held: Vec<Vec<(u64, i64, i64)>> = Vec::with_capacity(placed.len());
     // The cues of all: words and when they begin, in steps that rounding does not leave; and the latest end.
-    let mut all: BTreeMap<(i64, u64), (i64, i64)> = BTreeMap::new();
+    let mut all: BTreeMap<(u64, i64), i64> = BTreeMap::new();
     for one in placed {
         let mut cues: Vec<_> = one
             .text
@@ -168,17 +168,20 @@ fn covers(media: &Media, placed: &[Placed<'_>], findings: &mut Findings<'_>) {
             .collect();
         cues.sort_unstable();
         for (words, start, end) in &cues {
-            let same = all.range_mut((start - ROUNDED, 0)..=(start + ROUNDED, u64::MAX));
-            let same = same.into_iter().find(|((_, others), _)| others == words);
+            // Of the same words only a few begin so near to each other, whatever a hostile segment holds.
+            let same = all.range_mut((*words, start - ROUNDED)..=(*words, start + ROUNDED)).next();
             match same {
-                Some((_, (_, last))) => *last = (*last).max(*end),
-                None => drop(all.insert((*start, *words), (*start, *end))),
+                Some((_, last)) => *last = (*last).max(*end),
+                None => drop(all.insert((*words, *start), *end)),
             }
         }
         held.push(cues);
     }
+    let mut all: Vec<(i64, i64, u64)> =
+        all.into_iter().map(|((words, start), end)| (start, end, words)).collect();
+    all.sort_unstable();
     let mut steps = 0_u64;
-    for ((_, words), (start, end)) in all {
+    for (start, end, words) in all {
         let first = placed.partition_point(|one| one.end <= start + SHOWN);
         for (one, cues) in placed.iter().zip(&held).skip(first) {
             if one.start + SHOWN >= end {
