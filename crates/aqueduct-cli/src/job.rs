@@ -4,6 +4,7 @@
 use std::ffi::OsString;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use aqueduct::Settings;
 use aqueduct::check::{Depth, Keys, Options};
@@ -62,6 +63,10 @@ pub(crate) struct CheckRun {
     pub(crate) options: Options,
     pub(crate) strict: bool,
     pub(crate) form: CheckForm,
+    /// Where to write a page to look at.
+    pub(crate) html: Option<PathBuf>,
+    /// How long to follow live playlists.
+    pub(crate) watch: Option<Duration>,
 }
 
 /// Who reads the report.
@@ -73,6 +78,8 @@ pub(crate) enum CheckForm {
     },
     Json,
     Sarif,
+    /// The page goes to stdout.
+    Page,
 }
 
 /// Make a ladder of `input`.
@@ -325,8 +332,15 @@ pub(crate) fn check(args: CheckArgs, json: bool, verbose: bool) -> Result<CheckJ
         (false, true) => CheckForm::Json,
         (false, false) => CheckForm::People { all: verbose },
     };
+    let is_page = args.html.as_deref() == Some(Path::new("-"));
+    if is_page && (args.sarif || json) {
+        let message = "--html - writes the page to stdout, where --json and --sarif write, too; name a file";
+        return Err(Failure::usage(message));
+    }
+    let form = if is_page { CheckForm::Page } else { form };
     let store = reached(args.store);
-    Ok(CheckJob::Run(Box::new(CheckRun { target, store, fetch, options, strict: args.strict, form })))
+    let (strict, watch, html) = (args.strict, args.watch, args.html);
+    Ok(CheckJob::Run(Box::new(CheckRun { target, store, fetch, options, strict, form, html, watch })))
 }
 
 /// Takes `--key` as it was typed.

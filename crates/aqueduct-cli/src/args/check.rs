@@ -1,10 +1,12 @@
 //! What `check` takes.
 
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::time::Duration;
 
 use aqueduct::check::Profile;
 
-use super::{StoreArgs, jobs};
+use super::{StoreArgs, jobs, span};
 
 /// A count of places to look at.
 fn places(text: &str) -> Result<NonZeroUsize, String> {
@@ -54,6 +56,14 @@ pub(crate) struct CheckArgs {
     /// checked. May be given several times.
     #[arg(long, value_name = "KEY[@URI]", help_heading = "Rules")]
     pub(crate) key: Vec<String>,
+    /// Write a page to look at, with the bit rates over time, to a file; `-` is stdout, instead of the report
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub(crate) html: Option<PathBuf>,
+    /// Follow live playlists for so long, such as 60s, 10m or 2h, and check what becomes of them
+    ///
+    /// It ends sooner where they end, and on Ctrl-C; the report is written all the same.
+    #[arg(long, value_name = "TIME", value_parser = span, help_heading = "Run")]
+    pub(crate) watch: Option<Duration>,
     /// Requests that are under way at once
     #[arg(long, value_name = "N", value_parser = jobs, default_value = "8", help_heading = "Run")]
     pub(crate) jobs: NonZeroUsize,

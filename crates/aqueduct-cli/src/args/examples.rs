@@ -121,11 +121,16 @@ Examples:
   aqueduct check https://example.com/film/master.m3u8 --no-media
   aqueduct check out/ --json | jq '.findings[] | {rule, message, place}'
   aqueduct check out/ --sarif > check.sarif
+  aqueduct check out/ --html check.html          a page with the bit rates over time
+  aqueduct check https://example.com/live/master.m3u8 --watch 60s
   aqueduct check --explain MV-BANDWIDTH
 
 Of a folder it takes master.m3u8 or index.m3u8, or the only playlist in it. Every segment is
 read, unless --sample or --no-media says otherwise. -v shows all findings of each rule, and
 notes. What was not checked is listed, and does not count as passed.
+
+With --watch live playlists are loaded again and again, and new segments are looked into. It
+ends when its time is over, when they end, or on Ctrl-C.
 
 Exit codes of its own: 0 no rule is broken, 1 with --strict there are warnings, 2 a rule is
 broken, 3 the target cannot be reached or read.

@@ -6,6 +6,7 @@ mod package;
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use aqueduct::media::{Crf, Preset};
 use aqueduct::plan::{AudioLayout, BitRate, Container, CopySource, Ladder, Length, VideoCodecs};
@@ -138,6 +139,26 @@ const MOST_JOBS: usize = 1024;
 pub(crate) fn jobs(text: &str) -> Result<NonZeroUsize, String> {
     let count = text.parse().ok().filter(|count: &NonZeroUsize| count.get() <= MOST_JOBS);
     count.ok_or_else(|| format!("`{text}` is not a number of threads; give 1 to {MOST_JOBS}"))
+}
+
+/// The longest watch: a month.
+const LONGEST: Duration = Duration::from_secs(31 * 24 * 3600);
+
+/// A length of time: `60s`, `1.5m`, `2h`, `500ms`, or seconds without a unit.
+pub(crate) fn span(text: &str) -> Result<Duration, String> {
+    let at = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let (number, unit) = text.split_at(at);
+    let seconds = match unit {
+        "ms" => 0.001,
+        "" | "s" => 1.0,
+        "m" => 60.0,
+        "h" => 3600.0,
+        _ => f64::NAN,
+    };
+    let span =
+        number.parse::<f64>().ok().and_then(|number| Duration::try_from_secs_f64(number * seconds).ok());
+    span.filter(|span| !span.is_zero() && *span <= LONGEST)
+        .ok_or_else(|| format!("`{text}` is no length of time; give one such as 60s, 10m or 2h"))
 }
 
 /// Which file to look at.
@@ -322,6 +343,17 @@ mod tests {
             ["", "0", "-1", "M", "1.G", ".5G", "1P", "2 G", "1.2.3G", "99999999999G", "1e9", "1.12345678G"]
         {
             assert!(memory(text).unwrap_err().contains(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn lengths_of_time() {
+        let millis = |text: &str| span(text).map(|span| span.as_millis());
+        assert_eq!(millis("60s"), Ok(60_000));
+        assert_eq!(millis("1.5m"), Ok(90_000));
+        assert_eq!((millis("2h"), millis("500ms"), millis("7")), (Ok(7_200_000), Ok(500), Ok(7_000)));
+        for text in ["", "0", "s", "-1s", "1 s", "1d", "9999h", "1e3", "NaN"] {
+            assert!(span(text).unwrap_err().contains("length of time"), "{text}");
         }
     }
 

@@ -4,15 +4,18 @@ mod explain;
 mod people;
 mod sarif;
 
+use std::pin::pin;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use aqueduct::check::{Level, Report};
-use aqueduct_service::{CheckTarget, ErrorKind};
+use aqueduct_service::{CancellationToken, CheckTarget, ErrorKind};
 use serde::Serialize;
 
 use crate::exit::{Exit, Failure};
 use crate::job::{CheckForm, CheckJob, CheckRun};
 use crate::output::{Console, Progress};
+use crate::run::Signals;
 
 pub(crate) fn run(job: &CheckJob, console: &Console) -> Result<ExitCode, Failure> {
     match job {
@@ -31,12 +34,26 @@ fn check(job: &CheckRun, console: &Console) -> Result<ExitCode, Failure> {
         CheckTarget::parse(&job.target, &job.store, job.fetch.clone()).map_err(unreachable_target)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::io("start threads", &error))?;
-    let progress = Progress::start(console, "checking");
-    let report = runtime.block_on(target.check(&job.options));
+    let progress = Progress::start(console, if job.watch.is_some() { "watching" } else { "checking" });
+    let report = match job.watch {
+        Some(lasts) => runtime.block_on(watch(&target, job, lasts))?,
+        None => runtime.block_on(target.check(&job.options)),
+    };
     progress.finish();
+    // Requests that nobody waits for any more.
+    runtime.shutdown_background();
     let report = report.map_err(unreachable_target)?;
     let exit = verdict(&report, job.strict);
+    let page = job.html.as_ref().map(|file| (file, aqueduct::check::html(&report, &job.target)));
+    if let Some((file, page)) = page.as_ref().filter(|_| !matches!(job.form, CheckForm::Page)) {
+        let written = std::fs::write(file, page);
+        written.map_err(|error| Failure::io(&format!("write {}", file.display()), &error))?;
+    }
     match job.form {
+        CheckForm::Page => {
+            let (_, page) = page.ok_or_else(|| Failure::usage("--html wants a file, or -"))?;
+            console.text(&page)?;
+        }
         CheckForm::Sarif => console.value(&sarif::log(&report))?,
         CheckForm::Json => {
             let exit_code = exit.map_or(0, u8::from);
@@ -51,6 +68,30 @@ fn check(job: &CheckRun, console: &Console) -> Result<ExitCode, Failure> {
         }
     }
     Ok(exit.map_or(ExitCode::SUCCESS, ExitCode::from))
+}
+
+/// Follows the target until the time is over, it ends, or a signal comes.
+async fn watch(
+    target: &CheckTarget,
+    job: &CheckRun,
+    lasts: Duration,
+) -> Result<aqueduct_service::Result<Report>, Failure> {
+    let mut signals = Signals::new().map_err(|error| Failure::io("take signals", &error))?;
+    let stop = CancellationToken::new();
+    let mut watching = pin!(target.watch(&job.options, lasts, &stop));
+    loop {
+        tokio::select! {
+            biased;
+            report = &mut watching => return Ok(report),
+            // Who asks twice does not want the report.
+            () = signals.next() => {
+                if stop.is_cancelled() {
+                    std::process::exit(u8::from(Exit::Interrupted).into());
+                }
+                stop.cancel();
+            }
+        }
+    }
 }
 
 /// The report, what was asked for, and how the command ends.

@@ -52,6 +52,17 @@ fn playlists(text: &mut String, target: &str, report: &Report) {
             let _ = write!(text, ", peak {}, average {}", bit_rate(peak), bit_rate(average));
         }
         text.push_str(if playlist.is_complete { "\n" } else { ", live\n" });
+        if let Some(watched) = &playlist.watched {
+            let _ = writeln!(
+                text,
+                "    watched for {:.0} s: {} loads, {} new segments of {:.1} s, nothing new for {:.1} s at most",
+                watched.seconds,
+                count(watched.loads),
+                count(watched.new_segments),
+                watched.new_duration,
+                watched.longest_wait
+            );
+        }
     }
 }
 

@@ -20,7 +20,7 @@ use crate::plan::Outline;
 use crate::prepared::Prepared;
 use crate::probe::Facts;
 
-use signals::Signals;
+pub(crate) use signals::Signals;
 use watch::Watch;
 
 /// Makes what `prepare` decides, and stores it at `target`.

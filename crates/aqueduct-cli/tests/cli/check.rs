@@ -323,3 +323,55 @@ fn encrypted_segments_are_opened_with_their_key() {
         assert_eq!(ended.code, 64, "{key}: {ended:?}");
     }
 }
+
+#[test]
+fn a_page_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    run(["package", path(&clip("plain-25.mp4")), path(&out)]).done();
+    let file = folder.path().join("check.html");
+    let ended = check(&out, &["--html", path(&file)]).done();
+    assert!(ended.stdout.contains("no errors"), "the report is told all the same: {ended:?}");
+    let page = fs::read_to_string(&file).unwrap();
+    assert!(page.starts_with("<!DOCTYPE html>") && page.ends_with("</html>\n"));
+    let shown = check(&out, &["--html", "-"]).done();
+    assert_eq!(shown.stdout, page);
+    check(&out, &["--html", "-", "--json"]).failed(64, &["name a file"]);
+    check(&out, &["--html", path(&folder.path().join("none/x.html"))]).failed(74, &["x.html"]);
+}
+
+#[test]
+fn a_watch_ends_with_a_report() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    run(["package", path(&clip("plain-25.mp4")), path(&out)]).done();
+    // Nothing of it is live.
+    let started = std::time::Instant::now();
+    check(&out, &["--watch", "10m"]).done();
+    assert!(started.elapsed().as_secs() < 60);
+    assert_eq!(run(["check", path(&out), "--watch", "soon"]).code, 64);
+    let live = folder.path().join("live");
+    fs::create_dir(&live).unwrap();
+    fs::copy(out.join("video/180p/00000.ts"), live.join("0.ts")).unwrap();
+    let vod = fs::read_to_string(out.join("video/180p/index.m3u8")).unwrap();
+    let extinf = vod.lines().find(|line| line.starts_with("#EXTINF")).unwrap();
+    fs::write(
+        live.join("index.m3u8"),
+        format!("#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:2\n{extinf}\n0.ts\n"),
+    )
+    .unwrap();
+    // Interrupted, it tells what it saw.
+    let mut command = crate::support::command(["check", path(&live), "--watch", "10m", "--json"]);
+    let child =
+        command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    std::thread::sleep(std::time::Duration::from_secs(5));
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    let ended = Ended::of(child.wait_with_output().unwrap());
+    assert_eq!(ended.code, 2, "{ended:?}");
+    let report = ended.values().remove(0);
+    assert!(report["playlists"][0]["watched"]["loads"].as_u64().unwrap() > 1, "{report}");
+    assert!(
+        report["findings"].as_array().unwrap().iter().any(|finding| finding["rule"] == "LV-UPDATE"),
+        "{report}"
+    );
+}

@@ -76,13 +76,13 @@ impl Web {
     }
 
     pub(super) fn fetch(&self, request: &Request<'_>) -> std::result::Result<Answer, FetchError> {
-        if Instant::now() >= self.ends {
-            return Err(refused("the time for the whole check is over"));
-        }
         self.runtime.block_on(self.get(request))
     }
 
-    async fn get(&self, request: &Request<'_>) -> std::result::Result<Answer, FetchError> {
+    pub(super) async fn get(&self, request: &Request<'_>) -> std::result::Result<Answer, FetchError> {
+        if Instant::now() >= self.ends {
+            return Err(refused("the time for the whole check is over"));
+        }
         match &request.want {
             Want::Length => self.length(request.url).await,
             Want::Bytes(range) if range.is_empty() => Ok(Answer::whole(request.url, Bytes::new())),
@@ -188,7 +188,8 @@ impl Web {
                     StatusCode::NOT_FOUND | StatusCode::GONE => FetchErrorKind::NotFound,
                     _ => FetchErrorKind::Failed,
                 };
-                return Err(FetchError::new(kind, format!("the server answers {status}")));
+                let error = FetchError::new(kind, format!("the server answers {status}"));
+                return Err(error.with_status(status.as_u16()));
             }
             return Ok(Found { url, redirects, response });
         }

@@ -10,6 +10,7 @@ mod http;
 #[cfg(feature = "http")]
 mod public;
 mod store;
+mod watch;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -17,6 +18,7 @@ use std::time::Duration;
 use aqueduct::check::{Answer, Fetch, FetchError, FetchErrorKind, Options, Overlay, Report, Request};
 use bytes::Bytes;
 use tokio::runtime::Handle;
+use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use crate::destination::{Destination, StoreOptions};
@@ -126,6 +128,12 @@ impl CheckTarget {
         self.check_through(options, |fetch| Box::new(fetch)).await
     }
 
+    /// Checks it, and asks for nothing any more once `stop` is cancelled; then the report is not worth reading.
+    async fn check_until(&self, options: &Options, stop: &CancellationToken) -> Result<Report> {
+        let stop = stop.clone();
+        self.check_through(options, move |fetch| Box::new(Stoppable { fetch, stop })).await
+    }
+
     /// [`CheckTarget::check`], with what `between` makes of that which fetches.
     pub(crate) async fn check_through(
         &self,
@@ -212,6 +220,36 @@ impl Fetch for Fetcher {
             ("file", Some(Home::Folder(folder))) => folder.fetch(request),
             (_, Some(Home::Bucket(bucket))) => bucket.fetch(request),
             _ => Err(refused("a playlist may not name what lies there")),
+        }
+    }
+}
+
+/// Refuses everything once it is stopped.
+struct Stoppable {
+    fetch: Overlay<Fetcher>,
+    stop: CancellationToken,
+}
+
+impl Fetch for Stoppable {
+    fn fetch(&self, request: &Request<'_>) -> std::result::Result<Answer, FetchError> {
+        if self.stop.is_cancelled() {
+            return Err(refused("the check was stopped"));
+        }
+        self.fetch.fetch(request)
+    }
+}
+
+impl Fetcher {
+    /// The same as [`Fetch::fetch`] for who waits: nothing blocks but the reading of local files.
+    async fn answer(&self, request: &Request<'_>) -> std::result::Result<Answer, FetchError> {
+        let scheme = request.url.split(':').next().unwrap_or_default();
+        match (scheme, &self.home) {
+            #[cfg(feature = "http")]
+            ("http" | "https", _) => self.web.get(request).await,
+            (_, Some(Home::Bucket(bucket))) if !matches!(scheme, "http" | "https") => {
+                bucket.answer(request).await
+            }
+            _ => self.fetch(request),
         }
     }
 }

@@ -33,9 +33,13 @@ impl Bucket {
     }
 
     pub(super) fn fetch(&self, request: &Request<'_>) -> std::result::Result<Answer, FetchError> {
+        self.runtime.block_on(self.answer(request))
+    }
+
+    pub(super) async fn answer(&self, request: &Request<'_>) -> std::result::Result<Answer, FetchError> {
         let path =
             self.path(request.url).ok_or_else(|| refused("it lies outside the prefix that is checked"))?;
-        self.runtime.block_on(self.get(request, &path)).map_err(|error| failed(error, &self.folder))
+        self.get(request, &path).await.map_err(|error| failed(error, &self.folder))
     }
 
     /// The object that a URL names.

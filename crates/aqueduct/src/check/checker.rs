@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use url::Url;
 
 use super::fetch::{Answer, Fetch, FetchError, FetchErrorKind, Request, Want};
+use super::finding::Finding;
 use super::findings::{Findings, Taken};
 use super::look::{self, Looked};
-use super::model::{Media, Multivariant, Presentation, Role};
+use super::model::{Media, Multivariant, Presentation, Role, Variant};
 use super::options::{Depth, Options};
 use super::read::tag::Class;
 use super::read::{self, Document, Text, decimal, uri};
@@ -16,7 +17,7 @@ use super::rule::Unchecked;
 use super::rules::{self, Served};
 use super::table::media::MP_FETCH;
 use super::table::syntax::PL_URI;
-use super::{model, parallel, rates};
+use super::{model, parallel, rates, timeline};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Checks the presentation whose multivariant playlist, or single media playlist, is at the absolute URL `target`.
@@ -68,10 +69,10 @@ struct Run<'a> {
 }
 
 /// A media playlist that a multivariant playlist names.
-struct Named {
-    url: String,
+pub(super) struct Named {
+    pub(super) url: String,
     line: u32,
-    role: Role,
+    pub(super) role: Role,
 }
 
 impl Run<'_> {
@@ -88,9 +89,7 @@ impl Run<'_> {
         self.folder = uri::folder(&landed);
         let document = self.document(&landed, &answer, None);
         if document.class.is_none() && !document.is_playlist {
-            let message =
-                format!("{} is no playlist: it begins with no #EXTM3U and has no tags", uri::shown(url));
-            return Err(Error::new(ErrorKind::Unsupported, message));
+            return Err(no_playlist(url));
         }
         self.serve(&document.name, true, false, &landed, &answer);
         if document.class == Some(Class::Media) {
@@ -132,26 +131,9 @@ impl Run<'_> {
         Ok(Presentation { multivariant: Some(multivariant), media })
     }
 
-    /// The playlists that a multivariant playlist names, each once.
+    /// The playlists that a multivariant playlist names, as far as they are read.
     fn named(&mut self, multivariant: &Multivariant) -> Vec<Named> {
-        let variants = multivariant.variants.iter().map(|of| (&of.url, of.line, Role::Variant));
-        let renditions = multivariant.renditions.iter().map(|of| {
-            let role = match of.kind() {
-                "SUBTITLES" => Role::Subtitles,
-                "VIDEO" => Role::Video,
-                _ => Role::Audio,
-            };
-            (&of.url, of.line, role)
-        });
-        let iframes = multivariant.iframes.iter().map(|of| (&of.url, of.line, Role::IFrames));
-        let mut seen = BTreeMap::new();
-        let mut named: Vec<Named> = Vec::new();
-        for (url, line, role) in variants.chain(renditions).chain(iframes).filter(|(url, ..)| !url.is_empty())
-        {
-            if seen.insert(url, ()).is_none() {
-                named.push(Named { url: url.clone(), line, role });
-            }
-        }
+        let mut named = named(multivariant);
         let most = self.options.limits.playlists;
         if named.len() > most {
             let left_out = named.len() - most;
@@ -228,12 +210,66 @@ impl Run<'_> {
     }
 }
 
-fn unreachable_target(url: &Url, error: &FetchError) -> Error {
+/// The playlists that a multivariant playlist names, each once.
+pub(super) fn named(multivariant: &Multivariant) -> Vec<Named> {
+    let variants = multivariant.variants.iter().map(|of| (&of.url, of.line, Role::Variant));
+    let renditions = multivariant.renditions.iter().map(|of| {
+        let role = match of.kind() {
+            "SUBTITLES" => Role::Subtitles,
+            "VIDEO" => Role::Video,
+            _ => Role::Audio,
+        };
+        (&of.url, of.line, role)
+    });
+    let iframes = multivariant.iframes.iter().map(|of| (&of.url, of.line, Role::IFrames));
+    let mut seen = BTreeMap::new();
+    let mut named: Vec<Named> = Vec::new();
+    for (url, line, role) in variants.chain(renditions).chain(iframes).filter(|(url, ..)| !url.is_empty()) {
+        if seen.insert(url, ()).is_none() {
+            named.push(Named { url: url.clone(), line, role });
+        }
+    }
+    named
+}
+
+/// There is something else at the target.
+pub(super) fn no_playlist(url: &Url) -> Error {
+    let message = format!("{} is no playlist: it begins with no #EXTM3U and has no tags", uri::shown(url));
+    Error::new(ErrorKind::Unsupported, message)
+}
+
+pub(super) fn unreachable_target(url: &Url, error: &FetchError) -> Error {
     let kind = match error.kind() {
         FetchErrorKind::NotFound => ErrorKind::NotFound,
         _ => ErrorKind::Source,
     };
     Error::new(kind, format!("{}: {error}", uri::shown(url)))
+}
+
+/// The report of nothing.
+pub(super) fn nothing(options: &Options) -> Report {
+    let taken = Findings::new(options).take();
+    report(&Presentation { multivariant: None, media: Vec::new() }, options, taken)
+}
+
+/// Adds what was found later, of each rule so many findings at most.
+pub(super) fn add(report: &mut Report, taken: Taken, most: usize) {
+    for (id, counts) in taken.counts {
+        let counts = Totals::of(counts);
+        report.totals.add(counts);
+        report.counts.entry(id).or_default().add(counts);
+    }
+    for finding in taken.findings {
+        if report.findings.iter().filter(|of| of.rule.id == finding.rule.id).count() < most {
+            report.findings.push(finding);
+        }
+    }
+    report.findings.sort_by(Finding::order);
+    for skipped in taken.skipped {
+        if !report.skipped.contains(&skipped) {
+            report.skipped.push(skipped);
+        }
+    }
 }
 
 fn report(presentation: &Presentation, options: &Options, taken: Taken) -> Report {
@@ -253,6 +289,14 @@ fn report(presentation: &Presentation, options: &Options, taken: Taken) -> Repor
     });
     let media = presentation.media.iter().map(|media| {
         let measured = rates::measured(media);
+        let variant = presentation.multivariant.as_ref().and_then(|of| {
+            let is_it = |variant: &&Variant| {
+                let media_at = variant.playlist.and_then(|at| presentation.media.get(at));
+                media_at.is_some_and(|of| std::ptr::eq(of, media))
+            };
+            of.variants.iter().chain(&of.iframes).find(is_it)
+        });
+        let declared = |name: &str| variant.and_then(|variant| variant.attributes.integer(name));
         PlaylistReport {
             name: media.name.clone(),
             kind: if media.is_iframes { "iframes" } else { "media" },
@@ -263,6 +307,10 @@ fn report(presentation: &Presentation, options: &Options, taken: Taken) -> Repor
             bytes: measured.map(|measured| measured.bytes),
             peak: measured.map(|measured| measured.peak),
             average: measured.map(|measured| measured.average),
+            bandwidth: declared("BANDWIDTH"),
+            average_bandwidth: declared("AVERAGE-BANDWIDTH"),
+            timeline: timeline::of(media),
+            watched: None,
         }
     });
     Report {

@@ -146,6 +146,7 @@ impl Http {
 pub struct FetchError {
     kind: FetchErrorKind,
     message: String,
+    status: Option<u16>,
 }
 
 /// Kinds of failing.
@@ -163,12 +164,24 @@ pub enum FetchErrorKind {
 impl FetchError {
     /// An error with one line for people; it names no URL, for the check knows it.
     pub fn new(kind: FetchErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into() }
+        Self { kind, message: message.into(), status: None }
+    }
+
+    /// Adds the status with which an HTTP server refused.
+    #[must_use]
+    pub fn with_status(mut self, status: u16) -> Self {
+        self.status = Some(status);
+        self
     }
 
     /// What kind it is.
     pub fn kind(&self) -> FetchErrorKind {
         self.kind
+    }
+
+    /// The status with which an HTTP server refused, where one answered.
+    pub fn status(&self) -> Option<u16> {
+        self.status
     }
 }
 

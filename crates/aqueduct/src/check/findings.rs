@@ -16,6 +16,12 @@ const MOST_SKIPPED: usize = 200;
 #[derive(Debug)]
 pub(super) struct Findings<'a> {
     options: &'a Options,
+    kept: Kept,
+}
+
+/// Findings by themselves, without what decides whether they are wanted.
+#[derive(Debug, Default)]
+pub(super) struct Kept {
     of: BTreeMap<&'static str, Found>,
     skipped: Vec<Skipped>,
     /// How many more things were not checked than are listed.
@@ -37,7 +43,22 @@ pub(super) struct Taken {
 
 impl<'a> Findings<'a> {
     pub(super) fn new(options: &'a Options) -> Self {
-        Self { options, of: BTreeMap::new(), skipped: Vec::new(), more_skipped: 0 }
+        Self::go_on(options, Kept::default())
+    }
+
+    /// Goes on with what was kept before.
+    pub(super) fn go_on(options: &'a Options, kept: Kept) -> Self {
+        Self { options, kept }
+    }
+
+    /// What was found so far, to go on later.
+    pub(super) fn pause(self) -> Kept {
+        self.kept
+    }
+
+    /// What decides whether findings are wanted.
+    pub(super) fn options(&self) -> &'a Options {
+        self.options
     }
 
     /// Whether anybody wants to hear of this rule.
@@ -64,7 +85,7 @@ impl<'a> Findings<'a> {
         message: impl Into<String>,
     ) {
         let Some(level) = self.options.level(rule, level) else { return };
-        let found = self.of.entry(rule.id).or_default();
+        let found = self.kept.of.entry(rule.id).or_default();
         if let Some(count) = found.counts.get_mut(level as usize) {
             *count += 1;
         }
@@ -77,29 +98,42 @@ impl<'a> Findings<'a> {
     /// Something that was not checked, and why.
     pub(super) fn skip(&mut self, what: impl Into<String>, reason: impl Into<String>) {
         let skipped = Skipped { what: shortened(what.into()), reason: shortened(reason.into()) };
-        if self.skipped.contains(&skipped) {
+        let kept = &mut self.kept;
+        if kept.skipped.contains(&skipped) {
             return;
         }
-        if self.skipped.len() < MOST_SKIPPED {
-            self.skipped.push(skipped);
+        if kept.skipped.len() < MOST_SKIPPED {
+            kept.skipped.push(skipped);
         } else {
-            self.more_skipped += 1;
+            kept.more_skipped += 1;
         }
     }
 
-    pub(super) fn take(mut self) -> Taken {
-        if self.more_skipped > 0 {
-            let what = format!("{} more things", self.more_skipped);
-            self.skipped.push(Skipped { what, reason: "the list is long enough".to_owned() });
+    /// Takes over a finding that was taken down elsewhere.
+    pub(super) fn put(&mut self, finding: Finding) {
+        let found = self.kept.of.entry(finding.rule.id).or_default();
+        if let Some(count) = found.counts.get_mut(finding.level as usize) {
+            *count += 1;
+        }
+        if found.kept.len() < self.options.limits.findings {
+            found.kept.push(finding);
+        }
+    }
+
+    pub(super) fn take(self) -> Taken {
+        let mut kept = self.kept;
+        if kept.more_skipped > 0 {
+            let what = format!("{} more things", kept.more_skipped);
+            kept.skipped.push(Skipped { what, reason: "the list is long enough".to_owned() });
         }
         let mut findings: Vec<Finding> = Vec::new();
         let mut counts = BTreeMap::new();
-        for (id, found) in self.of {
+        for (id, found) in kept.of {
             counts.insert(id, found.counts);
             findings.extend(found.kept);
         }
         findings.sort_by(Finding::order);
-        Taken { findings, counts, skipped: self.skipped }
+        Taken { findings, counts, skipped: kept.skipped }
     }
 }
 

@@ -10,6 +10,8 @@ mod sample;
 mod ts;
 mod vtt;
 
+pub(super) use inside::{Init, init, one};
+
 use std::collections::BTreeMap;
 
 use super::fetch::{Fetch, FetchError, FetchErrorKind, Http, Request, Want};

@@ -5,7 +5,9 @@
 //! the same [`Report`], byte for byte. What was not checked is told ([`Report::skipped`], [`Report::unchecked`]) and never
 //! counts as passed.
 //!
-//! What it is not: a player that decodes, or a watcher of live playlists.
+//! [`Watch`] follows live playlists over time, driven by whoever has a clock.
+//!
+//! What it is not: a player that decodes.
 //!
 //! ```
 //! use aqueduct::check::{Nothing, Options, Overlay, check};
@@ -50,6 +52,7 @@ mod checker;
 mod fetch;
 mod finding;
 mod findings;
+mod html;
 mod keys;
 mod look;
 mod memory;
@@ -63,13 +66,17 @@ mod report;
 mod rule;
 mod rules;
 mod table;
+mod timeline;
+mod watch;
 
 pub use checker::check;
 pub use fetch::{Answer, Fetch, FetchError, FetchErrorKind, Http, Request, Want};
 pub use finding::{Finding, Place};
+pub use html::html;
 pub use keys::Keys;
 pub use memory::{Nothing, Overlay};
 pub use options::{Depth, Limits, Options, Weight};
 pub use page::page;
-pub use report::{PlaylistReport, Report, Skipped, Totals};
+pub use report::{Moment, PlaylistReport, Report, Skipped, Totals, WatchedReport};
 pub use rule::{Level, Profile, Requirement, Rule, Unchecked};
+pub use watch::{Ask, Watch};

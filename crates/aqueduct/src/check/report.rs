@@ -101,4 +101,57 @@ pub struct PlaylistReport {
     /// Measured average segment bit rate in bit/s (RFC 8216bis §4.1).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub average: Option<u64>,
+    /// BANDWIDTH of the first variant, or I-frame variant, with this playlist, in bit/s.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bandwidth: Option<u64>,
+    /// AVERAGE-BANDWIDTH of the same, in bit/s.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub average_bandwidth: Option<u64>,
+    /// Its segments over time, at most 1200 moments: what is longer is drawn together. For [`html`](super::html()); JSON has
+    /// not got it.
+    #[serde(skip)]
+    pub timeline: Vec<Moment>,
+    /// What became of it over time, where it was watched.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub watched: Option<WatchedReport>,
+}
+
+/// What a [`Watch`](super::Watch) saw of a playlist.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct WatchedReport {
+    /// Loads of it that could be read.
+    pub loads: u64,
+    /// Time from the first of them to the last, in seconds.
+    pub seconds: f64,
+    /// Segments that came since the first load.
+    pub new_segments: u64,
+    /// Sum of their EXTINF in seconds.
+    pub new_duration: f64,
+    /// The longest time for which nothing new came, as far as it is sure, in seconds.
+    pub longest_wait: f64,
+}
+
+/// One segment of a playlist on the line of time, or several together.
+#[derive(Debug, Clone, Default, PartialEq)]
+#[non_exhaustive]
+pub struct Moment {
+    /// Media sequence number of the first segment.
+    pub sequence: u64,
+    /// Segments together, at least 1.
+    pub segments: u64,
+    /// Time from the start of the playlist, in seconds.
+    pub start: f64,
+    /// Sum of EXTINF in seconds.
+    pub duration: f64,
+    /// Bytes, where all are known.
+    pub bytes: Option<u64>,
+    /// The largest bit rate of one of the segments, in bit/s.
+    pub peak: Option<u64>,
+    /// When key pictures are shown, in seconds from the start of the playlist.
+    pub keys: Vec<f64>,
+    /// Whether EXT-X-DISCONTINUITY stands before one of the segments.
+    pub is_seam: bool,
+    /// Whether one of them is a gap (EXT-X-GAP).
+    pub is_gap: bool,
 }

@@ -1,7 +1,7 @@
 //! Init sections and segments of fMP4, taken apart.
 
 use super::faults::Faults;
-use crate::check::model::{Container, Contents, Medium, Track};
+use crate::check::model::{Container, Contents, Medium, Track, key_times};
 use crate::check::rule::{Level, Rule};
 use crate::check::table::fmp4::*;
 use crate::check::table::iframes::{IF_MOOF, IF_SINGLE};
@@ -208,6 +208,9 @@ fn track(of: &ReadTrack, reading: &Reading, body: &[u8], faults: &mut Faults) ->
     }
     // An edit says which time of the media is the first one that is presented.
     let shift = of.edits.iter().find(|edit| edit.media_time >= 0).map_or(0, |edit| edit.media_time);
+    let first_shown = samples().map(|sample| sample.pts).min()?;
+    let keys = samples().filter(|sample| sample.flags.is_sync() && medium == Medium::Video);
+    let keys = key_times(first_shown, of.timescale, keys.map(|sample| sample.pts));
     let durations = || samples().map(|sample| i64::from(sample.duration));
     Some(Track {
         id: of.id,
@@ -217,7 +220,7 @@ fn track(of: &ReadTrack, reading: &Reading, body: &[u8], faults: &mut Faults) ->
         wraps: false,
         first_dts: first.dts,
         end_dts: last.dts.saturating_add(last.duration.into()),
-        first_pts: samples().map(|sample| sample.pts).min()?.saturating_sub(shift),
+        first_pts: first_shown.saturating_sub(shift),
         end_pts: samples()
             .map(|sample| sample.pts.saturating_add(sample.duration.into()))
             .max()?
@@ -227,6 +230,7 @@ fn track(of: &ReadTrack, reading: &Reading, body: &[u8], faults: &mut Faults) ->
         units: samples().count() as u64,
         starts_with_key: medium != Medium::Video || first.flags.is_sync() && is_key != Some(false),
         has_key: medium != Medium::Video || samples().any(|sample| sample.flags.is_sync()),
+        keys,
         size,
         range: colour.map(Colour::video_range),
         channels,

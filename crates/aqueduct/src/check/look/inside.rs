@@ -8,9 +8,10 @@ use super::decrypt::{self, BLOCK, Lock, Piece};
 use super::faults::Faults;
 use super::sample::Sample;
 use super::{fmp4, packed, ts, vtt};
-use crate::check::fetch::{Fetch, Request, Want};
+use crate::check::fetch::{Answer, Fetch, Request, Want};
+use crate::check::finding::Place;
 use crate::check::findings::Findings;
-use crate::check::model::{ByteRange, Contents, Map, Media, Presentation, Role};
+use crate::check::model::{ByteRange, Contents, Map, Media, Presentation, Role, Segment};
 use crate::check::options::Options;
 use crate::check::parallel;
 use crate::check::read::uri::extension;
@@ -117,7 +118,7 @@ fn access(
 }
 
 /// What initialises segments.
-enum Init {
+pub(in crate::check) enum Init {
     Fmp4(InitReading),
     /// Packets with PAT and PMT.
     Ts(Vec<u8>),
@@ -260,12 +261,7 @@ fn inits(
             return (Init::Nothing, faults);
         };
         let Some(body) = opened(answer.body, part, &mut faults) else { return (Init::Nothing, faults) };
-        let init = match body.first() {
-            Some(0x47) => Init::Ts(ts::tables(&body)),
-            _ if !is_map => Init::Nothing,
-            _ => fmp4::init(&body, &mut faults).map_or(Init::Nothing, Init::Fmp4),
-        };
-        (init, faults)
+        (init_of(&body, *is_map, &mut faults), faults)
     });
     let mut inits = BTreeMap::new();
     for ((part, _), (init, faults)) in wanted.into_iter().zip(read) {
@@ -282,6 +278,43 @@ fn inits(
     inits
 }
 
+fn init_of(body: &[u8], is_map: bool, faults: &mut Faults) -> Init {
+    match body.first() {
+        Some(0x47) => Init::Ts(ts::tables(body)),
+        _ if !is_map => Init::Nothing,
+        _ => fmp4::init(body, faults).map_or(Init::Nothing, Init::Fmp4),
+    }
+}
+
+/// An init section that a watcher has fetched.
+pub(in crate::check) fn init(answer: &Answer, place: &Place, findings: &mut Findings<'_>) -> Init {
+    let mut faults = Faults::default();
+    let init = init_of(&answer.body, true, &mut faults);
+    faults.tell(place, 0, findings);
+    init
+}
+
+/// What a segment holds that a watcher has fetched, with its init section where it has one. What was not looked into is
+/// told.
+pub(in crate::check) fn one(
+    media: &Media,
+    segment: &Segment,
+    init: Option<&Init>,
+    answer: &Answer,
+    place: &Place,
+    findings: &mut Findings<'_>,
+) -> Option<Contents> {
+    let part = Part::new(&segment.url, segment.range);
+    let base = part.base();
+    // Of text nothing is asked for here.
+    let seen = take_apart(&Job { part, map: None, is_iframe: false }, init, answer, 0);
+    seen.faults.tell(place, base, findings);
+    if let Some(reason) = seen.skipped {
+        findings.skip(format!("the bytes of new segments of {}", media.name), reason);
+    }
+    seen.contents
+}
+
 fn head_of(part: &Part) -> Part {
     let lock = part.lock.clone().map(|lock| Lock { piece: Piece::Head, ..lock });
     Part { url: part.url.clone(), range: Some((0, HEAD)), lock }
@@ -296,29 +329,33 @@ fn opened(body: Bytes, part: &Part, faults: &mut Faults) -> Option<Bytes> {
 }
 
 fn see(job: &Job, inits: &BTreeMap<Part, Init>, fetch: &dyn Fetch, options: &Options, cues: usize) -> Seen {
+    let init = match &job.map {
+        Some(map) => inits.get(map),
+        None if job.is_iframe => inits.get(&head_of(&job.part)),
+        None => None,
+    };
+    match fetch.fetch(&Request::new(&job.part.url, job.part.want(), options.limits.segment_bytes)) {
+        Ok(answer) => take_apart(job, init, &answer, cues),
+        Err(error) => Seen { failed: Some(error.to_string()), ..Seen::default() },
+    }
+}
+
+fn take_apart(job: &Job, init: Option<&Init>, answer: &Answer, cues: usize) -> Seen {
     let mut seen = Seen::default();
-    let answer =
-        match fetch.fetch(&Request::new(&job.part.url, job.part.want(), options.limits.segment_bytes)) {
-            Ok(answer) => answer,
-            Err(error) => return Seen { failed: Some(error.to_string()), ..seen },
-        };
     if answer.is_cut {
         return Seen { skipped: Some("they are longer than a check reads"), ..seen };
     }
     if job.part.range.is_some_and(|(_, length)| answer.body.len() as u64 > length) {
         return Seen { skipped: Some("the server does not answer byte ranges"), ..seen };
     }
-    let Some(body) = opened(answer.body, &job.part, &mut seen.faults) else { return seen };
+    let Some(body) = opened(answer.body.clone(), &job.part, &mut seen.faults) else {
+        return seen;
+    };
     let body = &*body;
     if job.part.lock.is_none() && !is_known(body) && decrypt::is_noise(body) {
         seen.faults.add(&EN_SCOPE, 0, "the segment looks encrypted, and no key applies to it");
         return seen;
     }
-    let init = match &job.map {
-        Some(map) => inits.get(map),
-        None if job.is_iframe => inits.get(&head_of(&job.part)),
-        None => None,
-    };
     let faults = &mut seen.faults;
     seen.contents = match (init, form(body, &job.part.url)) {
         (Some(Init::Fmp4(init)), Form::Fmp4 | Form::Unknown) if job.is_iframe => {

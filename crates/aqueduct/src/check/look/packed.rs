@@ -114,6 +114,7 @@ pub(super) fn segment(body: &[u8], faults: &mut Faults) -> Option<Contents> {
             units,
             starts_with_key: true,
             has_key: true,
+            keys: Vec::new(),
             size: None,
             range: None,
             channels: coding.channels,

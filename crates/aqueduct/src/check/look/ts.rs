@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::faults::Faults;
-use crate::check::model::{Container, Contents, Medium, Track};
+use crate::check::model::{Container, Contents, Medium, Track, key_times};
 use crate::check::rule::Level;
 use crate::check::table::audio::{AU_CONFIG, AU_DRIFT};
 use crate::check::table::iframes::IF_SINGLE;
@@ -220,6 +220,9 @@ fn track(stream: &Elementary, faults: &mut Faults) -> Option<Track> {
     let shown_steps = shown.windows(2).filter_map(|pair| Some(pair.get(1)? - pair.first()?));
     let first = stream.units.first()?;
     let sps = stream.sps.as_ref();
+    let first_pts = *shown.first()?;
+    let keys = stream.units.iter().filter(|unit| unit.key && medium == Medium::Video);
+    let keys = key_times(first_pts, CLOCK, keys.filter_map(|unit| unit.pts).map(near));
     Some(Track {
         id: stream.pid.into(),
         medium,
@@ -228,13 +231,14 @@ fn track(stream: &Elementary, faults: &mut Faults) -> Option<Track> {
         wraps: true,
         first_dts: origin,
         end_dts: times.last()?.1 + last_step,
-        first_pts: *shown.first()?,
+        first_pts,
         end_pts: shown.last()? + last_step,
         longest,
         shortest: shown_steps.filter(|step| *step > 0).min().unwrap_or(0),
         units: stream.units.len() as u64,
         starts_with_key: stream.kind != StreamType::H264 || avc::facts(&first.data).idr,
         has_key: stream.units.iter().any(|unit| unit.key),
+        keys,
         size: sps.map(|sps| super::size(sps.width, sps.height, sps.sample_aspect_ratio)),
         range: sps.map(|sps| sps.colour.video_range()),
         channels: stream.aac.and_then(|config| config.channels()).map(u16::from),

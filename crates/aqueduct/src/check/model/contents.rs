@@ -94,6 +94,8 @@ pub(in crate::check) struct Track {
     /// Whether decoding can start at the first unit.
     pub(in crate::check) starts_with_key: bool,
     pub(in crate::check) has_key: bool,
+    /// When its key pictures are shown, in milliseconds after its first one; of sound none.
+    pub(in crate::check) keys: Vec<u32>,
     /// Width, height, and the width at which square pixels would show it.
     pub(in crate::check) size: Option<(u32, u32, u32)>,
     /// What the transfer characteristics stand for; SDR where nothing is said.
@@ -156,6 +158,18 @@ impl Track {
     pub(in crate::check) fn family(&self) -> &str {
         self.codec.as_deref().map_or("", family)
     }
+}
+
+/// More key pictures of one segment are not drawn apart.
+const MOST_KEYS: usize = 64;
+
+/// Times of key pictures in milliseconds after the first picture.
+pub(in crate::check) fn key_times(first: i64, clock: u32, keys: impl Iterator<Item = i64>) -> Vec<u32> {
+    let millis = |pts: i64| {
+        let ticks = u64::try_from(pts.saturating_sub(first)).unwrap_or(0);
+        u32::try_from(u128::from(ticks) * 1000 / u128::from(clock.max(1))).unwrap_or(u32::MAX)
+    };
+    keys.take(MOST_KEYS).map(millis).collect()
 }
 
 /// The part of a codec's name that says which it is, whatever its profile.

@@ -83,6 +83,44 @@ impl Media {
         Place::of(&self.name).line(line)
     }
 
+    /// Durations of the parts behind the last whole segment, in nanoseconds.
+    pub(in crate::check) fn tail(&self) -> impl Iterator<Item = u64> {
+        let next = self.segments.len();
+        self.parts.iter().filter(move |part| part.segment == next).map(|part| part.duration)
+    }
+
+    /// A playlist like this one, with these segments from the media sequence number `first` on: what a watcher has looked
+    /// into.
+    pub(in crate::check) fn window(&self, first: u64, segments: Vec<Segment>) -> Self {
+        Self {
+            name: self.name.clone(),
+            url: self.url.clone(),
+            folder: self.folder.clone(),
+            role: self.role,
+            target_duration: self.target_duration,
+            has_zero_target: self.has_zero_target,
+            media_sequence: Tagged { line: 0, value: first },
+            has_end: false,
+            mutability: self.mutability,
+            is_iframes: self.is_iframes,
+            is_independent: self.is_independent,
+            start: None,
+            part_target: None,
+            server_control: None,
+            segments,
+            parts: Vec::new(),
+            maps: Vec::new(),
+            keys: Vec::new(),
+            key_sets: Vec::new(),
+            date_ranges: Vec::new(),
+            hints: Vec::new(),
+            reports: Vec::new(),
+            skipped: None,
+            doubled_discontinuities: Vec::new(),
+            is_cut: false,
+        }
+    }
+
     /// The place of the segment with this index.
     pub(in crate::check) fn place(&self, index: usize) -> Place {
         let Some(segment) = self.segments.get(index) else { return Place::of(&self.name) };
@@ -418,15 +456,16 @@ impl Builder<'_, '_> {
             self.media.is_cut = true;
             return;
         }
-        if let Some(text) = attributes.get("URI") {
-            self.resolve(line, text, true);
-        }
+        let url = attributes.get("URI").map(|text| self.resolve(line, text, true)).unwrap_or_default();
+        let range = attributes.get("BYTERANGE").and_then(decimal::byte_range);
         self.media.parts.push(Part {
             line,
             segment: self.media.segments.len(),
             duration: attributes.nanos("DURATION").unwrap_or(0),
             is_independent: attributes.is_yes("INDEPENDENT"),
             is_gap: attributes.is_yes("GAP"),
+            url,
+            offset: range.and_then(|(_, offset)| offset),
         });
     }
 

@@ -111,4 +111,8 @@ pub(in crate::check) struct Part {
     pub(in crate::check) duration: u64,
     pub(in crate::check) is_independent: bool,
     pub(in crate::check) is_gap: bool,
+    /// Absolute; empty where the URI is missing or does not resolve.
+    pub(in crate::check) url: String,
+    /// First byte of its BYTERANGE, where it says one.
+    pub(in crate::check) offset: Option<u64>,
 }

@@ -6,14 +6,21 @@ use crate::check::read::decimal::{SECOND, seconds};
 use crate::check::table::live::{LV_PDT, LV_WINDOW};
 use crate::check::table::players::PC_LIVE_DEPTH;
 
+/// Why changes are not checked.
+pub(in crate::check) const ONCE: &str = "it is live, and was loaded once";
 /// Players that start three segments back need more than these.
 const DEPTH: usize = 3;
+
+/// How what is told of [`ONCE`] names a playlist.
+pub(in crate::check) fn changes_of(name: &str) -> String {
+    format!("changes of {name}")
+}
 
 pub(super) fn check(media: &Media, findings: &mut Findings<'_>) {
     if !media.is_live() || media.is_cut || media.skipped.is_some() {
         return;
     }
-    findings.skip(format!("changes of {}", media.name), "it is live, and was loaded once");
+    findings.skip(changes_of(&media.name), ONCE);
     if let (Some(target), true) = (media.target_duration, media.media_sequence.value > 0) {
         let least = target.value.saturating_mul(3).saturating_mul(SECOND);
         if media.duration() < least && media.mutability.is_none() {

@@ -30,19 +30,15 @@ use std::num::NonZeroUsize;
 use super::fetch::Fetch;
 use super::findings::Findings;
 use super::look::Looked;
-use super::model::Presentation;
+use super::model::{Media, Presentation};
 pub(super) use http::Served;
+pub(super) use live::{ONCE, changes_of};
+pub(super) use timing::segment as timed;
 
 /// Rules that the text of playlists decides.
 pub(super) fn text(presentation: &Presentation, findings: &mut Findings<'_>) {
     for playlist in &presentation.media {
-        media::check(playlist, findings);
-        live::check(playlist, findings);
-        parts::check(playlist, findings);
-        keys::check(playlist, findings);
-        dates::check(playlist, findings);
-        iframes::check(playlist, findings);
-        apple::media(playlist, findings);
+        of_media(playlist, findings);
     }
     if let Some(of) = &presentation.multivariant {
         multivariant::check(of, presentation, findings);
@@ -56,6 +52,17 @@ pub(super) fn text(presentation: &Presentation, findings: &mut Findings<'_>) {
     }
     across::check(presentation, findings);
     dates::across(presentation, findings);
+}
+
+/// Rules that the text of one media playlist decides.
+pub(super) fn of_media(playlist: &Media, findings: &mut Findings<'_>) {
+    media::check(playlist, findings);
+    live::check(playlist, findings);
+    parts::check(playlist, findings);
+    keys::check(playlist, findings);
+    dates::check(playlist, findings);
+    iframes::check(playlist, findings);
+    apple::media(playlist, findings);
 }
 
 /// Rules that need small resources besides segments: keys, session data. Returns the keys of 16 bytes by URL.

@@ -10,8 +10,8 @@ use crate::check::read::decimal::{SECOND, seconds};
 use crate::check::rule::Level;
 use crate::check::table::iframes::IF_NO_PARTS;
 use crate::check::table::low_latency::{
-    LL_HINT, LL_HOLD, LL_PART_HOLD, LL_PART_INF, LL_PART_MAX, LL_PART_MIN, LL_PART_SUM, LL_PROFILE_STREAM,
-    LL_REPORT, LL_TUNING,
+    LL_HINT, LL_HOLD, LL_PART_HOLD, LL_PART_INF, LL_PART_LIFE, LL_PART_MAX, LL_PART_MIN, LL_PART_SUM,
+    LL_PROFILE_STREAM, LL_REPORT, LL_TUNING,
 };
 
 /// Shorter parts make players unstable. Ours.
@@ -39,6 +39,7 @@ pub(super) fn check(media: &Media, findings: &mut Findings<'_>) {
     }
     parts(media, target.value, findings);
     sums(media, findings);
+    life(media, findings);
     if !media.has_end && media.parts.is_empty() && !media.segments.is_empty() {
         findings.add(&LL_PROFILE_STREAM, media.at(target.line), "EXT-X-PART-INF without any EXT-X-PART");
     }
@@ -94,6 +95,27 @@ fn sums(media: &Media, findings: &mut Findings<'_>) {
             );
             findings.add(&LL_PART_SUM, media.place(first.segment), message);
         }
+    }
+}
+
+/// Parts leave the playlist three target durations before its end (§6.2.2).
+fn life(media: &Media, findings: &mut Findings<'_>) {
+    let Some(target) = media.target_duration else { return };
+    let Some((part, segment)) =
+        media.parts.first().and_then(|part| Some((part, media.segments.get(part.segment)?)))
+    else {
+        return;
+    };
+    let end = media.tail().fold(media.duration(), u64::saturating_add);
+    let age = end.saturating_sub(segment.start.saturating_add(segment.duration));
+    // They leave with the update after that.
+    if age > target.value.saturating_mul(4 * SECOND) {
+        let message = format!(
+            "the part is {:.3} s from the end, three target durations are {} s",
+            seconds(age),
+            target.value.saturating_mul(3)
+        );
+        findings.add(&LL_PART_LIFE, media.at(part.line), message);
     }
 }
 

@@ -27,20 +27,26 @@ pub(super) fn check(media: &Media, of: Option<&Multivariant>, findings: &mut Fin
         return;
     }
     let is_independent = media.is_independent || of.is_some_and(|of| of.is_independent);
-    for (at, segment) in media.segments.iter().enumerate() {
-        let Some(contents) = contents(segment) else { continue };
-        keys(media, at, contents, is_independent, findings);
-        duration(media, at, segment, contents, findings);
-        let before = at.checked_sub(1).and_then(|before| media.segments.get(before));
-        if let Some(before) = before
-            && !segment.is_discontinuous
-            && let Some(previous) = self::contents(before)
-        {
-            seam(media, at, previous, contents, findings);
-        }
+    for at in 0..media.segments.len() {
+        segment(media, at, is_independent, findings);
     }
     sums(media, findings);
     starts(media, findings);
+}
+
+/// The segment with this index, by itself and against the one before.
+pub(in crate::check) fn segment(media: &Media, at: usize, is_independent: bool, findings: &mut Findings<'_>) {
+    let Some(segment) = media.segments.get(at) else { return };
+    let Some(contents) = contents(segment) else { return };
+    keys(media, at, contents, is_independent, findings);
+    duration(media, at, segment, contents, findings);
+    let before = at.checked_sub(1).and_then(|before| media.segments.get(before));
+    if let Some(before) = before
+        && !segment.is_discontinuous
+        && let Some(previous) = self::contents(before)
+    {
+        seam(media, at, previous, contents, findings);
+    }
 }
 
 fn contents(segment: &Segment) -> Option<&Contents> {

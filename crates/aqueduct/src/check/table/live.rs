@@ -1,6 +1,6 @@
 //! Live and EVENT playlists.
 
-use super::{LOADS, group};
+use super::group;
 
 group! {
     "Live and EVENT playlists"
@@ -14,19 +14,46 @@ group! {
     LV_DELIVERY = "LV-DELIVERY" Must Apple "Apple HLS Authoring 8.18",
         "Media is answered without redirects.",
         "list the final URLs",
-        open "the speed at which a segment comes is not measured";
+        open "the speed at which a segment comes is measured by --watch only";
     LV_FRESH = "LV-FRESH" Should Rfc "RFC 8216bis §6.2.2; Apple HLS Authoring 8.24",
         "A live playlist from a cache is not stale: Last-Modified is within three target durations of Date, and caches keep it no longer than one.",
         "let caches keep live playlists for half a target duration at most",
         open "Expires of segments that will be removed needs several loads";
+    LV_TD_CONST = "LV-TD-CONST" Must Rfc "RFC 8216bis §6.2.1",
+        "The target duration never changes.",
+        "declare a target duration that holds for the whole event",
+        open "one load does not tell: it takes --watch";
+    LV_MSN = "LV-MSN" Must Rfc "RFC 8216bis §6.2.2",
+        "The media sequence number never goes back, and grows by the number of segments removed.",
+        "count EXT-X-MEDIA-SEQUENCE up by one for each segment removed, and keep it over restarts",
+        open "one load does not tell: it takes --watch";
+    LV_STABLE = "LV-STABLE" Must Rfc "RFC 8216bis §6.2.1, §6.3.4",
+        "A sequence number keeps its URI, range, duration, key and map.",
+        "write new media to new URIs, and number it on",
+        open "one load does not tell: it takes --watch";
+    LV_DSN = "LV-DSN" Must Rfc "RFC 8216bis §6.2.2",
+        "Removing a discontinuity raises the discontinuity sequence number.",
+        "count EXT-X-DISCONTINUITY-SEQUENCE up by one for each EXT-X-DISCONTINUITY removed",
+        open "one load does not tell: it takes --watch";
+    LV_EDIT = "LV-EDIT" Must Rfc "RFC 8216bis §6.2.1",
+        "A playlist changes only as §6.2.1 allows: nothing leaves its end, and nothing comes behind EXT-X-ENDLIST.",
+        "append to the playlist, and remove from its front only",
+        open "one load does not tell: it takes --watch";
+    LV_UPDATE = "LV-UPDATE" Must Rfc "RFC 8216bis §6.2.1, §6.3.4",
+        "Something new appears within 1.5 target durations, until EXT-X-ENDLIST.",
+        "find out why the encoder or the cache falls behind; end a playlist that has ended with EXT-X-ENDLIST",
+        open "one load does not tell: it takes --watch";
+    LV_ATOMIC = "LV-ATOMIC" Must Rfc "RFC 8216bis §6.2.1",
+        "Clients never see a half-written playlist.",
+        "write the playlist under another name and rename it",
+        open "one load does not tell: it takes --watch";
+    LV_AVAILABLE = "LV-AVAILABLE" Must Rfc "RFC 8216bis §6.2.2",
+        "Removed segments stay for their duration and that of the longest playlist that had them.",
+        "delete segments later",
+        open "one load does not tell: it takes --watch";
+    LV_VARIANT_SKEW = "LV-VARIANT-SKEW" Player Players "RFC 8216bis App. B.1",
+        "Live ends of variants stay within a target duration.",
+        "find out why one rendition falls behind",
+        open "one load does not tell: it takes --watch";
     !unchecked
-    "LV-TD-CONST" Must Rfc "The target duration never changes.", LOADS;
-    "LV-MSN" Must Rfc "The media sequence number grows by the number of segments removed.", LOADS;
-    "LV-STABLE" Must Rfc "A sequence number keeps its URI, range, duration, key and map.", LOADS;
-    "LV-DSN" Must Rfc "Removing a discontinuity raises the discontinuity sequence number.", LOADS;
-    "LV-EDIT" Must Rfc "A playlist changes only as §6.2.1 allows.", LOADS;
-    "LV-UPDATE" Must Rfc "A new segment appears within 1.5 target durations.", LOADS;
-    "LV-ATOMIC" Must Rfc "Clients never see a half-written playlist.", LOADS;
-    "LV-AVAILABLE" Must Rfc "Removed segments stay for a while.", LOADS;
-    "LV-VARIANT-SKEW" Player Players "Live ends of variants stay within a target duration.", LOADS;
 }

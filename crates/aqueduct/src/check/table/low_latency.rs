@@ -1,6 +1,6 @@
 //! Low-Latency HLS.
 
-use super::{BYTES, LOADS, SERVER, group};
+use super::{BYTES, group};
 
 group! {
     "Low latency"
@@ -32,7 +32,7 @@ group! {
     LL_REPORT = "LL-REPORT" Must Rfc "RFC 8216bis §4.4.5.4",
         "Rendition reports name the other playlists, relative to this one, each once.",
         "write one report for each other playlist of the presentation",
-        open "whether reports are fresh needs several loads";
+        open "whether reports are fresh takes --watch";
     LL_PROFILE_STREAM = "LL-PROFILE-STREAM" Must Apple "RFC 8216bis App. B.1",
         "Low-latency playlists have dates, and all of them emit parts.",
         "add EXT-X-PROGRAM-DATE-TIME and parts to every playlist",
@@ -41,15 +41,36 @@ group! {
         "PART-TARGET is not so short that players become unstable.",
         "choose parts of about a second, at least 0.2 s",
         open "times of caches need questions to a live server";
+    LL_PART_LIFE = "LL-PART-LIFE" Should Rfc "RFC 8216bis §6.2.2",
+        "Parts leave the playlist when they are three target durations old.",
+        "remove EXT-X-PART of old segments",
+        open "whether parts that left stay downloadable is not asked";
+    LL_PART_CADENCE = "LL-PART-CADENCE" Must Rfc "RFC 8216bis §6.2.1",
+        "A new part appears within a PART-TARGET.",
+        "publish each part as soon as it is whole",
+        open "it takes --watch, and a server that blocks reloads; half a part more is allowed for the network";
+    LL_BLOCK = "LL-BLOCK" Must Rfc "RFC 8216bis §6.2.5.2",
+        "A server that can block reloads holds an answer back until it has the part that was asked for.",
+        "hold the answer to _HLS_msn and _HLS_part back, or do not declare CAN-BLOCK-RELOAD",
+        open "it takes --watch";
+    LL_BLOCK_ERRORS = "LL-BLOCK-ERRORS" Must Rfc "RFC 8216bis §6.2.5.2",
+        "_HLS_part without _HLS_msn is answered with 400; what is too far ahead had better be, too.",
+        "answer wrong delivery directives with 400",
+        open "it takes --watch; how long a request is held back at most is not measured";
+    LL_DELTA = "LL-DELTA" Must Rfc "RFC 8216bis §4.4.5.2, §6.2.5.1",
+        "A delta update leaves out what it says, and nothing else.",
+        "count SKIPPED-SEGMENTS from EXT-X-MEDIA-SEQUENCE on, and keep all tags of the segments that stay",
+        open "it takes --watch; skipped date ranges are not looked at";
+    LL_HINT_TRUE = "LL-HINT-TRUE" Must Rfc "RFC 8216bis §4.4.5.3, §6.2.6",
+        "What was hinted becomes the next part, and can be asked for at once.",
+        "hint the part that comes next, and hold requests for it back until it is there",
+        open "it takes --watch";
+    LL_SYNC = "LL-SYNC" Must Apple "RFC 8216bis App. B.1",
+        "All renditions advance within a PART-TARGET of each other.",
+        "publish the parts of all renditions together",
+        open "it takes --watch, and dates in the playlists";
     !unchecked
     "LL-PART-INDEPENDENT" Should Rfc "INDEPENDENT=YES is on each part with an independent frame, and only there.", BYTES;
-    "LL-PART-LIFE" Should Rfc "Old parts leave the playlist, and stay downloadable for a while.", LOADS;
-    "LL-PART-CADENCE" Must Rfc "A new part appears within a PART-TARGET.", LOADS;
-    "LL-BLOCK" Must Rfc "A server that can block reloads blocks them.", SERVER;
-    "LL-BLOCK-ERRORS" Must Rfc "Wrong delivery directives are answered with errors.", SERVER;
-    "LL-DELTA" Must Rfc "A delta update leaves out what it says, and nothing else.", SERVER;
-    "LL-HINT-TRUE" Must Rfc "What was hinted becomes the next part.", SERVER;
-    "LL-HINT-BURST" Must Rfc "A hinted part is sent at once when it is whole.", SERVER;
-    "LL-PROFILE-HTTP" Must Apple "HTTP/2, gzip, ranges and ages as the low-latency profile asks.", SERVER;
-    "LL-SYNC" Must Apple "All renditions advance within a PART-TARGET of each other.", LOADS;
+    "LL-HINT-BURST" Must Rfc "A hinted part is sent at once when it is whole.", "needs the times of the bytes of an answer";
+    "LL-PROFILE-HTTP" Must Apple "HTTP/2, gzip, ranges and ages as the low-latency profile asks.", "needs the version of HTTP of an answer";
 }

@@ -16,11 +16,11 @@ group! {
     MP_ENDLIST = "MP-ENDLIST" Must Rfc "RFC 8216bis §4.4.3.5, §6.2.1",
         "A playlist that holds the last segment ends: one of type VOD has EXT-X-ENDLIST.",
         "add #EXT-X-ENDLIST, or drop the type",
-        open "whether a live playlist that stopped growing should have ended needs several loads";
+        open "a live playlist that stopped growing is told by LV-UPDATE, under --watch";
     MP_TYPE = "MP-TYPE" Must Rfc "RFC 8216bis §4.4.3.5, §6.2.2",
         "EXT-X-PLAYLIST-TYPE is VOD or EVENT, and absent where segments are removed.",
         "remove the type from a playlist whose first segments go away",
-        open "removal is told from EXT-X-MEDIA-SEQUENCE; what happens over time needs several loads";
+        open "by one load, removal is told from EXT-X-MEDIA-SEQUENCE";
     MP_BYTERANGE = "MP-BYTERANGE" Must Rfc "RFC 8216bis §4.4.4.2",
         "Byte ranges are not empty, lie inside their resource, and one without an offset goes on where the last one ended.",
         "write the length and the offset of each range";
