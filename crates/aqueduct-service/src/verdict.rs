@@ -19,8 +19,8 @@ const RULES_BROKEN: u8 = 2;
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Verify {
-    /// Not at all, for a presentation that breaks a rule and is to be shown all the same. A `check.json` that is there
-    /// stays.
+    /// Not at all, for a presentation that breaks a rule and is to be shown all the same. A `check.json` of an earlier run
+    /// is deleted.
     Off,
     /// Playlists as they are going to be stored, against each other and against all that is known: that every object
     /// they name is there, sizes, byte ranges, bit rates. Asks the store for nothing, and takes milliseconds.

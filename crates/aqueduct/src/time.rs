@@ -197,6 +197,35 @@ fn out_of_range() -> Error {
     Error::corrupt("a time is outside the range of 64 bits")
 }
 
+/// [`Timebase::rescale`] to the nearest tick, for tables of times: most need no division, which takes longer than all else.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rescaler {
+    from: Timebase,
+    to: Timebase,
+    /// A factor, and what is added before the bits below the shift are dropped, where the divisor is a power of two.
+    shift: Option<(i64, i64, u32)>,
+}
+
+impl Rescaler {
+    pub(crate) fn new(from: Timebase, to: Timebase) -> Self {
+        let num = u64::from(from.num()) * u64::from(to.den());
+        let den = u64::from(from.den()) * u64::from(to.num());
+        let divisor = gcd(num, den);
+        let (num, den) = (num / divisor, den / divisor);
+        let shift = i64::try_from(num).ok().filter(|_| den.is_power_of_two() && den < 1 << 32);
+        Self { from, to, shift: shift.map(|num| (num, (den / 2) as i64, den.trailing_zeros())) }
+    }
+
+    /// `ticks` of the one timebase in the other, halves up; saturates at the ends of `i64`.
+    pub(crate) fn nearest(self, ticks: i64) -> i64 {
+        let shifted = self.shift.and_then(|(num, half, shift)| {
+            // Shifting rounds down, below zero too.
+            Some(ticks.checked_mul(num)?.checked_add(half)? >> shift)
+        });
+        shifted.unwrap_or_else(|| self.from.rescale(ticks, self.to, Rounding::Nearest))
+    }
+}
+
 /// The greatest common divisor; 0 only when both are 0.
 pub fn gcd(a: u64, b: u64) -> u64 {
     if b == 0 { a } else { gcd(b, a % b) }
@@ -242,6 +271,17 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_rescaler_rescales(
+            num in 1u32..2000,
+            den in prop_oneof![Just(90_000u32), Just(48_000), Just(30_000), Just(44_100), Just(1 << 20), 1u32..],
+            other in prop_oneof![Just(90_000u32), 1u32..],
+            ticks in prop_oneof![any::<i64>(), -1_000_000i64..1_000_000],
+        ) {
+            let (from, to) = (Timebase::new(num, den).unwrap(), Timebase::new(1, other).unwrap());
+            prop_assert_eq!(Rescaler::new(from, to).nearest(ticks), from.rescale(ticks, to, Rounding::Nearest));
+        }
+
         #[test]
         fn the_short_way_is_the_long_way(
             ticks in prop_oneof![-100_000i64..100_000, any::<i64>()],

@@ -1,6 +1,7 @@
 //! `aqueduct check`: where a presentation breaks the rules of HLS.
 
 mod explain;
+mod file;
 mod people;
 mod sarif;
 
@@ -17,6 +18,8 @@ use crate::job::{CheckForm, CheckJob, CheckRun};
 use crate::output::{Console, Progress};
 use crate::run::Signals;
 
+use file::PageFile;
+
 pub(crate) fn run(job: &CheckJob, console: &Console) -> Result<ExitCode, Failure> {
     match job {
         CheckJob::Explain(id) => explain::run(id, console).map(|()| ExitCode::SUCCESS),
@@ -32,6 +35,10 @@ pub(crate) fn run(job: &CheckJob, console: &Console) -> Result<ExitCode, Failure
 fn check(job: &CheckRun, console: &Console) -> Result<ExitCode, Failure> {
     let target =
         CheckTarget::parse(&job.target, &job.store, job.fetch.clone()).map_err(unreachable_target)?;
+    let page = match (&job.html, &job.form) {
+        (Some(file), form) if !matches!(form, CheckForm::Page) => Some(PageFile::open(file)?),
+        _ => None,
+    };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::io("start threads", &error))?;
     let progress = Progress::start(console, if job.watch.is_some() { "watching" } else { "checking" });
@@ -44,16 +51,8 @@ fn check(job: &CheckRun, console: &Console) -> Result<ExitCode, Failure> {
     runtime.shutdown_background();
     let report = report.map_err(unreachable_target)?;
     let exit = verdict(&report, job.strict);
-    let page = job.html.as_ref().map(|file| (file, aqueduct::check::html(&report, &job.target)));
-    if let Some((file, page)) = page.as_ref().filter(|_| !matches!(job.form, CheckForm::Page)) {
-        let written = std::fs::write(file, page);
-        written.map_err(|error| Failure::io(&format!("write {}", file.display()), &error))?;
-    }
     match job.form {
-        CheckForm::Page => {
-            let (_, page) = page.ok_or_else(|| Failure::usage("--html wants a file, or -"))?;
-            console.text(&page)?;
-        }
+        CheckForm::Page => console.text(&aqueduct::check::html(&report, &job.target))?,
         CheckForm::Sarif => console.value(&sarif::log(&report))?,
         CheckForm::Json => {
             let exit_code = exit.map_or(0, u8::from);
@@ -66,6 +65,10 @@ fn check(job: &CheckRun, console: &Console) -> Result<ExitCode, Failure> {
                 &people::Style { all, colours: console.colours() },
             ))?;
         }
+    }
+    // Last: whoever cannot have the page has the report.
+    if let Some(page) = page {
+        page.write(&aqueduct::check::html(&report, &job.target))?;
     }
     Ok(exit.map_or(ExitCode::SUCCESS, ExitCode::from))
 }
@@ -82,7 +85,14 @@ async fn watch(
     loop {
         tokio::select! {
             biased;
-            report = &mut watching => return Ok(report),
+            report = &mut watching => {
+                let is_nothing = report.as_ref().is_ok_and(|report| report.playlists.is_empty());
+                if is_nothing && stop.is_cancelled() {
+                    let message = "stopped before any playlist came";
+                    return Err(Failure::new(Exit::Interrupted, "cancelled", message));
+                }
+                return Ok(report);
+            }
             // Who asks twice does not want the report.
             () = signals.next() => {
                 if stop.is_cancelled() {

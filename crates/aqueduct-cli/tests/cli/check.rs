@@ -28,8 +28,9 @@ fn named(fired: &[(String, String)]) -> Vec<&str> {
 }
 
 /// What Apple asks of a presentation that one small file cannot have: several bit rates, captions, segments of six
-/// seconds, and for a language that nobody named.
-const ONE_FILE: &[&str] = &["AP-ACCESSIBILITY", "AP-AUDIO", "AP-LADDER", "AP-LANGUAGE", "AP-SEGMENT"];
+/// seconds, a language that nobody named, and more key frames than the file has.
+const ONE_FILE: &[&str] =
+    &["AP-ACCESSIBILITY", "AP-AUDIO", "AP-KEYFRAMES", "AP-LADDER", "AP-LANGUAGE", "AP-SEGMENT"];
 
 #[track_caller]
 fn ours_is_clean(out: &Path) {
@@ -285,9 +286,7 @@ fn rules_are_explained() {
     }
     let rule = run(["check", "--explain", "pl-line", "--json"]).done().values().remove(0);
     assert_eq!((&rule["id"], &rule["requirement"]), (&"PL-LINE".into(), &"MUST".into()));
-    assert!(
-        run(["check", "--explain", "LV-MSN"]).done().stdout.contains("not checked: it needs several loads")
-    );
+    assert!(run(["check", "--explain", "AP-LOUDNESS"]).done().stdout.contains("not checked: it needs"));
     let failed = run(["check", "--explain", "PL-NONE"]).failed(64, &["PL-NONE"]);
     assert!(failed.stderr.contains("PL-EXTM3U"), "{failed:?}");
 }
@@ -337,7 +336,16 @@ fn a_page_is_written() {
     let shown = check(&out, &["--html", "-"]).done();
     assert_eq!(shown.stdout, page);
     check(&out, &["--html", "-", "--json"]).failed(64, &["name a file"]);
+    // What was there is written over where it is a page, and found to be none before anything is checked.
+    check(&out, &["--html", path(&file)]).done();
+    assert_eq!(fs::read_to_string(&file).unwrap(), page);
     check(&out, &["--html", path(&folder.path().join("none/x.html"))]).failed(74, &["x.html"]);
+    let master = fs::read(out.join("master.m3u8")).unwrap();
+    check(&out, &["--html", path(&out.join("master.m3u8"))]).failed(73, &["is no page"]);
+    assert_eq!(fs::read(out.join("master.m3u8")).unwrap(), master);
+    let new = folder.path().join("new.html");
+    assert_eq!(check(&folder.path().join("none"), &["--html", path(&new)]).code, 3);
+    assert!(!new.exists(), "nothing was checked");
 }
 
 #[test]

@@ -31,17 +31,16 @@ impl CheckTarget {
         let mut target = self.clone();
         // The time for everything begins when the watch ends.
         target.fetch.total_timeout = target.fetch.total_timeout.saturating_add(lasts);
+        // What one load tells is only known where it was not stopped on the way, and a server may keep it waiting.
         let check = async {
-            let first = target.check_until(options, stop).await;
-            (first, stop.is_cancelled())
+            tokio::select! {
+                biased;
+                first = target.check_until(options, stop) => Some(first).filter(|_| !stop.is_cancelled()),
+                () = stop.cancelled() => None,
+            }
         };
-        let (watch, (first, was_stopped)) = tokio::join!(target.follow(options, lasts, stop), check);
-        // What one load tells is only known where it was not stopped on the way.
-        let first = match first {
-            _ if was_stopped && watch.is_ok() => None,
-            first => Some(first?),
-        };
-        Ok(watch?.finish(first))
+        let (watch, first) = tokio::join!(target.follow(options, lasts, stop), check);
+        Ok(watch?.finish(first.transpose()?))
     }
 
     async fn follow(&self, options: &Options, lasts: Duration, stop: &CancellationToken) -> Result<Watch> {

@@ -128,9 +128,13 @@ pub(super) async fn run(publish: Publish, observer: Observer, cancel: Cancellati
 async fn show(gate: &Gate<'_>, verdict: Option<&Verdict>, is_complete: bool) -> Result<()> {
     let Gate { plan, store, sizes, observer, .. } = *gate;
     let mut texts = Vec::new();
-    if let Some(verdict) = verdict {
-        observer(Event::Verified(verdict.clone()));
-        texts.push((CHECK_KEY, verdict.to_json()?));
+    match verdict {
+        Some(verdict) => {
+            observer(Event::Verified(verdict.clone()));
+            texts.push((CHECK_KEY, verdict.to_json()?));
+        }
+        // A verdict of an earlier run is none of what is shown now.
+        None => store.delete(&[CHECK_KEY.to_owned()]).await?,
     }
     let is_broken = verdict.is_some_and(Verdict::is_broken);
     let shown = gate.playlists.iter().find(|(key, _)| key == MULTIVARIANT_KEY);

@@ -361,6 +361,7 @@ async fn a_run_whose_playlists_lie_ends_before_it_is_shown() {
     assert!(!events.iter().any(|event| matches!(event, Event::Finished(_))));
     // Who wants it all the same may have it; the verdict stays.
     finish(publish(&liar, &dynamic).verify(Verify::Off)).await.unwrap();
+    assert!(!contents(&*dynamic).await.contains_key("check.json"), "it judged what is not shown");
     let shown = contents(&*store.inner).await;
     assert!(shown.contains_key("master.m3u8") && shown["check.json"] == held["check.json"]);
     // An honest engine mends it.

@@ -164,6 +164,9 @@ impl Watch {
             }
             Depth::Segments | Depth::Sample(_) => {}
         }
+        if self.options.depth != Depth::Playlists && new.iter().any(|new| new.is_encrypted && !new.is_base) {
+            findings.skip(format!("the bytes of new segments of {}", followed.name), "they are encrypted");
+        }
         for waiting in new {
             if !followed.wait(waiting) {
                 let what = format!("the bytes of some new segments of {}", followed.name);
@@ -296,8 +299,6 @@ fn see(
     if !answer.body.is_empty() {
         let init = waiting.map.as_ref().and_then(|map| followed.init(map));
         segment.facts.contents = look::one(media, &segment, init, &answer, &place, findings).map(Box::new);
-    } else if waiting.is_encrypted {
-        findings.skip(format!("the bytes of new segments of {}", followed.name), "they are encrypted");
     }
     let before = before.filter(|(sequence, _)| sequence.checked_add(1) == Some(waiting.sequence));
     let first = waiting.sequence - u64::from(before.is_some());

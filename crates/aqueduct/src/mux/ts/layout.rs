@@ -7,7 +7,7 @@ use super::CLOCK_LEAD;
 use super::packet::{FLAGS, FLAGS_AND_PCR, ROOM};
 use super::pes::{MAX_STUFFING, PesHeader};
 use crate::error::{Error, ErrorKind, Result};
-use crate::time::{MPEG, Rounding, Timebase};
+use crate::time::{MPEG, Rescaler, Timebase};
 
 /// Clock marks are aimed at this distance, in ticks of 90 kHz: 40 ms. They ride where stuffing would stand.
 const AIM: i64 = 3_600;
@@ -143,6 +143,7 @@ pub(super) fn audio(units: &[Facts], clock: bool, unit: Option<Timebase>) -> Res
         }
         before = Some(unit.dts);
     }
+    let unit = unit.map(|length| Rescaler::new(length, MPEG));
     let mut stream: Vec<Pes> = Vec::with_capacity(units.len() / 4);
     let mut start = 0;
     while let Some((first, rest)) = units.get(start..).and_then(<[Facts]>::split_first) {
@@ -154,7 +155,7 @@ pub(super) fn audio(units: &[Facts], clock: bool, unit: Option<Timebase>) -> Res
         let end_of = |at: usize, unit: &Facts| rest.get(at).map_or(unit.dts, |next| next.dts);
         let follows = |at: i64, next: &Facts| {
             unit.is_some_and(|length| {
-                let due = length.rescale(at, MPEG, Rounding::Nearest).saturating_add(first.dts);
+                let due = length.nearest(at).saturating_add(first.dts);
                 next.dts.abs_diff(due) <= AUDIO_JITTER
             })
         };

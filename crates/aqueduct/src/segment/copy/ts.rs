@@ -20,7 +20,7 @@ use crate::mux::ts::{
 };
 use crate::plan::{Decisions, KeyFrame, TIME_ZERO};
 use crate::segment::presentation::Made;
-use crate::time::{MPEG, Rounding};
+use crate::time::{MPEG, Rescaler};
 
 /// Time zero on the MPEG-2 timeline, in microseconds.
 const ZERO_MICROS: i64 = TIME_ZERO * 100 / 9;
@@ -246,21 +246,19 @@ fn sizes_of(part: &Part<'_>, run: Range<usize>) -> Vec<UnitSize> {
     let from = run.start.saturating_sub(CROWD).max(first).min(run.start);
     let mut before = i64::MIN;
     let is_video = part.copy.is_video();
+    let scale = Rescaler::new(part.copy.origin.timebase, MPEG);
+    // An instant of the source on the presentation's MPEG-2 timeline, not wrapped.
+    let mpeg =
+        |ticks: i64| scale.nearest(ticks.saturating_sub(part.copy.origin.ticks)).saturating_add(TIME_ZERO);
     let mut sizes = Vec::with_capacity(run.len());
     for (position, packet) in (from..).zip(part.track.packets.range(from..run.end)) {
-        let dts = mpeg(part, packet.dts).max(before.saturating_add(1));
+        let dts = mpeg(packet.dts).max(before.saturating_add(1));
         before = dts;
         if position < run.start {
             continue;
         }
-        let pts = if is_video { mpeg(part, packet.pts).max(dts) } else { dts };
+        let pts = if is_video { mpeg(packet.pts).max(dts) } else { dts };
         sizes.push(UnitSize { pts, dts, key: !is_video || packet.key, bytes: packet.bytes });
     }
     sizes
-}
-
-/// An instant of the source on the presentation's MPEG-2 timeline, not wrapped.
-fn mpeg(part: &Part<'_>, ticks: i64) -> i64 {
-    let since = ticks.saturating_sub(part.copy.origin.ticks);
-    part.copy.origin.timebase.rescale(since, MPEG, Rounding::Nearest).saturating_add(TIME_ZERO)
 }
