@@ -40,7 +40,8 @@ impl CheckTarget {
             }
         };
         let (watch, first) = tokio::join!(target.follow(options, lasts, stop), check);
-        Ok(watch?.finish(first.transpose()?))
+        let first = first.transpose()?;
+        Ok(watch?.finish(first))
     }
 
     async fn follow(&self, options: &Options, lasts: Duration, stop: &CancellationToken) -> Result<Watch> {

@@ -359,11 +359,10 @@ async fn a_run_whose_playlists_lie_ends_before_it_is_shown() {
     let events = std::mem::take(&mut *events.lock().unwrap());
     assert!(events.iter().any(|event| matches!(event, Event::Verified(verdict) if verdict.is_broken())));
     assert!(!events.iter().any(|event| matches!(event, Event::Finished(_))));
-    // Who wants it all the same may have it; the verdict stays.
+    // Who wants it all the same may have it; the verdict goes.
     finish(publish(&liar, &dynamic).verify(Verify::Off)).await.unwrap();
-    assert!(!contents(&*dynamic).await.contains_key("check.json"), "it judged what is not shown");
     let shown = contents(&*store.inner).await;
-    assert!(shown.contains_key("master.m3u8") && shown["check.json"] == held["check.json"]);
+    assert!(shown.contains_key("master.m3u8") && !shown.contains_key("check.json"));
     // An honest engine mends it.
     finish(publish(&Arc::new(Maker::new(&plan)), &dynamic)).await.unwrap();
     assert_eq!(contents(&*store.inner).await, super::complete(&plan));
