@@ -40,8 +40,11 @@ impl PartialEq for Kept {
 impl Eq for Kept {}
 
 impl Kept {
+    /// Tables are made of half a million changes, and nobody asks before the last.
     fn forget(&mut self) {
-        self.0.take();
+        if self.0.get().is_some() {
+            self.0 = OnceLock::new();
+        }
     }
 }
 
