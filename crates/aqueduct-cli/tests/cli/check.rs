@@ -6,7 +6,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::support::{Ended, clip, ffmpeg, path, run};
+use crate::support::{Ended, SHAPES, clip, ffmpeg, path, run};
 
 fn check(target: &Path, flags: &[&str]) -> Ended {
     run(["check", path(target)].into_iter().chain(flags.iter().copied()))
@@ -49,14 +49,7 @@ fn what_package_makes_is_clean() {
     let folder = tempfile::tempdir().unwrap();
     for clip_name in ["plain-25.mp4", "film-23976.mp4", "video-only.mp4", "audio-only.m4a", "late-audio.mp4"]
     {
-        for (name, flags) in [
-            ("ts", &[] as &[&str]),
-            ("ts-separate", &["--audio-layout", "separate"]),
-            ("ts-single", &["--single-file"]),
-            ("fmp4", &["--container", "fmp4"]),
-            ("fmp4-muxed", &["--container", "fmp4", "--audio-layout", "muxed"]),
-            ("fmp4-single", &["--container", "fmp4", "--single-file"]),
-        ] {
+        for (name, flags) in SHAPES {
             let out = folder.path().join(clip_name).join(name);
             let words = ["package", path(&clip(clip_name)), path(&out), "--segment", "2s"].map(str::to_owned);
             run(words.iter().map(String::as_str).chain(flags.iter().copied())).done();

@@ -129,3 +129,13 @@ pub(crate) fn decoded(file: &Path, stream: &str) -> String {
     assert!(ended.status.success() && said.is_empty(), "{}: {said}", file.display());
     String::from_utf8(ended.stdout).unwrap()
 }
+
+/// The shapes in which a film is packaged: a name, and the flags.
+pub(crate) const SHAPES: [(&str, &[&str]); 6] = [
+    ("ts", &[]),
+    ("ts-separate", &["--audio-layout", "separate"]),
+    ("ts-single", &["--single-file"]),
+    ("fmp4", &["--container", "fmp4"]),
+    ("fmp4-muxed", &["--container", "fmp4", "--audio-layout", "muxed"]),
+    ("fmp4-single", &["--container", "fmp4", "--single-file"]),
+];

@@ -93,21 +93,35 @@ impl Media {
     /// into.
     pub(in crate::check) fn window(&self, first: u64, segments: Vec<Segment>) -> Self {
         Self {
-            name: self.name.clone(),
-            url: self.url.clone(),
-            folder: self.folder.clone(),
-            role: self.role,
             target_duration: self.target_duration,
             has_zero_target: self.has_zero_target,
             media_sequence: Tagged { line: 0, value: first },
-            has_end: false,
             mutability: self.mutability,
             is_iframes: self.is_iframes,
             is_independent: self.is_independent,
+            segments,
+            ..Self::empty(self.name.clone(), self.url.clone(), self.folder.clone(), self.role)
+        }
+    }
+
+    /// A playlist of which no line is read yet.
+    fn empty(name: String, url: String, folder: String, role: Role) -> Self {
+        Self {
+            name,
+            url,
+            folder,
+            role,
+            target_duration: None,
+            has_zero_target: false,
+            media_sequence: Tagged { line: 0, value: 0 },
+            has_end: false,
+            mutability: None,
+            is_iframes: false,
+            is_independent: false,
             start: None,
             part_target: None,
             server_control: None,
-            segments,
+            segments: Vec::new(),
             parts: Vec::new(),
             maps: Vec::new(),
             keys: Vec::new(),
@@ -169,33 +183,7 @@ pub(in crate::check) fn build(
     most: usize,
     findings: &mut Findings<'_>,
 ) -> Media {
-    let media = Media {
-        name: document.name,
-        url: document.url.as_str().to_owned(),
-        folder: folder.to_owned(),
-        role,
-        target_duration: None,
-        has_zero_target: false,
-        media_sequence: Tagged { line: 0, value: 0 },
-        has_end: false,
-        mutability: None,
-        is_iframes: false,
-        is_independent: false,
-        start: None,
-        part_target: None,
-        server_control: None,
-        segments: Vec::new(),
-        parts: Vec::new(),
-        maps: Vec::new(),
-        keys: Vec::new(),
-        key_sets: Vec::new(),
-        date_ranges: Vec::new(),
-        hints: Vec::new(),
-        reports: Vec::new(),
-        skipped: None,
-        doubled_discontinuities: Vec::new(),
-        is_cut: false,
-    };
+    let media = Media::empty(document.name, document.url.as_str().to_owned(), folder.to_owned(), role);
     let mut builder = Builder {
         media,
         findings,
