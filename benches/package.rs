@@ -7,10 +7,11 @@
 mod mp4_writer;
 
 use std::hint::black_box;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use aqueduct::index::mp4;
 use aqueduct::plan::{Container, CopyInput, CopySettings, RenditionId, Role};
+use aqueduct::source::{Identity, identify};
 use aqueduct::{Control, MemorySource, Plan, Presentation, Source, SourceIndex};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use mp4_writer::{File, Sample, Sparse, Track, atom, audio_entry, video_entry};
@@ -20,6 +21,8 @@ struct Film {
     file: Sparse,
     /// Where each picture lies, and what it begins with.
     heads: Vec<(u64, [u8; 5])>,
+    /// As a file keeps it that is open.
+    identity: OnceLock<Identity>,
 }
 
 impl Film {
@@ -46,7 +49,7 @@ impl Film {
         };
         let mut heads: Vec<_> = index.tracks[0].packets.iter().map(head).collect();
         heads.sort_unstable();
-        Self { file, heads }
+        Self { file, heads, identity: OnceLock::new() }
     }
 }
 
@@ -74,6 +77,10 @@ impl Source for Film {
 
     fn name(&self) -> &str {
         "film.mp4"
+    }
+
+    fn identity(&self) -> aqueduct::Result<Identity> {
+        Ok(self.identity.get_or_init(|| identify(&self.file).unwrap()).clone())
     }
 }
 

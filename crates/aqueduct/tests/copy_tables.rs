@@ -222,6 +222,43 @@ proptest! {
     }
 }
 
+/// More segments than share their counters, and a sound that ends on the way.
+#[test]
+fn long_films_join() {
+    for sound_units in [1500, 700] {
+        let picture = |n: u32| Sample {
+            duration: 22_500,
+            composition_offset: 0,
+            bytes: 6 + n * 7919 % 3000,
+            key: n.is_multiple_of(2),
+        };
+        let sound = Sample { duration: 1536, composition_offset: 0, bytes: 128, key: true };
+        let tables = Tables {
+            video: Some((0..200).map(picture).collect()),
+            audio: Some(vec![sound; sound_units]),
+            edit: None,
+            gap: 0,
+            fragments: None,
+            segment: 500,
+            moov_last: false,
+        };
+        let source: Arc<dyn Source> = Arc::new(tables.source());
+        for (container, layout) in SHAPES {
+            let film = copying::present(Arc::clone(&source), tables.settings(container, layout)).unwrap();
+            let plan = film.plan();
+            assert!(plan.segments() >= 97, "{} segments", plan.segments());
+            let index = aqueduct::index::mp4::read(&*source, &Default::default()).unwrap();
+            for rendition in plan.renditions() {
+                let found = copying::read_back(&film, &rendition);
+                for (copy, found) in [rendition.copied_video, rendition.copied_audio].iter().zip(&found) {
+                    let wanted = copy.map(|copy| wanted(&*source, &index, copy)).unwrap_or_default();
+                    assert_near(rendition.name, found, &wanted, 12);
+                }
+            }
+        }
+    }
+}
+
 /// Ten thousand damaged films: an error with its place or segments, after a bounded number of bytes, calls and seconds.
 #[test]
 fn damaged_files_are_answered_at_bounded_cost() {

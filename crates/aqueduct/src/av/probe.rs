@@ -9,7 +9,7 @@ use super::facts;
 use crate::error::{Error, ErrorKind, Result};
 use crate::index::{AudioTrack, Oddity, Packet, SourceIndex, Track, TrackKind};
 use crate::media::{Codec, opus};
-use crate::source::{Source, identify};
+use crate::source::Source;
 use crate::time::Timebase;
 
 /// Tracks beyond this are not a video file.
@@ -42,7 +42,7 @@ pub(crate) fn probe(source: &Arc<dyn Source>) -> Result<SourceIndex> {
     if demuxer.has_tables() {
         whole(&scans, &demuxer, source.len())?;
     }
-    let mut index = SourceIndex::new(identify(&**source)?, demuxer.container());
+    let mut index = SourceIndex::new(source.identity()?, demuxer.container());
     for scan in scans {
         index.tracks.push(scan.finish(&mut oddities)?);
     }

@@ -182,6 +182,123 @@ impl<T: Number> Column<T> {
         }
     }
 
+    /// The numbers at these positions in runs, in order and as far as there are any.
+    fn runs(&self, positions: Range<usize>, mut each: impl FnMut(Run<'_>)) {
+        if !self.packed {
+            let end = positions.end.min(self.len);
+            if let (Some(first), true) = (self.get(positions.start), positions.start < end) {
+                each(Run::Line(first.into(), self.step, end - positions.start));
+            }
+            return;
+        }
+        let mut numbers = [0; BLOCK];
+        for (block, rows) in blocks(positions, self.len) {
+            let line = self.block(block).and_then(|(block, words)| block.as_line(words));
+            if let Some((first, step)) = line {
+                each(Run::Line(first + step * rows.start as i64, step, rows.len()));
+            } else {
+                self.unpack(block, &mut numbers);
+                each(Run::Numbers(numbers.get(rows).unwrap_or_default()));
+            }
+        }
+    }
+
+    /// Whether no number at these positions is less than the one before.
+    pub(super) fn is_rising(&self, positions: Range<usize>) -> bool {
+        let (mut rising, mut before) = (true, i64::MIN);
+        self.runs(positions, |run| match run {
+            Run::Line(first, step, count) => {
+                rising &= before <= first && (step >= 0 || count == 1);
+                before = first + step * (count as i64 - 1);
+            }
+            Run::Numbers(numbers) => {
+                for number in numbers {
+                    rising &= before <= *number;
+                    before = *number;
+                }
+            }
+        });
+        rising
+    }
+
+    /// The greatest number at these positions.
+    pub(super) fn most(&self, positions: Range<usize>) -> Option<i64> {
+        let mut most = None;
+        self.runs(positions, |run| {
+            let of_run = match run {
+                Run::Line(first, step, count) => Some(first.max(first + step * (count as i64 - 1))),
+                Run::Numbers(numbers) => numbers.iter().copied().max(),
+            };
+            most = most.max(of_run);
+        });
+        most
+    }
+
+    /// How much each number at these positions is more than the one before, and how often in a row; wraps.
+    pub(super) fn steps(&self, positions: Range<usize>, mut each: impl FnMut(i64, u64)) {
+        let mut before: Option<i64> = None;
+        self.runs(positions, |run| match run {
+            Run::Line(first, step, count) => {
+                before.into_iter().for_each(|before| each(first.wrapping_sub(before), 1));
+                if count > 1 {
+                    each(step, count as u64 - 1);
+                }
+                before = Some(first + step * (count as i64 - 1));
+            }
+            Run::Numbers(numbers) => {
+                for number in numbers {
+                    let step = before.replace(*number).map(|before| number.wrapping_sub(before));
+                    step.into_iter().for_each(|step| each(step, 1));
+                }
+            }
+        });
+    }
+
+    /// Numbers that none of these rows of a block is below, or above, where that is known without a look at them.
+    pub(super) fn bounds(&self, block: usize, rows: &Range<usize>) -> Option<(i64, i64)> {
+        if self.packed {
+            return self.block(block).and_then(|(block, words)| block.bounds(words));
+        }
+        let at = |row: usize| self.get(block * BLOCK + row).map(Into::into);
+        let (first, last): (i64, i64) = (at(rows.start)?, at(rows.end.checked_sub(1)?)?);
+        Some((first.min(last), first.max(last)))
+    }
+
+    /// The first of these positions whose number is at least, or with `below` less than, `value`; their end, as far as
+    /// there are any, where there is none. Blocks that cannot have it are not looked into.
+    fn first_where(&self, positions: Range<usize>, value: i64, below: bool) -> usize {
+        let end = positions.end.min(self.len);
+        if let Some((_, 0)) = self.line().filter(|_| positions.start < end) {
+            return if (self.first < value) == below { positions.start } else { end };
+        }
+        let mut numbers = [0; BLOCK];
+        let is_it = |number: &i64| (*number < value) == below;
+        for (block, rows) in blocks(positions, end) {
+            let bounds = self.bounds(block, &rows);
+            if bounds.is_some_and(|(least, most)| if below { least >= value } else { most < value }) {
+                continue;
+            }
+            self.unpack(block, &mut numbers);
+            let of_rows = numbers.get(rows.clone()).unwrap_or_default();
+            if let Some(row) = of_rows.iter().position(is_it) {
+                return block * BLOCK + rows.start + row;
+            }
+        }
+        end
+    }
+
+    /// The first of these positions whose number is `value` or more; their end, as far as there are any, where there is
+    /// none.
+    pub(super) fn first_at_least(&self, positions: Range<usize>, value: i64) -> usize {
+        self.first_where(positions, value, false)
+    }
+
+    /// Whether a number at these positions is less than `value`.
+    pub(super) fn has_below(&self, positions: Range<usize>, value: i64) -> bool {
+        let end = positions.end.min(self.len);
+        self.first_where(positions, value, true) < end
+    }
+
     pub(super) fn push(&mut self, number: T) {
         if !self.packed {
             let value = number.into();
@@ -252,6 +369,27 @@ impl<T: Number> Column<T> {
             *self = Self::of_each(self.iter());
         }
     }
+}
+
+/// Numbers of a column that follow one another.
+enum Run<'a> {
+    /// The first, what every number is more than the one before, and how many there are, at least one; none on the way
+    /// overflows.
+    Line(i64, i64, usize),
+    Numbers(&'a [i64]),
+}
+
+/// The blocks that hold these positions of `len`, and which of their rows.
+pub(super) fn blocks(
+    positions: Range<usize>,
+    len: usize,
+) -> impl DoubleEndedIterator<Item = (usize, Range<usize>)> {
+    let (start, end) = (positions.start, positions.end.min(len));
+    let touched = if start < end { start / BLOCK..end.div_ceil(BLOCK) } else { 0..0 };
+    touched.map(move |block| {
+        let first = block * BLOCK;
+        (block, start.saturating_sub(first)..(end - first).min(BLOCK))
+    })
 }
 
 impl Column<i64> {
@@ -391,6 +529,21 @@ mod tests {
                 let mut folded = Vec::new();
                 range.clone().for_each(|number| folded.push(number));
                 prop_assert_eq!(&folded, &expected);
+                let positions = from..from + count;
+                prop_assert_eq!(kept.is_rising(positions.clone()), expected.is_sorted());
+                prop_assert_eq!(kept.most(positions.clone()), expected.iter().copied().max());
+                let mut steps = Vec::new();
+                kept.steps(positions.clone(), |step, times| steps.extend((0..times).map(|_| step)));
+                let pairs = expected.windows(2).map(|pair| pair[1].wrapping_sub(pair[0]));
+                prop_assert_eq!(steps, pairs.collect::<Vec<_>>());
+                for value in expected.iter().copied().step_by(9).chain([i64::MIN, 0, i64::MAX]) {
+                    let at = expected.iter().position(|number| *number >= value);
+                    let end = positions.end.min(numbers.len()).max(from.min(numbers.len()));
+                    let at = at.map_or(end, |at| from + at);
+                    prop_assert_eq!(kept.first_at_least(positions.clone(), value).min(end), at);
+                    let below = expected.iter().any(|number| *number < value);
+                    prop_assert_eq!(kept.has_below(positions.clone(), value), below);
+                }
                 let mut skipped = range.clone().skip(skip);
                 prop_assert_eq!(skipped.next(), expected.get(skip).copied());
                 prop_assert!(range.zip(&expected).all(|(one, other)| one == *other));

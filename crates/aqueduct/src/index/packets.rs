@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::OnceLock;
 
-use super::column::{BLOCK, Column};
+use super::column::{BLOCK, Column, blocks};
 use super::sidecar;
 
 const KEY: u8 = 1;
@@ -147,6 +147,12 @@ impl Packets {
         self.pts.get(position)
     }
 
+    /// Presentation and decoding time of a packet, and whether decoding can start there.
+    pub(crate) fn order(&self, position: usize) -> Option<(i64, i64, bool)> {
+        let flags = self.flags.get(position)?;
+        Some((self.pts.get(position)?, self.dts.get(position)?, flags & KEY != 0))
+    }
+
     pub(crate) fn is_discarded(&self, position: usize) -> bool {
         self.flags.get(position).is_some_and(|flags| flags & DISCARD != 0)
     }
@@ -178,31 +184,79 @@ impl Packets {
         self.pts.range(positions)
     }
 
-    /// Decoding times of the packets at these positions, as far as there are any.
-    pub(crate) fn decoding_times(
-        &self,
-        positions: Range<usize>,
-    ) -> impl ExactSizeIterator<Item = i64> + Clone + '_ {
-        self.dts.range(positions)
-    }
-
     /// Of each packet whether decoding can start there, and whether it is not presented.
     pub(crate) fn marks(&self) -> impl Iterator<Item = (bool, bool)> + '_ {
         self.flags.iter().map(|flags| (flags & KEY != 0, flags & DISCARD != 0))
     }
 
-    /// Position and presentation time of the key packets at these positions.
-    pub(crate) fn keys(&self, positions: Range<usize>) -> impl Iterator<Item = (usize, i64)> + '_ {
-        let flags = (positions.start..).zip(self.flags.range(positions));
-        let keys = flags.filter(|(_, flags)| flags & KEY != 0);
-        keys.filter_map(|(position, _)| Some((position, self.pts.get(position)?)))
+    /// Position behind the last packet that is presented; 0 where there is none.
+    pub(crate) fn shown_end(&self) -> usize {
+        (0..self.len()).rev().find(|position| !self.is_discarded(*position)).map_or(0, |last| last + 1)
     }
 
-    /// Presentation and decoding time and duration of the packets at these positions, and whether each has one place.
-    pub(crate) fn times(&self, positions: Range<usize>) -> impl Iterator<Item = (i64, i64, u32, bool)> + '_ {
-        let times = self.pts.range(positions.clone()).zip(self.dts.range(positions.clone()));
-        let rest = self.duration.range(positions.clone()).zip(self.offset.range(positions));
-        times.zip(rest).map(|((pts, dts), (duration, offset))| (pts, dts, duration, offset >= 0))
+    /// Position and presentation time of the key packets at these positions.
+    pub(crate) fn keys(&self, positions: Range<usize>) -> impl Iterator<Item = (usize, i64)> + '_ {
+        // In this order, so that a fold over it is one over the column.
+        let start = positions.start;
+        let flags = self.flags.range(positions).enumerate();
+        let keys = flags.filter(|(_, flags)| flags & KEY != 0);
+        keys.filter_map(move |(row, _)| Some((start + row, self.pts.get(start + row)?)))
+    }
+
+    /// Calls `each` with presentation time, decoding time, duration and place of the packets at these positions, in order
+    /// and as far as there are any, until it fails; a place below 0 is none.
+    pub(crate) fn try_times<E>(
+        &self,
+        positions: Range<usize>,
+        mut each: impl FnMut((i64, i64, i64, i64)) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let (mut pts, mut dts, mut duration, mut offset) = ([0; BLOCK], [0; BLOCK], [0; BLOCK], [0; BLOCK]);
+        for (block, rows) in blocks(positions, self.len()) {
+            self.pts.unpack(block, &mut pts);
+            self.dts.unpack(block, &mut dts);
+            self.duration.unpack(block, &mut duration);
+            self.offset.unpack(block, &mut offset);
+            let times = pts.iter().zip(&dts).zip(duration.iter().zip(&offset));
+            for ((pts, dts), (duration, offset)) in times.take(rows.end).skip(rows.start) {
+                each((*pts, *dts, *duration, *offset))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// When the last of the packets at these positions ends, in ticks since `zero`: `None` where there is none, one lacks a
+    /// place, decoding times go back, or a time leaves 64 bits.
+    pub(crate) fn regular_end(&self, positions: Range<usize>, zero: i64) -> Option<i64> {
+        let earliest = i64::MIN.saturating_add(zero.max(0));
+        let is_regular = self.dts.is_rising(positions.clone())
+            && !self.offset.has_below(positions.clone(), 0)
+            && !self.pts.has_below(positions.clone(), earliest);
+        let longest = self.duration.most(positions.clone()).filter(|_| is_regular)?;
+        let (mut pts, mut duration) = ([0; BLOCK], [0; BLOCK]);
+        let mut end = i64::MIN;
+        // From the last on: what comes before it ends before it, as a rule, and needs no look.
+        for (block, rows) in blocks(positions, self.len()).rev() {
+            let latest = self.pts.bounds(block, &rows).and_then(|(_, latest)| latest.checked_add(longest));
+            if latest.is_some_and(|latest| latest <= end) {
+                continue;
+            }
+            self.pts.unpack(block, &mut pts);
+            self.duration.unpack(block, &mut duration);
+            for (pts, duration) in pts.iter().zip(&duration).take(rows.end).skip(rows.start) {
+                end = end.max(pts.checked_add(*duration)?);
+            }
+        }
+        end.checked_sub(zero)
+    }
+
+    /// What decoding times of packets at these positions rise by from one to the next, and how often in a row; wraps.
+    pub(crate) fn decoding_steps(&self, positions: Range<usize>, each: impl FnMut(i64, u64)) {
+        self.dts.steps(positions, each);
+    }
+
+    /// The first of these positions whose packet is presented at `time` or later; their end where there is none.
+    pub(crate) fn first_at(&self, positions: Range<usize>, time: i64) -> usize {
+        self.pts.first_at_least(positions, time)
     }
 
     /// Presentation times of the packets that are presented, in decoding order.

@@ -17,7 +17,7 @@ use crate::index::SourceIndex;
 #[cfg(feature = "av")]
 use crate::plan::{CopySource, Settings, SourceCopy};
 use crate::plan::{KeyFrame, Plan, Rendition, RenditionId};
-use crate::source::{Identity, Source, identify};
+use crate::source::{Identity, Source};
 
 /// A source and what is known of it.
 #[derive(Clone)]
@@ -355,7 +355,7 @@ pub(super) fn find(plan: &Plan, id: RenditionId) -> Result<Rendition<'_>> {
 /// Whether source and index are those of the plan.
 fn belongs(source: &dyn Source, index: &SourceIndex, planned: &Identity, index_sha256: &str) -> Result<()> {
     // An index that was just read knows its source; one from elsewhere has to show that it belongs.
-    let identity = identify(source)?;
+    let identity = source.identity()?;
     if identity != *planned {
         let message = format!("the plan was made for source {planned}, this is {identity}");
         return Err(Error::new(ErrorKind::Mismatch, message));

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 
-use super::{Source, read_failed};
+use super::{Identity, Kept, Source, read_failed};
 use crate::error::{Error, ErrorKind, Result};
 
 /// A regular file, opened once and read by position.
@@ -15,6 +15,7 @@ pub struct FileSource {
     /// When it was last written to: seconds and nanoseconds.
     written: (i64, i64),
     name: String,
+    identity: Kept,
 }
 
 impl FileSource {
@@ -40,7 +41,8 @@ impl FileSource {
         let file = File::open(path).map_err(failed)?;
         // Of what was opened, which may be another file by now.
         let metadata = file.metadata().map_err(failed)?;
-        Ok(Self { file, len: metadata.len(), written: (metadata.mtime(), metadata.mtime_nsec()), name })
+        let written = (metadata.mtime(), metadata.mtime_nsec());
+        Ok(Self { file, len: metadata.len(), written, name, identity: Kept::default() })
     }
 
     /// A source is what it was when it was opened. One that is written to while it is read would give bytes of two films.
@@ -74,5 +76,9 @@ impl Source for FileSource {
 
     fn name(&self) -> &str {
         &self.name
+    }
+
+    fn identity(&self) -> Result<Identity> {
+        self.identity.of(self)
     }
 }

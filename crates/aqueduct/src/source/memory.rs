@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::Source;
+use super::{Identity, Kept, Source};
 use crate::error::Result;
 
 /// A source held in memory, cheap to clone.
@@ -10,12 +10,13 @@ use crate::error::Result;
 pub struct MemorySource {
     bytes: Bytes,
     name: String,
+    identity: Kept,
 }
 
 impl MemorySource {
     /// A source over `bytes`, called `name` in messages.
     pub fn new(bytes: impl Into<Bytes>, name: impl Into<String>) -> Self {
-        Self { bytes: bytes.into(), name: name.into() }
+        Self { bytes: bytes.into(), name: name.into(), identity: Kept::default() }
     }
 }
 
@@ -33,5 +34,9 @@ impl Source for MemorySource {
 
     fn name(&self) -> &str {
         &self.name
+    }
+
+    fn identity(&self) -> Result<Identity> {
+        self.identity.of(self)
     }
 }

@@ -14,6 +14,8 @@ pub use identity::{Identity, identify};
 pub use memory::MemorySource;
 pub use wrap::{Counting, Faulty};
 
+use std::sync::OnceLock;
+
 use crate::error::{Error, ErrorKind, Result};
 
 /// Immutable bytes that can be read at any offset from several threads at once.
@@ -34,6 +36,12 @@ pub trait Source: Send + Sync {
 
     /// What to call this source in messages: a file name, a URL; never part of what decides the bytes.
     fn name(&self) -> &str;
+
+    /// What makes it the same as another: [`identify`], which reads up to 8 MiB. It is asked for when a source is indexed
+    /// and when a presentation is opened, so a source that stays open is better for keeping it.
+    fn identity(&self) -> Result<Identity> {
+        identify(self)
+    }
 }
 
 /// What can be done with every [`Source`].
@@ -70,6 +78,24 @@ impl<S: Source + ?Sized> Source for std::sync::Arc<S> {
 
     fn name(&self) -> &str {
         (**self).name()
+    }
+
+    fn identity(&self) -> Result<Identity> {
+        (**self).identity()
+    }
+}
+
+/// An identity, once somebody asked for it.
+#[derive(Debug, Clone, Default)]
+struct Kept(OnceLock<Identity>);
+
+impl Kept {
+    fn of(&self, source: &impl Source) -> Result<Identity> {
+        if let Some(identity) = self.0.get() {
+            return Ok(identity.clone());
+        }
+        let identity = identify(source)?;
+        Ok(self.0.get_or_init(|| identity).clone())
     }
 }
 

@@ -191,6 +191,23 @@ impl Block {
         }
     }
 
+    /// Numbers that none of this block is below, or above; `words` are those of this block. `None` where 64 bits do not
+    /// hold them.
+    pub(super) fn bounds(&self, words: &[u64]) -> Option<(i64, i64)> {
+        let rise = i64::from(self.step) * (BLOCK as i64 - 1);
+        let above = i64::try_from(u64::MAX.checked_shr(u64::BITS - words.len() as u32).unwrap_or(0)).ok()?;
+        let least = self.first.checked_add(rise.min(0))?;
+        let most = self.first.checked_add(rise.max(0))?.checked_add(above)?;
+        Some((least, most))
+    }
+
+    /// The first number and the step, where the numbers are a line within 64 bits.
+    pub(super) fn as_line(&self, words: &[u64]) -> Option<(i64, i64)> {
+        let step = i64::from(self.step);
+        let is_line = words.is_empty() && self.first.checked_add(step * (BLOCK as i64 - 1)).is_some();
+        is_line.then_some((self.first, step))
+    }
+
     /// Adds `by` to all numbers.
     pub(super) fn shift(&mut self, by: i64) {
         self.first = self.first.wrapping_add(by);
@@ -231,6 +248,9 @@ mod tests {
             let mut unpacked = [1; BLOCK];
             block.unpack(words, &mut unpacked);
             prop_assert_eq!(unpacked, numbers);
+            if let Some((least, most)) = block.bounds(words) {
+                prop_assert!(numbers.iter().all(|number| (least..=most).contains(number)));
+            }
             block.shift(by);
             for (position, number) in numbers.into_iter().enumerate() {
                 prop_assert_eq!(block.get(words, position), number.wrapping_add(by));

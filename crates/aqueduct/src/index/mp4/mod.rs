@@ -24,7 +24,7 @@ use boxes::{Node, TopLevel};
 
 use super::SourceIndex;
 use crate::error::{Error, Result};
-use crate::source::{Source, identify};
+use crate::source::Source;
 
 /// The name under which libav knows this family of containers.
 const CONTAINER: &str = "mov,mp4,m4a,3gp,3g2,mj2";
@@ -95,7 +95,7 @@ pub fn read(source: &dyn Source, limits: &Limits) -> Result<SourceIndex> {
         }
     }
     let movie = movie.ok_or_else(|| missing(source, early_fragment))?;
-    let mut index = SourceIndex::new(identify(source)?, CONTAINER.to_owned());
+    let mut index = SourceIndex::new(source.identity()?, CONTAINER.to_owned());
     movie.finish(source, &mut index)?;
     Ok(index)
 }

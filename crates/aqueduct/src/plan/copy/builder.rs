@@ -1,6 +1,5 @@
 //! From indexes to a plan that copies.
 
-use std::cmp::Ordering;
 use std::thread;
 
 use super::lane::{self, Key, Lane};
@@ -338,17 +337,11 @@ impl Sound<'_> {
         let mut bounds = Vec::with_capacity(at.len());
         let mut position = lane.first;
         for (number, &cut) in at.iter().enumerate() {
-            let time_of = |position: usize| lane.time(position);
             if number == last {
                 position = lane.end;
             } else if number > 0 {
                 // A unit belongs to the segment in which it starts.
-                let is_before = |position: usize| {
-                    time_of(position).is_some_and(|time| own.compare(time, timebase, cut) == Ordering::Less)
-                };
-                while position < lane.end && is_before(position) {
-                    position += 1;
-                }
+                position = lane.first_at(position, timebase.rescale(cut, own, Rounding::Ceil));
             }
             packets.push(lane::number(position)?);
             let cut = timebase.rescale(cut, own, Rounding::Nearest);
@@ -361,7 +354,7 @@ impl Sound<'_> {
                         cut
                     }
                 }
-                _ if position < lane.end => time_of(position).unwrap_or(cut).max(cut),
+                _ if position < lane.end => lane.time(position).unwrap_or(cut).max(cut),
                 _ => cut,
             };
             bounds.push(bound.max(bounds.last().copied().unwrap_or(0)));

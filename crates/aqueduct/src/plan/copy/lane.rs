@@ -1,5 +1,7 @@
 //! A track of an input as it will be copied: from which packet to which, and where time zero is.
 
+use std::cell::OnceCell;
+
 use crate::error::{Error, ErrorKind, Result};
 use crate::index::{Packet, Track};
 use crate::plan::Origin;
@@ -20,6 +22,8 @@ pub(in crate::plan) struct Lane<'a> {
     pub(in crate::plan) end: usize,
     /// End of the last packet in ticks from time zero.
     pub(in crate::plan) finish: i64,
+    /// Distances of decoding times that are more than nothing, rising, and how often each is there; once asked for.
+    steps: OnceCell<Vec<(i64, u64)>>,
 }
 
 /// A picture at which decoding can start.
@@ -38,17 +42,17 @@ impl<'a> Lane<'a> {
     pub(in crate::plan) fn of_video(input: u32, track: &'a Track) -> Result<Self> {
         let packets = &track.packets;
         let mut first = None;
-        let mut shown = None;
-        let mut end = 0;
+        let mut shown = false;
         for (position, (key, hidden)) in packets.marks().enumerate() {
-            if (shown.is_none() || first.is_none()) && key {
+            if shown && first.is_some() {
+                break;
+            }
+            if key {
                 first = Some(position);
             }
-            if !hidden {
-                shown = shown.or(Some(position));
-                end = position + 1;
-            }
+            shown |= !hidden;
         }
+        let end = packets.shown_end();
         let first = first.ok_or_else(|| {
             let message = "the video has no key frame, so no segment can begin; `publish` encodes it anew";
             Error::unsupported(message).in_track(track.id)
@@ -76,13 +80,17 @@ impl<'a> Lane<'a> {
     }
 
     fn between(input: u32, track: &'a Track, zero: i64, first: usize, end: usize) -> Result<Self> {
-        let mut lane = Self { track, input, zero, first, end, finish: 0 };
+        let mut lane = Self { track, input, zero, first, end, finish: 0, steps: OnceCell::new() };
         let packets = &track.packets;
+        if let Some(finish) = packets.regular_end(first..end, zero) {
+            lane.finish = finish.max(1);
+            return Ok(lane.ended());
+        }
+        // Something is wrong; where?
         let mut before = i64::MIN;
-        let mut end_of_all = 1;
-        for (pts, dts, duration, has_place) in packets.times(first..end) {
+        packets.try_times(first..end, |(pts, dts, duration, offset)| {
             let located = |error: Error| error.in_track(track.id).at_time(micros(track.timebase, dts));
-            if !has_place {
+            if offset < 0 {
                 let message = "the container gives packets no place of their own; only MP4 and MOV can be copied, `publish` encodes anything";
                 return Err(located(Error::unsupported(message)));
             }
@@ -90,19 +98,23 @@ impl<'a> Lane<'a> {
                 return Err(located(Error::corrupt("decoding times go back")));
             }
             before = dts;
-            let finish = pts.checked_sub(zero).and_then(|time| time.checked_add(duration.into()));
-            let finish =
-                finish.ok_or_else(|| located(Error::corrupt("a time is outside the range of 64 bits")))?;
-            end_of_all = finish.max(end_of_all);
-        }
-        lane.finish = end_of_all;
-        // A table that ends without a duration: as long as the packet before it.
-        if let [.., before, last] = lane.last_two()[..]
+            let end = pts.checked_add(duration).and_then(|end| end.checked_sub(zero));
+            match pts.checked_sub(zero).and(end) {
+                Some(_) => Ok(()),
+                None => Err(located(Error::corrupt("a time is outside the range of 64 bits"))),
+            }
+        })?;
+        Err(Error::internal("a track is neither right nor wrong").in_track(track.id))
+    }
+
+    /// With a table that ends without a duration the last packet is as long as the one before it.
+    fn ended(mut self) -> Self {
+        if let [.., before, last] = self.last_two()[..]
             && last.duration == 0
         {
-            lane.finish = lane.finish.saturating_add(last.dts.saturating_sub(before.dts).max(0));
+            self.finish = self.finish.saturating_add(last.dts.saturating_sub(before.dts).max(0));
         }
-        Ok(lane)
+        self
     }
 
     fn last_two(&self) -> Vec<Packet> {
@@ -121,6 +133,12 @@ impl<'a> Lane<'a> {
         self.track.packets.pts(position).map(|pts| pts.saturating_sub(self.zero))
     }
 
+    /// The first of its packets from `position` on that is presented at `time` or later, in ticks from time zero; the end
+    /// where there is none.
+    pub(in crate::plan) fn first_at(&self, position: usize, time: i64) -> usize {
+        self.track.packets.first_at(position..self.end, time.saturating_add(self.zero))
+    }
+
     pub(in crate::plan) fn origin(&self) -> Origin {
         Origin { ticks: self.zero, timebase: self.track.timebase }
     }
@@ -128,23 +146,24 @@ impl<'a> Lane<'a> {
     /// The pictures at which a segment can begin, in order of time; the first is time zero.
     pub(in crate::plan) fn keys(&self) -> Vec<Key> {
         let mut keys: Vec<Key> = Vec::new();
-        for (position, pts) in self.track.packets.keys(self.first..self.end) {
+        self.track.packets.keys(self.first..self.end).for_each(|(position, pts)| {
             let time = pts.saturating_sub(self.zero);
             if keys.last().is_none_or(|last| last.time < time) {
                 keys.push(Key { time, position });
             }
-        }
+        });
         keys
     }
 
     /// Whether a picture after `key` in decoding order is shown before it: it is decoded from pictures before the key.
     pub(in crate::plan) fn leads(&self, key: Key) -> bool {
-        let Some(at) = self.track.packets.get(key.position) else { return false };
+        let packets = &self.track.packets;
+        let Some(at) = packets.pts(key.position) else { return false };
         // Leading pictures follow their key at once.
         (key.position + 1..self.end)
-            .filter_map(|position| self.track.packets.get(position))
-            .take_while(|packet| !packet.key && packet.dts <= at.pts)
-            .any(|packet| packet.pts < at.pts)
+            .map_while(|position| packets.order(position))
+            .take_while(|(_, dts, is_key)| !is_key && *dts <= at)
+            .any(|(pts, ..)| pts < at)
     }
 
     /// The usual length of a frame: FRAME-RATE is the highest rate of a film (RFC 8216bis §4.4.6.2), and pauses between
@@ -152,12 +171,12 @@ impl<'a> Lane<'a> {
     /// a hundred, since single steps may be short by mistake.
     pub(in crate::plan) fn frame_duration(&self, nominal: Option<Timebase>) -> Timebase {
         let timebase = self.track.timebase;
-        let packets = &self.track.packets;
-        // Steps of decoding are those of presentation in another order.
-        let times = packets.decoding_times(self.first..self.end);
-        let next = times.clone().skip(1);
-        let steps = times.zip(next).map(|(time, next)| next.saturating_sub(time)).filter(|step| *step > 0);
-        let counts = counted(steps);
+        let counts = self.steps.get_or_init(|| {
+            let mut counts = Counts::default();
+            // Steps of decoding are those of presentation in another order.
+            self.track.packets.decoding_steps(self.first..self.end, |step, times| counts.add(step, times));
+            counts.rising()
+        });
         let tenth = counts.iter().map(|(_, count)| count).sum::<u64>() / 10;
         let mut before = 0;
         let short = counts.iter().find(|(_, count)| {
@@ -191,30 +210,42 @@ impl<'a> Lane<'a> {
     }
 }
 
-/// Each number that there is, rising, and how often: most films have few steps, and many of each.
-fn counted(numbers: impl Iterator<Item = i64>) -> Vec<(i64, u64)> {
-    let mut counts: Vec<(i64, u64)> = Vec::new();
-    let mut most = 4096;
-    let merge = |counts: &mut Vec<(i64, u64)>| {
-        counts.sort_unstable();
-        counts.dedup_by(|next, kept| {
+/// How often each number above zero is there: most films have few steps, and many of each.
+#[derive(Default)]
+struct Counts {
+    counts: Vec<(i64, u64)>,
+    /// How many there were when equal ones were last brought together.
+    merged: usize,
+}
+
+impl Counts {
+    fn add(&mut self, number: i64, times: u64) {
+        match self.counts.last_mut() {
+            _ if number <= 0 => {}
+            Some(last) if last.0 == number => last.1 += times,
+            _ => {
+                self.counts.push((number, times));
+                if self.counts.len() >= 4096.max(2 * self.merged) {
+                    self.merge();
+                }
+            }
+        }
+    }
+
+    fn merge(&mut self) {
+        self.counts.sort_unstable();
+        self.counts.dedup_by(|next, kept| {
             let same = next.0 == kept.0;
             kept.1 += if same { next.1 } else { 0 };
             same
         });
-    };
-    for number in numbers {
-        match counts.last_mut() {
-            Some(last) if last.0 == number => last.1 += 1,
-            _ => counts.push((number, 1)),
-        }
-        if counts.len() == most {
-            merge(&mut counts);
-            most = most.max(2 * counts.len());
-        }
+        self.merged = self.counts.len();
     }
-    merge(&mut counts);
-    counts
+
+    fn rising(mut self) -> Vec<(i64, u64)> {
+        self.merge();
+        self.counts
+    }
 }
 
 /// The position in a table as the plan keeps it.

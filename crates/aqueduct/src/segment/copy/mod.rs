@@ -14,7 +14,6 @@ use super::Control;
 use super::presentation::{Input, Made};
 use crate::error::{Error, ErrorKind, Result};
 use crate::index::{Packet, Track};
-use crate::mux::ts::Continuity;
 use crate::plan::{Container, CopiedTrack, Decisions, Plan, Rendition, RenditionId};
 use crate::time::Rounding;
 
@@ -27,8 +26,8 @@ pub(super) use ts::{CopiedSound, CopiedVideo, Streams, in_source};
 /// What is known of all copied tracks of a plan before a segment is made.
 pub(super) struct Copies {
     tracks: Vec<Prepared>,
-    /// MPEG-TS: continuity counters of each segment of each rendition.
-    continuity: Vec<Vec<Continuity>>,
+    /// MPEG-TS: continuity counters of each rendition that is copied as a whole.
+    continuity: Vec<ts::Counted>,
     /// Memory that sources were read into and segments written to, to be used again: pages that the system has not to
     /// find and clear anew.
     read: Arc<Pool>,
@@ -86,17 +85,9 @@ impl Copies {
             Ok(Prepared { input: number, index, track, form, pictures })
         };
         let tracks = plan.copies.iter().map(prepare).collect::<Result<Vec<_>>>()?;
-        let mut copies = Self { tracks, continuity: Vec::new(), read: Pool::new(), written: Pool::new() };
-        if plan.container == Container::Ts {
-            // Now rather than with the first segment, which somebody may wait for.
-            let counters = |rendition: &Rendition<'_>| match rendition.is_encoded() {
-                // What is encoded has no sizes before it is made: all counters begin anew.
-                true => Ok(Vec::new()),
-                false => Ok(ts::continuity(plan, &copies.parts(plan, rendition)?)),
-            };
-            copies.continuity = plan.renditions().iter().map(counters).collect::<Result<_>>()?;
-        }
-        Ok(copies)
+        let renditions = plan.renditions();
+        let continuity = renditions.iter().map(|_| ts::Counted::new(plan)).collect();
+        Ok(Self { tracks, continuity, read: Pool::new(), written: Pool::new() })
     }
 
     pub(super) fn init(&self, plan: &Decisions, rendition: &Rendition<'_>) -> Result<Option<Bytes>> {
@@ -114,11 +105,6 @@ impl Copies {
             Ok(Part { copy, prepared, track: prepared.track()? })
         };
         wanted.into_iter().flatten().map(part).collect()
-    }
-
-    fn continuity(&self, rendition: &Rendition<'_>, segment: u32) -> Continuity {
-        let all = self.continuity.get(rendition.id.0 as usize);
-        all.and_then(|all| all.get(segment as usize)).copied().unwrap_or_default()
     }
 
     /// Reads what `renditions` copy at `segment`, with one pass over each input. Fails with [`ErrorKind::Corrupt`] where
@@ -206,7 +192,8 @@ impl Column<'_> {
         match plan.container {
             _ if plan.is_gap(rendition, *segment) => Ok(Made::nothing()),
             Container::Ts => {
-                let continuity = self.copies.continuity(rendition, *segment);
+                let counted = self.copies.continuity.get(rendition.id.0 as usize);
+                let continuity = counted.map(|counted| counted.of(plan, parts, *segment)).unwrap_or_default();
                 ts::segment(plan, *segment, parts, read, continuity, &self.copies.written)
             }
             Container::Fmp4 => fmp4::segment(*segment, parts, read),

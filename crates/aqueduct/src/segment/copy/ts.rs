@@ -1,9 +1,7 @@
 //! Copying into MPEG-TS.
 
-use std::num::NonZero;
 use std::ops::Range;
-use std::sync::Arc;
-use std::thread::{self, available_parallelism};
+use std::sync::{Arc, OnceLock};
 
 use super::pool::Pool;
 use super::read::Read;
@@ -15,8 +13,8 @@ use crate::media::aac::AudioSpecificConfig;
 use crate::media::avc::{DecoderConfiguration, LengthSize};
 use crate::media::esds::ElementaryStream;
 use crate::mux::ts::{
-    self, AccessUnit, AudioFormat, AudioOutline, AudioStream, Continuity, Counts, Outline, UnitSize,
-    VideoForm, VideoOutline, VideoStream,
+    self, AccessUnit, AudioFormat, AudioOutline, AudioStream, Continuity, Counters, Counts, Outline,
+    UnitSize, VideoForm, VideoOutline, VideoStream,
 };
 use crate::plan::{Decisions, KeyFrame, TIME_ZERO};
 use crate::segment::presentation::Made;
@@ -26,8 +24,8 @@ use crate::time::{MPEG, Rescaler};
 const ZERO_MICROS: i64 = TIME_ZERO * 100 / 9;
 /// More packets than this never have one decoding time.
 const CROWD: usize = 32;
-/// Segments that are worth a thread of their own when their packets are counted: about a millisecond.
-const RUN: usize = 64;
+/// Segments whose counters are counted together.
+const RUN: u32 = 32;
 
 /// How a track goes into a transport stream.
 pub(super) enum Form {
@@ -166,34 +164,57 @@ fn ordinal(plan: &Decisions, segment: u32, parts: &[Part<'_>]) -> u32 {
     u32::try_from(before).unwrap_or(u32::MAX)
 }
 
-/// The counters with which each segment of these parts starts, from sizes and times alone: so segments join, although
+/// Where the counters of each segment of a rendition start and end, from sizes and times alone: so segments join, although
 /// none knows the one before. Where a segment takes other packets than its sizes say, since a picture brings its own
 /// delimiter or parameter sets, the writer makes up for it.
-pub(super) fn continuity(plan: &Decisions, parts: &[Part<'_>]) -> Vec<Continuity> {
-    let mut counts = vec![Counts::default(); plan.segments() as usize];
-    let count = |first: usize, run: &mut [Counts]| {
-        for (segment, counts) in (first as u32..).zip(run) {
-            *counts = packets(plan, segment, parts);
-        }
-    };
-    // Half of the time that opening a film takes, and whoever asks for one segment of it waits for that.
-    let threads = available_parallelism().map_or(1, NonZero::get).min(counts.len() / RUN);
-    if threads > 1 {
-        let run = counts.len().div_ceil(threads);
-        let count = &count;
-        thread::scope(|scope| {
-            for (number, counts) in counts.chunks_mut(run).enumerate() {
-                scope.spawn(move || count(number * run, counts));
-            }
-        });
-    } else {
-        count(0, &mut counts);
+///
+/// They start at zero with every [`RUN`] segments: whoever wants one segment of a long film waits until the sizes of its
+/// run are counted, not those of half the film. It costs up to 15 packets for each stream and run.
+pub(super) struct Counted {
+    runs: Vec<OnceLock<Vec<Continuity>>>,
+}
+
+impl Counted {
+    pub(super) fn new(plan: &Decisions) -> Self {
+        let runs = plan.segments().div_ceil(RUN);
+        Self { runs: (0..runs).map(|_| OnceLock::new()).collect() }
     }
-    let follow = |now: &mut Continuity, counts: Counts| {
-        *now = now.after(counts);
+
+    /// The counters of a segment of these parts, which are the same each time.
+    pub(super) fn of(&self, plan: &Decisions, parts: &[Part<'_>], segment: u32) -> Continuity {
+        let start = segment - segment % RUN;
+        let end = plan.segments().min(start.saturating_add(RUN));
+        let count = || {
+            let counts: Vec<_> = (start..end).map(|segment| packets(plan, segment, parts)).collect();
+            counters(&counts, end == plan.segments())
+        };
+        let run = self.runs.get((segment / RUN) as usize).map(|run| run.get_or_init(count));
+        run.and_then(|run| run.get((segment - start) as usize)).copied().unwrap_or_default()
+    }
+}
+
+/// The counters of a run of segments that take so many packets; after the last run nothing has to join.
+fn counters(counts: &[Counts], is_last: bool) -> Vec<Continuity> {
+    let follow = |now: &mut Continuity, counts: &Counts| {
+        *now = now.after(*counts);
         Some(*now)
     };
-    counts.into_iter().scan(Continuity::default(), follow).collect()
+    let mut run: Vec<Continuity> = counts.iter().scan(Continuity::default(), follow).collect();
+    if is_last {
+        return run;
+    }
+    // The next run starts at zero. Where a stream has ended nothing is left to be padded.
+    let mut close = |has: fn(&Counts) -> bool, counters: fn(&mut Continuity) -> &mut Counters| {
+        let after = counts.iter().rposition(has).map_or(0, |last| last + 1);
+        for (position, continuity) in (1..).zip(&mut run) {
+            let counters = counters(continuity);
+            counters.first = if position > after { 0 } else { counters.first };
+            counters.next = if position >= after { 0 } else { counters.next };
+        }
+    };
+    close(|counts| counts.video > 0, |continuity| &mut continuity.video);
+    close(|counts| counts.audio > 0, |continuity| &mut continuity.audio);
+    run
 }
 
 /// How many packets a segment of these parts takes.
