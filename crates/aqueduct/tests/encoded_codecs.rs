@@ -168,7 +168,7 @@ fn holds(init: &fmp4::InitReading, made: &Made, presentation: &Presentation, id:
     shown.sort_unstable();
     assert_eq!(shown, (frames.start..frames.end).map(|frame| time(frame.cast_signed())).collect::<Vec<_>>());
     // Key pictures are found again in what is stored.
-    let mut scan = presentation.scan(id, segment).unwrap();
+    let mut scan = presentation.scan(id, segment, bytes.len() as u64).unwrap();
     for piece in bytes.chunks(700) {
         if !scan.push(piece).unwrap() {
             break;

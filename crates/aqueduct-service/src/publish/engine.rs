@@ -24,8 +24,9 @@ pub(crate) trait Engine: Send + Sync + 'static {
     /// The init section of a rendition, where its segments need one.
     fn init(&self, rendition: RenditionId) -> aqueduct::Result<Option<Bytes>>;
 
-    /// Finds the key pictures of a segment that is stored, without making it. Asked only where segments are encoded.
-    fn scan(&self, rendition: RenditionId, segment: u32) -> aqueduct::Result<Box<dyn Scan>>;
+    /// Finds the key pictures of a segment that is stored with so many bytes, without making it. Asked only where segments
+    /// are encoded.
+    fn scan(&self, rendition: RenditionId, segment: u32, bytes: u64) -> aqueduct::Result<Box<dyn Scan>>;
 
     /// What may be done at once, at most so many runs, within the memory that `threads` may take.
     fn room(&self, threads: &Threads, runs: usize) -> Result<Room> {
@@ -121,8 +122,8 @@ impl Engine for Presentation {
         Self::init(self, rendition)
     }
 
-    fn scan(&self, rendition: RenditionId, segment: u32) -> aqueduct::Result<Box<dyn Scan>> {
-        Ok(Box::new(Self::scan(self, rendition, segment)?))
+    fn scan(&self, rendition: RenditionId, segment: u32, bytes: u64) -> aqueduct::Result<Box<dyn Scan>> {
+        Ok(Box::new(Self::scan(self, rendition, segment, bytes)?))
     }
 
     #[cfg(feature = "av")]

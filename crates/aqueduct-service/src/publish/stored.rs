@@ -58,7 +58,7 @@ struct Stored {
 impl Stored {
     /// Its key pictures; `None` where it is not what its key says.
     async fn read(self, store: &Store, engine: &dyn Engine) -> Result<(Self, Option<Vec<KeyFrame>>)> {
-        let mut scan = engine.scan(self.id, self.segment)?;
+        let mut scan = engine.scan(self.id, self.segment, self.bytes)?;
         let mut piece = if engine.plan().container == Container::Fmp4 { HEAD } else { PIECE };
         let mut at = 0;
         while at < self.bytes {

@@ -153,13 +153,13 @@ impl Presentation {
     }
 
     /// Finds the key pictures of a segment that was made and stored before, as [`Made::key_frames`] had them, without
-    /// making it again.
+    /// making it again, and whether it is whole; `bytes` is its size.
     ///
     /// Fails with [`ErrorKind::NotFound`] when the plan has no such rendition or segment, and with
     /// [`ErrorKind::Unsupported`] when the rendition is copied: there it is cheaper to make the segment again.
-    pub fn scan(&self, rendition: RenditionId, segment: u32) -> Result<KeyFrameScan> {
+    pub fn scan(&self, rendition: RenditionId, segment: u32, bytes: u64) -> Result<KeyFrameScan> {
         let init = self.init(rendition)?;
-        KeyFrameScan::new(Arc::clone(&self.plan), rendition, segment, init.as_deref())
+        KeyFrameScan::new(Arc::clone(&self.plan), rendition, segment, bytes, init.as_deref())
     }
 
     /// One rendition at one index.

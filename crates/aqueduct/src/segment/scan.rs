@@ -15,6 +15,8 @@ const WRAP: i64 = 1 << 33;
 pub struct KeyFrameScan {
     plan: Arc<Plan>,
     segment: u32,
+    /// Bytes of the whole segment.
+    bytes: u64,
     way: Way,
 }
 
@@ -33,6 +35,7 @@ impl KeyFrameScan {
         plan: Arc<Plan>,
         rendition: RenditionId,
         segment: u32,
+        bytes: u64,
         init: Option<&[u8]>,
     ) -> Result<Self> {
         let missing = || Error::new(ErrorKind::NotFound, "the plan has no such rendition or segment");
@@ -48,7 +51,7 @@ impl KeyFrameScan {
             }
             (Container::Fmp4, None) => return Err(Error::internal("a rendition has no init section")),
         };
-        Ok(Self { plan, segment, way })
+        Ok(Self { plan, segment, bytes, way })
     }
 
     /// Takes the next bytes of the segment, in pieces of any size; `false` once enough was seen. Fails with
@@ -65,15 +68,21 @@ impl KeyFrameScan {
     }
 
     /// The key pictures, as they were when the segment was made. Fails with [`ErrorKind::Corrupt`] when what came is not
-    /// that segment: its key pictures are at other times than planned.
+    /// that segment: its key pictures are at other times than planned, or there are not all of its pictures.
     pub fn finish(self) -> Result<Vec<KeyFrame>> {
         let plan = &*self.plan;
         let gop = plan.video.as_ref().map_or(1, |video| video.gop.max(1));
-        let planned = plan.frames(self.segment).step_by(gop as usize).map(u64::cast_signed);
+        let frames = plan.frames(self.segment);
+        let pictures = frames.end.saturating_sub(frames.start);
+        let planned = frames.step_by(gop as usize).map(u64::cast_signed);
         match self.way {
             Way::Nothing => Ok(Vec::new()),
             Way::Ts(scan) => {
-                let found = scan.finish()?;
+                let ts::Scanned { keys: found, pictures: there, ends_cycles, .. } = scan.finish()?;
+                // What is encoded fills whole cycles: whatever is cut off, a picture or a counter is missed.
+                if there != pictures || !ends_cycles {
+                    return Err(cut_short());
+                }
                 let planned: Vec<i64> = planned.collect();
                 let is_right = |(frame, found): (&i64, &ts::FoundKey)| {
                     plan.mpeg_time(*frame).rem_euclid(WRAP).cast_unsigned() == found.pts
@@ -102,6 +111,12 @@ impl KeyFrameScan {
                 if !sample.flags.is_sync() || sample.pts != time || sample.bytes.start != head.len() as u64 {
                     return Err(another());
                 }
+                let samples = reading.fragments.iter().flat_map(|fragment| &fragment.runs);
+                let ends = samples.flat_map(|run| run.samples.last()).map(|sample| sample.bytes.end);
+                let there: u64 = run.map_or(0, |run| run.samples.len() as u64);
+                if there != pictures || ends.max().is_none_or(|end| end > self.bytes) {
+                    return Err(cut_short());
+                }
                 Ok(vec![key_frame(plan, *frame, 0..sample.bytes.end)])
             }
         }
@@ -114,4 +129,8 @@ fn key_frame(plan: &Decisions, frame: i64, bytes: std::ops::Range<u64>) -> KeyFr
 
 fn another() -> Error {
     Error::corrupt("its key pictures are not those of the plan's segment")
+}
+
+fn cut_short() -> Error {
+    Error::corrupt("it does not hold all that the plan's segment does")
 }

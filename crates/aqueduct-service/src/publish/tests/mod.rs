@@ -208,7 +208,7 @@ impl Engine for Maker {
         Ok(None)
     }
 
-    fn scan(&self, id: RenditionId, segment: u32) -> aqueduct::Result<Box<dyn Scan>> {
+    fn scan(&self, id: RenditionId, segment: u32, _: u64) -> aqueduct::Result<Box<dyn Scan>> {
         let (expected, keys) = (bytes_of(&self.plan, id, segment), keys_of(&self.plan, id, segment));
         Ok(Box::new(Seen { expected, keys, seen: Vec::new() }))
     }

@@ -1,8 +1,8 @@
-//! The key pictures of a segment, found as its bytes come by.
+//! The pictures of a segment, found as its bytes come by.
 
 use std::ops::Range;
 
-use super::super::packet::{PACKET, PID_VIDEO};
+use super::super::packet::{PACKET, PID_AUDIO, PID_VIDEO};
 use super::super::pes;
 use super::packets;
 use crate::error::{Error, Result};
@@ -17,6 +17,18 @@ pub struct FoundKey {
     pub pts: u64,
 }
 
+/// What a segment holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Scanned {
+    /// The key pictures, in order.
+    pub keys: Vec<FoundKey>,
+    /// All pictures.
+    pub pictures: u64,
+    /// Whether the counters of its streams end where those of [`super::super::Counters::default`] do.
+    pub ends_cycles: bool,
+}
+
 /// Finds again what [`super::super::Segment::write`] said of key pictures, in a segment that it wrote. Holds one packet
 /// at a time, however large the segment is.
 #[derive(Debug, Default)]
@@ -26,6 +38,9 @@ pub struct KeyScan {
     offset: u64,
     open: bool,
     found: Vec<FoundKey>,
+    pictures: u64,
+    /// The last counters of pictures and sound.
+    counters: [Option<u8>; 2],
 }
 
 impl KeyScan {
@@ -47,12 +62,13 @@ impl KeyScan {
         Ok(())
     }
 
-    /// The key pictures in order. Fails with [`crate::ErrorKind::Corrupt`] where the segment ends inside a packet.
-    pub fn finish(self) -> Result<Vec<FoundKey>> {
-        if self.rest.is_empty() {
-            return Ok(self.found);
+    /// What came by. Fails with [`crate::ErrorKind::Corrupt`] where the segment ends inside a packet.
+    pub fn finish(self) -> Result<Scanned> {
+        if !self.rest.is_empty() {
+            return Err(Error::corrupt("the segment ends inside a packet").at_offset(self.offset));
         }
-        Err(Error::corrupt("the segment ends inside a packet").at_offset(self.offset))
+        let ends_cycles = self.counters.iter().flatten().all(|counter| *counter == 15);
+        Ok(Scanned { keys: self.found, pictures: self.pictures, ends_cycles })
     }
 
     fn packet(&mut self, packet: &[u8; PACKET]) -> Result<()> {
@@ -64,9 +80,17 @@ impl KeyScan {
         let packet = packets::parse(packet, offset)
             .map_err(|finding| Error::corrupt(finding.message).at_offset(offset))?;
         // A picture's packets stand one after the other: a mark of the clock alone, or another stream, ends it.
+        let [video, audio] = &mut self.counters;
+        match packet.pid {
+            _ if packet.payload.is_none() => {}
+            PID_VIDEO => *video = Some(packet.continuity),
+            PID_AUDIO => *audio = Some(packet.continuity),
+            _ => {}
+        }
         let payload = packet.payload.filter(|_| packet.pid == PID_VIDEO);
         match payload {
             Some(payload) if packet.start => {
+                self.pictures += 1;
                 self.open = packet.random_access;
                 if self.open {
                     let pts = pes::parse(payload).ok().and_then(|facts| facts.pts);
@@ -109,7 +133,7 @@ mod tests {
             }
             let mut scan = KeyScan::default();
             if bytes.chunks(piece).all(|piece| scan.push(piece).is_ok()) {
-                let found = scan.finish().unwrap_or_default();
+                let found = scan.finish().map(|found| found.keys).unwrap_or_default();
                 let ends = found.iter().map(|key| key.bytes.end);
                 prop_assert!(ends.clone().is_sorted() && ends.max().unwrap_or(0) <= bytes.len() as u64);
             }

@@ -23,7 +23,7 @@ use packets::{Counter, Packet, Packets};
 use streams::Assembly;
 use tables::{Program, Sections};
 
-pub use keys::{FoundKey, KeyScan};
+pub use keys::{FoundKey, KeyScan, Scanned};
 
 /// Findings beyond this number are only counted.
 const MAX_FINDINGS: usize = 1_000;
