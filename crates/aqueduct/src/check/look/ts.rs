@@ -315,26 +315,28 @@ fn counters(body: &[u8], bytes: &[u8], reading: &Reading) -> Vec<(u16, u8, u8)> 
         let pid = u16::from_be_bytes([high & 0x1f, low]);
         (flags & 0x10 != 0 && high & 0x80 == 0).then_some((pid, flags & 0x0f))
     };
+    let base = bytes.len() - body.len();
+    // Where the last one ends; one in EXT-X-MAP is none of the segment's.
     let of_table = |at: &Vec<u64>| {
-        let packet = bytes.get(usize::try_from(*at.first()?).ok()?..)?.first_chunk()?;
-        counter_of(packet).map(|(pid, _)| pid)
+        let at = usize::try_from(*at.last()?).ok().filter(|at| *at >= base)?;
+        bytes.get(at..)?.first_chunk().and_then(counter_of)
     };
-    let tables = [of_table(&reading.pat), of_table(&reading.pmt)];
+    let tables: Vec<_> = [&reading.pat, &reading.pmt].into_iter().filter_map(of_table).collect();
     let streams = reading.streams.iter().filter(|stream| stream.packets > 0).map(|stream| stream.pid);
-    let wanted: BTreeSet<u16> = tables.into_iter().flatten().chain(streams).collect();
-    // From either end, until each was seen: streams take turns, so that is soon.
-    let seen = |packets: &mut dyn Iterator<Item = &[u8; PACKET]>| {
+    let streams: BTreeSet<u16> = streams.collect();
+    // From either end, until each was seen: tables stand first and streams take turns, so that is soon.
+    let seen = |packets: &mut dyn Iterator<Item = &[u8; PACKET]>, wanted: &BTreeSet<u16>| {
         let mut seen = BTreeMap::new();
-        for (pid, counter) in packets.filter_map(counter_of) {
-            if wanted.contains(&pid) {
-                seen.entry(pid).or_insert(counter);
-                if seen.len() == wanted.len() {
-                    break;
-                }
+        for (pid, counter) in packets.filter_map(counter_of).filter(|(pid, _)| wanted.contains(pid)) {
+            seen.entry(pid).or_insert(counter);
+            if seen.len() == wanted.len() {
+                break;
             }
         }
         seen
     };
-    let (first, last) = (seen(&mut packets.iter()), seen(&mut packets.iter().rev()));
+    let mut last = seen(&mut packets.iter().rev(), &streams);
+    last.extend(tables);
+    let first = seen(&mut packets.iter(), &last.keys().copied().collect());
     first.into_iter().filter_map(|(pid, first)| Some((pid, first, *last.get(&pid)?))).collect()
 }
