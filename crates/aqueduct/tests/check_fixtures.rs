@@ -11,8 +11,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use aqueduct::check::{Http, Level, Profile, Report, Rule};
 use aqueduct::plan::{AudioLayout, Container, Files};
 use check_segments::locked::{APPLE_HELD, LOCKED};
+use check_segments::sampled::SAMPLED;
 use check_segments::sidecars::SIDECARS;
 use check_segments::{APPLE_SEGMENTS, SEGMENTS};
+use check_world::sampled::{cbcs, sample_aes};
 use check_world::{World, captioned, live, locked, low_latency, packaged, packed, served, subtitled};
 
 /// A presentation that is good, before its defect.
@@ -37,6 +39,10 @@ enum Good {
     Text,
     /// TS with its pictures under AES-128.
     Locked,
+    /// fMP4 under SAMPLE-AES.
+    Cbcs,
+    /// TS under SAMPLE-AES.
+    Sampled,
 }
 
 use Good::{Fmp4, Groups, Live, LowLatency, Muxed, Separate, Served, Single, Ts};
@@ -74,6 +80,8 @@ fn key(world: &mut World, key: &str, attributes: &str) {
     version(world, key);
     head(world, key, &format!("#EXT-X-KEY:{attributes}"));
     world.put("key.bin", [7; 16]);
+    // The segments are not encrypted.
+    world.is_hollow = true;
 }
 
 /// A date before the first segment, and a date range.
@@ -387,6 +395,8 @@ fn good() -> BTreeMap<Good, World> {
     good.insert(Served, served(&good[&Ts]));
     good.insert(Good::Packed, packed(&good[&Separate]));
     good.insert(Good::Locked, locked(&good[&Ts]));
+    good.insert(Good::Cbcs, cbcs(&good[&Fmp4]));
+    good.insert(Good::Sampled, sample_aes(&good[&Ts]));
     good.insert(Good::Text, captioned(&good[&Groups]));
     good
 }
@@ -421,9 +431,21 @@ fn the_good_ones_are_clean() {
 #[test]
 fn each_bad_one_fires_what_it_should_and_nothing_else() {
     let good = good();
-    let usual =
-        [SYNTAX, MEDIA, MULTIVARIANT, ACROSS, KEYS, RANGES, LIVE_ONES, HTTP, SEGMENTS, SIDECARS, LOCKED]
-            .concat();
+    let usual = [
+        SYNTAX,
+        MEDIA,
+        MULTIVARIANT,
+        ACROSS,
+        KEYS,
+        RANGES,
+        LIVE_ONES,
+        HTTP,
+        SEGMENTS,
+        SIDECARS,
+        LOCKED,
+        SAMPLED,
+    ]
+    .concat();
     let mut wrong = String::new();
     for (profiles, fixtures) in
         [(USUAL, usual), (&Profile::ALL, [APPLE, HTTP, APPLE_SEGMENTS, APPLE_HELD].concat())]
@@ -476,6 +498,7 @@ fn every_rule_that_is_checked_has_a_bad_one() {
         SEGMENTS,
         SIDECARS,
         LOCKED,
+        SAMPLED,
         APPLE_SEGMENTS,
         APPLE_HELD,
     ]

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use aqueduct::check::{Options, Profile, check};
 use aqueduct::plan::{AudioLayout, Container, Files};
+use check_world::sampled::{cbcs, sample_aes};
 use check_world::{BASE, Random, captioned, locked, packaged, packed, subtitled};
 
 #[test]
@@ -19,6 +20,7 @@ fn a_thousand_damaged_segments() {
     let aac = packed(&of(Container::Ts, AudioLayout::Separate));
     let closed = locked(&ts);
     let text = captioned(&subtitled(&fmp4));
+    let (sampled, sampled_ts) = (cbcs(&fmp4), sample_aes(&ts));
     let seeds = [
         (&ts, "video/180p/00001.ts"),
         (&fmp4, "video/180p/init.mp4"),
@@ -28,6 +30,11 @@ fn a_thousand_damaged_segments() {
         (&aac, "audio/main/00001.aac"),
         (&text, "text/en/1.vtt"),
         (&closed, "video/180p/00001.ts"),
+        (&sampled, "video/180p/init.mp4"),
+        (&sampled, "video/180p/00001.m4s"),
+        (&sampled, "audio/main/init.mp4"),
+        (&sampled, "audio/main/00001.m4s"),
+        (&sampled_ts, "video/180p/00001.ts"),
     ];
     let mut random = Random(0x2545_f491_4f6c_dd1d);
     let mut found = 0;

@@ -154,6 +154,62 @@ fn aes_128_of_ffmpeg_opens_with_its_key() {
     }
 }
 
+/// SAMPLE-AES in fMP4 and in TS, with the key, without it, and with another.
+#[test]
+fn sample_aes_of_shaka_packager_opens_with_its_key() {
+    let packager = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.cache/tools/bin/packager");
+    if !packager.is_file() {
+        assert!(std::env::var_os("CI").is_none(), "{} is missing: make setup", packager.display());
+        return;
+    }
+    let clip = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/plain-25.mp4");
+    for (rule, init, extension) in
+        [("EN-CBCS", "init_segment=%/init.mp4,", "m4s"), ("EN-SAMPLEAES-TS", "", "ts")]
+    {
+        let folder = tempfile::tempdir().unwrap();
+        let stream = |of: &str, more: &str| {
+            let init = init.replace('%', of);
+            let files =
+                format!("{init}segment_template={of}/$Number$.{extension},playlist_name={of}/index.m3u8");
+            format!("in={},stream={of},{files}{more}", clip.display())
+        };
+        let flags = "--segment_duration=2 --hls_master_playlist_output=master.m3u8 --enable_raw_key_encryption \
+                     --protection_scheme=cbcs --clear_lead=0 --hls_key_uri=../key.bin --protection_systems= \
+                     --keys=label=:key_id=000102030405060708090a0b0c0d0e0f:key=7369787465656e2062797465732c204b \
+                     --iv=101112131415161718191a1b1c1d1e1f";
+        let ended = Command::new(&packager)
+            .current_dir(folder.path())
+            .arg(stream("video", ",iframe_playlist_name=video/iframes.m3u8"))
+            .arg(stream("audio", ",hls_group_id=audio,hls_name=main"))
+            .args(flags.split_whitespace())
+            .output()
+            .unwrap();
+        assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
+        let mut world = World::default();
+        world.put("master.m3u8", std::fs::read(folder.path().join("master.m3u8")).unwrap());
+        world.put("key.bin", check_world::KEY);
+        for of in ["video", "audio"] {
+            for file in std::fs::read_dir(folder.path().join(of)).unwrap() {
+                let file = file.unwrap();
+                let name = format!("{of}/{}", file.file_name().to_str().unwrap());
+                world.put(&name, std::fs::read(file.path()).unwrap());
+            }
+        }
+        let shut = world.check(&[Profile::Rfc, Profile::Players]);
+        assert!(shut.skipped.iter().any(|one| one.reason.contains("no key was given")), "{:?}", shut.skipped);
+        world.is_open = true;
+        let open = world.check(&[Profile::Rfc, Profile::Players]);
+        assert!(open.skipped.is_empty(), "{extension}: {:?}", open.skipped);
+        let told: Vec<_> = open.findings.iter().filter(|finding| finding.level > Level::Note).collect();
+        // It writes the IV with small letters, and no mark of random access.
+        let is_known = |id: &str| matches!(id, "PL-ATTR-SYNTAX" | "TS-RAI");
+        assert!(told.iter().all(|finding| is_known(finding.rule.id)), "{extension}: {told:#?}");
+        world.put("key.bin", *b"another key, 16.");
+        let wrong = said(&world);
+        assert!(wrong.iter().any(|line| line.starts_with(rule)), "{extension}: {wrong:#?}");
+    }
+}
+
 const WORDS: &[u8] =
     b"1\n00:00:00,500 --> 00:00:01,500\nHello\n\n2\n00:00:01,800 --> 00:00:02,600\nover the edge\n\n\
                        3\n00:00:03,000 --> 00:00:03,500\nthere\n";

@@ -11,7 +11,8 @@ use aqueduct::check::{
     Answer, Ask, Depth, FetchError, FetchErrorKind, Level, Options, Profile, Report, Want, Watch,
 };
 use aqueduct::plan::{AudioLayout, Container, Files};
-use check_world::{Random, packaged};
+use check_world::sampled::{closed_ts, descriptors, put_pmt};
+use check_world::{KEY, Random, encrypted, packaged};
 
 const BASE: &str = "https://example.com/live/";
 /// What the network takes, there and back.
@@ -162,7 +163,11 @@ fn watch(target: &str, lasts: f64, profiles: &[Profile], looks: bool, server: &m
     let mut options = Options::default();
     options.profiles = profiles.iter().copied().collect();
     options.depth = if looks { Depth::Segments } else { Depth::Sizes };
-    let mut watch = Watch::new(&format!("{BASE}{target}"), &options).unwrap();
+    watch_with(target, lasts, &options, server)
+}
+
+fn watch_with(target: &str, lasts: f64, options: &Options, server: &mut Server<'_>) -> Report {
+    let mut watch = Watch::new(&format!("{BASE}{target}"), options).unwrap();
     // By when they come, then by number: so a run is the same every time.
     let mut coming: BTreeMap<(Duration, u64), Coming> = BTreeMap::new();
     let mut asked = 0;
@@ -371,6 +376,91 @@ fn new_segments_are_asked_for_once_and_looked_into() {
     );
     let (report, _) = run(None, Some(jump));
     assert!(fired(&report).contains("MP-GAP"), "{report:#?}");
+}
+
+/// The key changes every four segments; it is fetched, given or missing.
+#[test]
+fn new_encrypted_segments_are_opened_with_their_keys() {
+    let ts = packaged("plain-25.mp4", Container::Ts, AudioLayout::Muxed, Files::Segments);
+    let vod = ts.text("video/180p/index.m3u8");
+    let durations: Vec<&str> = vod.lines().filter(|line| line.starts_with("#EXTINF")).collect();
+    let count = durations.len() as u64;
+    let closed: Vec<Vec<u8>> = (0..count)
+        .map(|number| {
+            let mut closed = closed_ts(&ts.bytes(&format!("video/180p/{number:05}.ts")), true);
+            let [of_pictures, of_sound] = descriptors();
+            put_pmt(&mut closed, &[(0xdb, 0x100, of_pictures), (0xcf, 0x101, of_sound)]);
+            closed
+        })
+        .collect();
+    let iv = ",IV=0x000102030405060708090A0B0C0D0E0F";
+    let run = |method: &str, keys: &str| {
+        let mut options = Options::default();
+        match keys {
+            "fetch" | "lost" => options.keys.fetch(),
+            "given" => options.keys.add(KEY, None),
+            "wrong" => options.keys.add([9; 16], None),
+            _ => {}
+        }
+        let mut asked: BTreeMap<String, u32> = BTreeMap::new();
+        let report = watch_with("live.m3u8", 30.0, &options, &mut |path, _, time| {
+            *asked.entry(path.to_owned()).or_default() += 1;
+            if path.starts_with("key") {
+                return (time, if keys == "lost" { Err(404) } else { Ok(KEY.to_vec()) });
+            }
+            if let Some(number) = path.strip_prefix('s').and_then(|path| path.strip_suffix(".ts")) {
+                let number: u64 = number.parse().unwrap();
+                let body = if method == "AES-128" {
+                    let plain = ts.bytes(&format!("video/180p/{:05}.ts", number % count));
+                    encrypted(&plain, &KEY, &u128::from(number).to_be_bytes())
+                } else {
+                    closed[(number % count) as usize].clone()
+                };
+                return (time, Ok(body));
+            }
+            let newest = 10 + (time / 2.0) as u64;
+            let first = newest - 4;
+            let mut text = format!(
+                "#EXTM3U\n#EXT-X-VERSION:6\n#EXT-X-TARGETDURATION:2\n#EXT-X-MEDIA-SEQUENCE:{first}\n#EXT-X-DISCONTINUITY-SEQUENCE:{}\n",
+                first.div_ceil(count)
+            );
+            for number in first..=newest {
+                if number.is_multiple_of(count) {
+                    text += "#EXT-X-DISCONTINUITY\n";
+                }
+                if number == first || number.is_multiple_of(4) {
+                    let iv = if method == "AES-128" { "" } else { iv };
+                    text += &format!("#EXT-X-KEY:METHOD={method},URI=\"key{}\"{iv}\n", number / 4);
+                }
+                text += &format!("{}\ns{number}.ts\n", durations[(number % count) as usize]);
+            }
+            (time, Ok(text.into_bytes()))
+        });
+        (report, asked)
+    };
+    let lists = |report: &Report, what: &str| {
+        report.skipped.iter().any(|one| one.what.starts_with(what) && one.reason.contains("no key was given"))
+    };
+    for (method, rule, what) in [
+        ("AES-128", "EN-AES128", "the bytes of new"),
+        ("SAMPLE-AES", "EN-SAMPLEAES-TS", "the samples of new"),
+    ] {
+        let (report, asked) = run(method, "fetch");
+        expect(method, &report, &[]);
+        assert!(!lists(&report, what), "{:?}", report.skipped);
+        let of_keys = || asked.iter().filter(|(path, _)| path.starts_with("key"));
+        assert!(of_keys().count() > 3 && of_keys().all(|(_, times)| *times == 1), "{asked:?}");
+        let (report, asked) = run(method, "given");
+        expect(method, &report, &[]);
+        assert!(!lists(&report, what) && asked.keys().all(|path| !path.starts_with("key")), "{asked:?}");
+        expect(method, &run(method, "wrong").0, &[rule]);
+        let (report, _) = run(method, "none");
+        expect(method, &report, &[]);
+        assert!(lists(&report, what), "{:?}", report.skipped);
+        let (report, _) = run(method, "lost");
+        expect(method, &report, &["EN-KEY"]);
+        assert!(lists(&report, what), "{:?}", report.skipped);
+    }
 }
 
 const MASTER: &str = "#EXTM3U\n#EXT-X-INDEPENDENT-SEGMENTS\n#EXT-X-STREAM-INF:BANDWIDTH=1000000\na.m3u8\n#EXT-X-STREAM-INF:BANDWIDTH=500000\nb.m3u8\n";

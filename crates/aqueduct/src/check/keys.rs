@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// The keys with which a check looks into segments under AES-128 (RFC 8216bis §4.4.4.4). Without any their bytes are
-/// reported as not checked. Printing it shows no key.
+/// The keys with which a check looks into segments under AES-128, and at the samples of those under
+/// SAMPLE-AES (RFC 8216bis §4.4.4.4). Without any they are reported as not checked. Printing it shows no key.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Keys {
     of: BTreeMap<String, [u8; 16]>,
@@ -31,6 +31,11 @@ impl Keys {
     /// Whether there is nothing to decrypt with.
     pub fn is_empty(&self) -> bool {
         self.of.is_empty() && self.any.is_none() && !self.are_fetched
+    }
+
+    /// Whether what URIs answer is used.
+    pub(super) fn are_fetched(&self) -> bool {
+        self.are_fetched
     }
 
     /// Reads a key as a person writes it: 32 hexadecimal digits, with or without 0x before them.

@@ -1,16 +1,21 @@
 //! Asks for what playlists name: segments, init sections, keys. The only place that meets their bytes.
 
+mod boxes;
+mod cipher;
 mod decrypt;
 mod faults;
 mod fmp4;
 mod id3;
 mod inside;
 mod packed;
+mod protection;
 mod sample;
+mod sample_aes;
+mod samples;
 mod ts;
 mod vtt;
 
-pub(super) use inside::{Init, init, one};
+pub(super) use inside::{Init, Opening, init, one};
 
 use std::collections::BTreeMap;
 

@@ -1,6 +1,7 @@
 //! Segments that are bad inside, one defect each, for the list of bad presentations.
 
 pub(crate) mod locked;
+pub(crate) mod sampled;
 pub(crate) mod sidecars;
 
 use super::Good::{Fmp4, Muxed, Separate, Ts};

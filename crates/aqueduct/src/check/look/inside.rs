@@ -1,17 +1,20 @@
 //! Asks for the bytes of segments and takes them apart, one body on each thread.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
 use super::decrypt::{self, BLOCK, Lock, Piece};
 use super::faults::Faults;
+use super::protection::{self, Protected};
 use super::sample::Sample;
-use super::{fmp4, packed, ts, vtt};
+use super::samples::{self, Samples};
+use super::{fmp4, packed, sample_aes, ts, vtt};
 use crate::check::fetch::{Answer, Fetch, Request, Want};
 use crate::check::finding::Place;
 use crate::check::findings::Findings;
-use crate::check::model::{ByteRange, Contents, Map, Media, Presentation, Role, Segment};
+use crate::check::model::{ByteRange, Contents, Key, Map, Media, Presentation, Role, Segment};
 use crate::check::options::Options;
 use crate::check::parallel;
 use crate::check::read::uri::extension;
@@ -35,18 +38,30 @@ struct Part {
     url: String,
     /// First byte and length; `None` for the whole resource.
     range: Option<(u64, u64)>,
-    /// How it is encrypted, where it is.
+    /// How it is encrypted as a whole, where it is.
     lock: Option<Lock>,
+    /// How its samples are encrypted, where they are.
+    samples: Option<Samples>,
 }
 
 impl Part {
     fn new(url: &str, range: Option<ByteRange>) -> Self {
-        Self { url: url.to_owned(), range: range.map(|range| (range.offset, range.length)), lock: None }
+        Self {
+            url: url.to_owned(),
+            range: range.map(|range| (range.offset, range.length)),
+            lock: None,
+            samples: None,
+        }
     }
 
     /// The same, encrypted as a whole.
     fn locked(self, lock: Option<Lock>) -> Self {
         Self { lock, ..self }
+    }
+
+    /// The same, with encrypted samples.
+    fn sampled(self, samples: Option<Samples>) -> Self {
+        Self { samples, ..self }
     }
 
     /// The blocks of an encrypted resource in which the range lies, and the one before them (RFC 8216bis §6.3.6).
@@ -84,42 +99,61 @@ struct Job {
 enum Access {
     Clear,
     Locked(Lock),
+    /// Only samples are encrypted.
+    Samples(Samples),
     Closed(&'static str),
 }
 
 /// What the keys that apply mean; `sequence` is the IV where none is given.
-fn access(
-    media: &Media,
-    set: Option<u32>,
+fn access<'a>(
+    keys: impl Iterator<Item = &'a Key>,
     sequence: Option<u64>,
     options: &Options,
     fetched: &BTreeMap<String, [u8; 16]>,
 ) -> Access {
-    let mut keys = media.keys_of(set).filter(|key| key.method() != "NONE").peekable();
+    let mut keys = keys.filter(|key| key.method() != "NONE").peekable();
     if keys.peek().is_none() {
         return Access::Clear;
     }
-    let mut whole = keys.filter(|key| key.method() == "AES-128").peekable();
-    if whole.peek().is_none() {
-        return Access::Closed("their samples are encrypted");
-    }
-    let found = whole.find_map(|key| {
+    let mut has_whole = false;
+    let (mut locked, mut sampled) = (None, None::<Samples>);
+    for key in keys {
         let written = key.attributes.get("URI").unwrap_or_default();
-        let bytes = options.keys.of(written, &key.url, fetched.get(&key.url))?;
+        let bytes = options.keys.of(written, &key.url, fetched.get(&key.url));
         let given = key.attributes.get("IV");
         let iv = match given {
             // Small letters are told as a fault of syntax, and mean what they say.
-            Some(text) => u128::from_str_radix(text.get(2..)?, 16).ok()?,
-            None => sequence?.into(),
+            Some(text) => text.get(2..).and_then(|digits| u128::from_str_radix(digits, 16).ok()),
+            None => sequence.map(u128::from),
         };
-        Some(Lock { key: bytes, iv: iv.to_be_bytes(), is_implicit: given.is_none(), piece: Piece::Whole })
-    });
-    found.map_or(Access::Closed("they are encrypted, and no key was given"), Access::Locked)
+        match key.method() {
+            "AES-128" => {
+                has_whole = true;
+                if let (None, Some(key), Some(iv)) = (&locked, bytes, iv) {
+                    let (iv, is_implicit) = (iv.to_be_bytes(), given.is_none());
+                    locked = Some(Lock { key, iv, is_implicit, piece: Piece::Whole });
+                }
+            }
+            method @ ("SAMPLE-AES" | "SAMPLE-AES-CTR") => {
+                let is_ctr = method == "SAMPLE-AES-CTR";
+                if sampled.as_ref().is_none_or(|of| of.key.is_none() && bytes.is_some()) {
+                    sampled = Some(Samples { is_ctr, key: bytes, iv: iv.unwrap_or_default().to_be_bytes() });
+                }
+            }
+            _ => {}
+        }
+    }
+    match (locked, sampled) {
+        (Some(lock), _) => Access::Locked(lock),
+        (None, _) if has_whole => Access::Closed("they are encrypted, and no key was given"),
+        (None, Some(samples)) => Access::Samples(samples),
+        (None, None) => Access::Closed("their method of encryption is not looked into"),
+    }
 }
 
 /// What initialises segments.
 pub(in crate::check) enum Init {
-    Fmp4(InitReading),
+    Fmp4(InitReading, Protected),
     /// Packets with PAT and PMT.
     Ts(Vec<u8>),
     /// It was told why there is none.
@@ -185,6 +219,7 @@ fn jobs(
     let mut left = options.limits.media_bytes;
     for (media_at, media) in presentation.media.iter().enumerate() {
         let mut left_out: BTreeMap<&str, u64> = BTreeMap::new();
+        let mut closed = 0_u64;
         let sample = Sample::of(media, options.depth);
         for (at, segment) in media.segments.iter().enumerate() {
             let bytes = segment.facts.bytes.unwrap_or(0);
@@ -192,22 +227,25 @@ fn jobs(
                 continue;
             }
             let mut leave = |reason| *left_out.entry(reason).or_default() += 1;
-            let lock = match access(media, segment.keys, Some(media.sequence(at)), options, keys) {
-                Access::Clear => None,
-                Access::Locked(lock) => Some(lock),
-                Access::Closed(reason) => {
-                    leave(reason);
-                    continue;
-                }
-            };
+            let (lock, samples) =
+                match access(media.keys_of(segment.keys), Some(media.sequence(at)), options, keys) {
+                    Access::Clear => (None, None),
+                    Access::Locked(lock) => (Some(lock), None),
+                    Access::Samples(samples) => (None, Some(samples)),
+                    Access::Closed(reason) => {
+                        leave(reason);
+                        continue;
+                    }
+                };
             if bytes > options.limits.segment_bytes {
                 leave("they are longer than a check reads");
                 continue;
             }
             let map = match media.map_of(segment).filter(|map| !map.url.is_empty()) {
                 None => None,
-                Some(map) => match access(media, map.keys, None, options, keys) {
-                    Access::Clear => Some(Part::new(&map.url, map.range)),
+                Some(map) => match access(media.keys_of(map.keys), None, options, keys) {
+                    // Init sections have no samples.
+                    Access::Clear | Access::Samples(_) => Some(Part::new(&map.url, map.range)),
                     Access::Locked(lock) => Some(Part::new(&map.url, map.range).locked(Some(lock))),
                     Access::Closed(reason) => {
                         leave(reason);
@@ -216,7 +254,11 @@ fn jobs(
                 },
             };
             let is_iframe = media.is_iframes || media.role == Role::IFrames;
-            let part = Part::new(&segment.url, segment.range).locked(lock);
+            if samples.as_ref().is_some_and(|samples| samples.key.is_none()) {
+                closed += 1;
+            }
+            let map = map.map(|map| map.sampled(samples.as_ref().map(Samples::of_init)));
+            let part = Part::new(&segment.url, segment.range).locked(lock).sampled(samples);
             let part = if is_iframe { part.in_blocks() } else { part };
             let job = Job { part, map, is_iframe };
             let index = match known.get(&job) {
@@ -236,6 +278,10 @@ fn jobs(
         }
         for (reason, count) in left_out {
             findings.skip(format!("the bytes of {count} segments of {}", media.name), reason);
+        }
+        if closed > 0 {
+            let what = format!("the samples of {closed} segments of {}", media.name);
+            findings.skip(what, "they are encrypted, and no key was given");
         }
     }
     (jobs, of)
@@ -261,12 +307,15 @@ fn inits(
             return (Init::Nothing, faults);
         };
         let Some(body) = opened(answer.body, part, &mut faults) else { return (Init::Nothing, faults) };
-        (init_of(&body, *is_map, &mut faults), faults)
+        (init_of(&body, *is_map, part.samples.as_ref(), &mut faults), faults)
     });
     let mut inits = BTreeMap::new();
     for ((part, _), (init, faults)) in wanted.into_iter().zip(read) {
         let named = presentation.media.iter().find_map(|media: &Media| {
-            let is_it = |map: &&Map| Part::new(&map.url, map.range).locked(part.lock.clone()) == part;
+            let is_it = |map: &&Map| {
+                let whole = Part::new(&map.url, map.range).locked(part.lock.clone());
+                whole.sampled(part.samples.clone()) == part
+            };
             let map = media.maps.iter().find(is_it)?;
             Some(media.at(map.line).uri(&media.name_of(&map.url)))
         });
@@ -278,18 +327,72 @@ fn inits(
     inits
 }
 
-fn init_of(body: &[u8], is_map: bool, faults: &mut Faults) -> Init {
+fn init_of(body: &[u8], is_map: bool, samples: Option<&Samples>, faults: &mut Faults) -> Init {
     match body.first() {
-        Some(0x47) => Init::Ts(ts::tables(body)),
+        Some(0x47) => {
+            // What is wrong with them is told where a segment has them too.
+            let plain = sample_aes::open(body, samples, &mut Faults::default());
+            Init::Ts(ts::tables(&plain))
+        }
         _ if !is_map => Init::Nothing,
-        _ => fmp4::init(body, faults).map_or(Init::Nothing, Init::Fmp4),
+        _ => {
+            let mut plain = body.to_vec();
+            let protected = protection::read(&mut plain, samples, faults);
+            fmp4::init(&plain, faults).map_or(Init::Nothing, |init| Init::Fmp4(init, protected))
+        }
+    }
+}
+
+/// How what a watcher fetches is encrypted. The default is in the clear.
+#[derive(Debug, Clone, Default)]
+pub(in crate::check) struct Opening {
+    lock: Option<Lock>,
+    map_lock: Option<Lock>,
+    samples: Option<Samples>,
+}
+
+impl Opening {
+    /// From the keys that apply to a segment and to its init section; else why they cannot be opened.
+    pub(in crate::check) fn of(
+        keys: &[Key],
+        map_keys: &[Key],
+        sequence: u64,
+        options: &Options,
+        fetched: &BTreeMap<String, [u8; 16]>,
+    ) -> Result<Self, &'static str> {
+        let mut opening = Self::default();
+        match access(keys.iter(), Some(sequence), options, fetched) {
+            Access::Clear => {}
+            Access::Locked(lock) => opening.lock = Some(lock),
+            Access::Samples(samples) => opening.samples = Some(samples),
+            Access::Closed(reason) => return Err(reason),
+        }
+        match access(map_keys.iter(), None, options, fetched) {
+            Access::Clear | Access::Samples(_) => {}
+            Access::Locked(lock) => opening.map_lock = Some(lock),
+            Access::Closed(reason) => return Err(reason),
+        }
+        Ok(opening)
+    }
+
+    /// Whether samples are encrypted, and stay so.
+    pub(in crate::check) fn is_partial(&self) -> bool {
+        self.samples.as_ref().is_some_and(|samples| samples.key.is_none())
     }
 }
 
 /// An init section that a watcher has fetched.
-pub(in crate::check) fn init(answer: &Answer, place: &Place, findings: &mut Findings<'_>) -> Init {
+pub(in crate::check) fn init(
+    answer: &Answer,
+    opening: &Opening,
+    place: &Place,
+    findings: &mut Findings<'_>,
+) -> Init {
     let mut faults = Faults::default();
-    let init = init_of(&answer.body, true, &mut faults);
+    let part = Part::new("", None).locked(opening.map_lock.clone());
+    let samples = opening.samples.as_ref().map(Samples::of_init);
+    let init = opened(answer.body.clone(), &part, &mut faults)
+        .map_or(Init::Nothing, |body| init_of(&body, true, samples.as_ref(), &mut faults));
     faults.tell(place, 0, findings);
     init
 }
@@ -299,12 +402,13 @@ pub(in crate::check) fn init(answer: &Answer, place: &Place, findings: &mut Find
 pub(in crate::check) fn one(
     media: &Media,
     segment: &Segment,
-    init: Option<&Init>,
+    (init, opening): (Option<&Init>, &Opening),
     answer: &Answer,
     place: &Place,
     findings: &mut Findings<'_>,
 ) -> Option<Contents> {
     let part = Part::new(&segment.url, segment.range);
+    let part = part.locked(opening.lock.clone()).sampled(opening.samples.clone());
     let base = part.base();
     // Of text nothing is asked for here.
     let seen = take_apart(&Job { part, map: None, is_iframe: false }, init, answer, 0);
@@ -317,7 +421,7 @@ pub(in crate::check) fn one(
 
 fn head_of(part: &Part) -> Part {
     let lock = part.lock.clone().map(|lock| Lock { piece: Piece::Head, ..lock });
-    Part { url: part.url.clone(), range: Some((0, HEAD)), lock }
+    Part { url: part.url.clone(), range: Some((0, HEAD)), lock, samples: part.samples.clone() }
 }
 
 /// The bytes of a part in the clear; `None` where they cannot be had, which is told.
@@ -357,11 +461,24 @@ fn take_apart(job: &Job, init: Option<&Init>, answer: &Answer, cues: usize) -> S
         return seen;
     }
     let faults = &mut seen.faults;
-    seen.contents = match (init, form(body, &job.part.url)) {
-        (Some(Init::Fmp4(init)), Form::Fmp4 | Form::Unknown) if job.is_iframe => {
+    let form = form(body, &job.part.url);
+    let samples = job.part.samples.as_ref();
+    // What is wrong with encrypted samples is told of segments, not of the I-frames that are a part of them.
+    let mut unheard = Faults::default();
+    let heard = if job.is_iframe { &mut unheard } else { &mut *faults };
+    let plain = match (init, &form) {
+        (Some(Init::Fmp4(init, protected)), Form::Fmp4 | Form::Unknown) => {
+            samples::open(body, init, protected, samples, heard)
+        }
+        (_, Form::Ts) => sample_aes::open(body, samples, heard),
+        _ => Cow::Borrowed(body),
+    };
+    let body = &*plain;
+    seen.contents = match (init, form) {
+        (Some(Init::Fmp4(init, _)), Form::Fmp4 | Form::Unknown) if job.is_iframe => {
             fmp4::iframe(body, init, faults)
         }
-        (Some(Init::Fmp4(init)), Form::Fmp4 | Form::Unknown) => fmp4::segment(body, init, faults),
+        (Some(Init::Fmp4(init, _)), Form::Fmp4 | Form::Unknown) => fmp4::segment(body, init, faults),
         (Some(Init::Ts(tables)), Form::Ts) if job.is_iframe => ts::iframe(body, tables, faults),
         (Some(Init::Ts(tables)), Form::Ts) => ts::segment(body, tables, faults),
         (None, Form::Ts) if !job.is_iframe => ts::segment(body, &[], faults),

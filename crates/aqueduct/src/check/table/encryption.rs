@@ -1,6 +1,6 @@
 //! Encryption.
 
-use super::{BYTES, group};
+use super::group;
 
 group! {
     "Encryption"
@@ -35,13 +35,22 @@ group! {
     EN_SCOPE = "EN-SCOPE" Must Rfc "RFC 8216bis §6.2.3",
         "Clear segments are outside the scope of a key, encrypted ones inside.",
         "put METHOD=NONE before clear segments, and an EXT-X-KEY before encrypted ones",
-        open "what is clear in the scope of a key is told where the key is given; SAMPLE-AES is not looked into";
+        open "under AES-128 what is clear in the scope of a key is told where the key is given";
     EN_IFRAME = "EN-IFRAME" Must Rfc "RFC 8216bis §6.2.3, §6.3.6",
         "With AES-128, ranges of I-frames are cut from the encrypted resource.",
         "encrypt the resource as a whole, and give the ranges that the pictures have in it",
         open "without a key nothing is told";
+    EN_CBCS = "EN-CBCS" Must Rfc "RFC 8216bis §4.4.4.4; Apple HLS Authoring 13.7; ISO/IEC 23000-19 §8.2.2.2",
+        "SAMPLE-AES in fMP4 is cbcs with its pattern and a constant IV, SAMPLE-AES-CTR is cenc.",
+        "encrypt by the scheme cbcs: pictures 1:9, sound as whole blocks, with a constant IV of 16 bytes in tenc",
+        open "with a key sound tells whether it is the right one; that pictures decrypt takes decoding";
+    EN_SENC = "EN-SENC" Must Rfc "ISO/IEC 23001-7 §7; ISO/IEC 23000-19 §8.2.2.1",
+        "Encrypted fragments carry their per-sample data, which fits the samples and leaves the headers of NAL units in the clear.",
+        "write senc, with saiz and saio that point at it, and subsamples that add up to the sample",
+        open "of AV1 which bytes are in the clear is not looked at; keys that change inside a track are not looked into";
+    EN_SAMPLEAES_TS = "EN-SAMPLEAES-TS" Must Rfc "RFC 8216bis §4.4.4.4; Apple, MPEG-2 Stream Encryption Format for HTTP Live Streaming",
+        "SAMPLE-AES in MPEG-TS has the stream types and descriptors of encrypted streams, and encrypts what it may.",
+        "write stream types 0xdb, 0xcf, 0xc1 and 0xc2 with their descriptors, and encrypt slices and frames as they ask",
+        open "with a key sound tells whether it is the right one, of pictures only start codes do; packed audio is looked at as far as it is in the clear";
     !unchecked
-    "EN-CBCS" Must Rfc "SAMPLE-AES in fMP4 is cbcs with its pattern and a constant IV.", BYTES;
-    "EN-SENC" Must Apple "Encrypted fragments carry their per-sample data.", BYTES;
-    "EN-SAMPLEAES-TS" Must Rfc "SAMPLE-AES in MPEG-TS encrypts what it may.", BYTES;
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use crate::check::fetch::Answer;
 use crate::check::finding::Place;
-use crate::check::look::Init;
-use crate::check::model::{ByteRange, Media, Role, Segment};
+use crate::check::look::{Init, Opening};
+use crate::check::model::{ByteRange, Key, Media, Role, Segment};
 use crate::check::read::decimal::SECOND;
 use crate::check::report::Moment;
 
@@ -92,7 +92,11 @@ pub(super) struct Waiting {
     pub(super) segment: Segment,
     /// URL and range of its init section.
     pub(super) map: Option<(String, Option<ByteRange>)>,
-    pub(super) is_encrypted: bool,
+    /// The keys that apply to the segment, and to its init section.
+    pub(super) keys: Vec<Key>,
+    pub(super) map_keys: Vec<Key>,
+    /// How it is opened, once that is known.
+    pub(super) opening: Option<Opening>,
     /// Whether it is from the first load: only what comes after it is held against it.
     pub(super) is_base: bool,
 }

@@ -81,6 +81,8 @@ pub struct Watch {
     asks: Vec<Ask>,
     pending: BTreeMap<u64, Purpose>,
     next: u64,
+    /// Keys that were fetched; `None` where that failed.
+    keys: BTreeMap<String, Option<[u8; 16]>>,
     /// Bytes of media that may still be asked for.
     media_left: u64,
     now: Duration,
@@ -114,6 +116,7 @@ enum Purpose {
     Hint(usize, String),
     Lost(usize),
     Far(usize),
+    Key(usize, String),
     Init(usize),
     Segment(usize, Box<Waiting>),
     Gone(usize, Box<Gone>),
@@ -145,6 +148,7 @@ impl Watch {
             asks: Vec::new(),
             pending: BTreeMap::new(),
             next: 0,
+            keys: BTreeMap::new(),
             media_left: options.limits.media_bytes,
             now: Duration::ZERO,
         };
@@ -191,6 +195,7 @@ impl Watch {
             Some(Purpose::Far(of)) => {
                 self.say(of, |media, findings| directives::far(media, &answer, findings))
             }
+            Some(Purpose::Key(of, url)) => self.key(of, url, answer),
             Some(Purpose::Init(of)) => self.init(of, answer),
             Some(Purpose::Segment(of, waiting)) => self.segment(of, *waiting, sent, came, answer),
             Some(Purpose::Gone(of, gone)) => self.gone(of, *gone, came, answer),

@@ -8,11 +8,12 @@ use super::{Purpose, Watch, tell};
 use crate::check::fetch::{Answer, FetchError, FetchErrorKind, Want};
 use crate::check::finding::Place;
 use crate::check::findings::Findings;
-use crate::check::look;
-use crate::check::model::{ByteRange, Facts, Media, Role, Segment};
+use crate::check::look::{self, Opening};
+use crate::check::model::{ByteRange, Facts, Key, Media, Role, Segment};
 use crate::check::options::Depth;
 use crate::check::rule::Level;
 use crate::check::rules;
+use crate::check::table::encryption::EN_KEY;
 use crate::check::table::live::{LV_AVAILABLE, LV_DELIVERY};
 use crate::check::table::media::{MP_FETCH, MP_GAP};
 use crate::check::timeline;
@@ -26,8 +27,21 @@ const INIT_BYTES: u64 = 4 << 20;
 /// A segment that comes sooner is in time, however short it is. Ours.
 const SOON: Duration = Duration::from_secs(1);
 
+/// Bytes of a key.
+const BLOCK: usize = 16;
+/// Bytes of a key that are read at most: more than any key has.
+const KEY_BYTES: u64 = 64;
+/// Fetched keys that are kept.
+const MOST_KEYS: usize = 200;
+
 /// Moments that are kept of one playlist, before they are drawn together.
 const MOST_MOMENTS: usize = 10_000;
+
+/// Whether the URI of a key answers the key itself.
+fn is_fetched(key: &Key) -> bool {
+    let is_whole = matches!(key.method(), "AES-128" | "SAMPLE-AES" | "SAMPLE-AES-CTR");
+    is_whole && key.format() == "identity" && !key.url.is_empty() && !key.url.starts_with("data:")
+}
 
 fn want(range: Option<ByteRange>) -> Want {
     range.map_or(Want::Whole, |range| Want::Bytes(range.offset..range.end()))
@@ -143,7 +157,9 @@ impl Watch {
                 sequence: media.sequence(*at),
                 segment: Segment { start, ..segment.clone() },
                 map: map.map(|map| (map.url.clone(), map.range)),
-                is_encrypted: media.keys_of(segment.keys).next().is_some(),
+                keys: media.keys_of(segment.keys).cloned().collect(),
+                map_keys: map.map(|map| media.keys_of(map.keys).cloned().collect()).unwrap_or_default(),
+                opening: None,
                 is_base,
             });
         }
@@ -164,9 +180,6 @@ impl Watch {
             }
             Depth::Segments | Depth::Sample(_) => {}
         }
-        if self.options.depth != Depth::Playlists && new.iter().any(|new| new.is_encrypted && !new.is_base) {
-            findings.skip(format!("the bytes of new segments of {}", followed.name), "they are encrypted");
-        }
         for waiting in new {
             if !followed.wait(waiting) {
                 let what = format!("the bytes of some new segments of {}", followed.name);
@@ -177,14 +190,41 @@ impl Watch {
         self.look(of);
     }
 
-    /// Asks for the next segment of a playlist, or for the init section that it needs first.
+    /// Asks for the next segment of a playlist, or for the key or the init section that it needs first.
     fn look(&mut self, of: usize) {
         let Some(followed) = self.playlists.get_mut(of) else { return };
         if followed.is_looking {
             return;
         }
-        let Some(waiting) = followed.waiting.front() else { return };
-        let looks = self.options.depth != Depth::Sizes && !waiting.is_encrypted;
+        let Some(waiting) = followed.waiting.front_mut() else { return };
+        if self.options.depth != Depth::Sizes && waiting.opening.is_none() {
+            let keys = || waiting.keys.iter().chain(&waiting.map_keys);
+            let wanted = keys().find(|key| is_fetched(key) && !self.keys.contains_key(&key.url));
+            if let Some(key) = wanted.filter(|_| self.options.keys.are_fetched()) {
+                followed.is_looking = true;
+                let (url, now) = (key.url.clone(), self.now);
+                self.ask(Purpose::Key(of, url.clone()), url, Want::Whole, KEY_BYTES, now);
+                return;
+            }
+            let fetched = keys().filter_map(|key| Some((key.url.clone(), (*self.keys.get(&key.url)?)?)));
+            let fetched = fetched.collect();
+            let opening =
+                Opening::of(&waiting.keys, &waiting.map_keys, waiting.sequence, &self.options, &fetched);
+            let reason = match &opening {
+                Err(reason) => Some(("bytes", *reason)),
+                Ok(opening) if opening.is_partial() => {
+                    Some(("samples", "they are encrypted, and no key was given"))
+                }
+                Ok(_) => None,
+            };
+            if let Some((what, reason)) = reason.filter(|_| !waiting.is_base) {
+                let mut findings = Findings::go_on(&self.options, std::mem::take(&mut self.kept));
+                findings.skip(format!("the {what} of new segments of {}", followed.name), reason);
+                self.kept = findings.pause();
+            }
+            waiting.opening = opening.ok();
+        }
+        let looks = waiting.opening.is_some();
         let now = self.now;
         if let Some(map) = waiting.map.clone().filter(|map| looks && followed.init(map).is_none()) {
             followed.is_looking = true;
@@ -202,6 +242,35 @@ impl Watch {
         self.ask(Purpose::Segment(of, Box::new(waiting)), url, want, limit, now);
     }
 
+    /// Keeps a key, or that it cannot be had.
+    pub(super) fn key(&mut self, of: usize, url: String, answer: Result<Answer, FetchError>) {
+        let said = match &answer {
+            Err(error) => Some(format!("the key cannot be had: {error}")),
+            Ok(answer) if answer.is_cut || answer.body.len() != BLOCK => Some(format!(
+                "the key has {} bytes, not {BLOCK}",
+                answer.length.unwrap_or(answer.body.len() as u64)
+            )),
+            Ok(_) => None,
+        };
+        let key = answer.ok().filter(|answer| !answer.is_cut);
+        let key = key.and_then(|answer| <[u8; BLOCK]>::try_from(&*answer.body).ok());
+        if let Some(followed) = self.playlists.get_mut(of) {
+            followed.is_looking = false;
+            let is_base = followed.waiting.front().is_none_or(|waiting| waiting.is_base);
+            if let (Some(message), Some(media), false) = (said, &followed.media, is_base) {
+                let mut findings = Findings::go_on(&self.options, std::mem::take(&mut self.kept));
+                let place = Place::of(&followed.name).uri(&media.name_of(&url));
+                findings.add(&EN_KEY, place, message);
+                self.kept = findings.pause();
+            }
+        }
+        if self.keys.len() >= MOST_KEYS {
+            self.keys.clear();
+        }
+        self.keys.insert(url, key);
+        self.look(of);
+    }
+
     pub(super) fn init(&mut self, of: usize, answer: Result<Answer, FetchError>) {
         let mut findings = Findings::go_on(&self.options, std::mem::take(&mut self.kept));
         if let Some(followed) = self.playlists.get_mut(of) {
@@ -211,10 +280,12 @@ impl Watch {
             {
                 let place = Place::of(&followed.name).uri(&media.name_of(&map.0));
                 // That of the first segments is told by a check of one load.
-                let mut unheard = Findings::new(&self.options);
+                let (mut unheard, clear) = (Findings::new(&self.options), Opening::default());
                 let heard = if waiting.is_base { &mut unheard } else { &mut findings };
                 let init = match answer {
-                    Ok(answer) => look::init(&answer, &place, heard),
+                    Ok(answer) => {
+                        look::init(&answer, waiting.opening.as_ref().unwrap_or(&clear), &place, heard)
+                    }
                     Err(error) => {
                         heard.add(&MP_FETCH, place, format!("the init section cannot be had: {error}"));
                         look::Init::Nothing
@@ -298,7 +369,9 @@ fn see(
     segment.facts = Facts::of(bytes);
     if !answer.body.is_empty() {
         let init = waiting.map.as_ref().and_then(|map| followed.init(map));
-        segment.facts.contents = look::one(media, &segment, init, &answer, &place, findings).map(Box::new);
+        let clear = Opening::default();
+        let how = (init, waiting.opening.as_ref().unwrap_or(&clear));
+        segment.facts.contents = look::one(media, &segment, how, &answer, &place, findings).map(Box::new);
     }
     let before = before.filter(|(sequence, _)| sequence.checked_add(1) == Some(waiting.sequence));
     let first = waiting.sequence - u64::from(before.is_some());

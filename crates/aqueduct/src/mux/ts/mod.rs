@@ -32,6 +32,7 @@ use crate::media::avc::LengthSize;
 pub use outline::{AudioOutline, Counts, Outline, UnitSize, VideoOutline};
 pub use packet::PACKET;
 pub use psi::StreamType;
+pub(crate) use psi::crc32;
 pub use read::{Elementary, Finding, FoundKey, KeyScan, Kind, Pcr, ReadUnit, Reading, Scanned, read};
 
 /// Ticks of 90 kHz by which the clock of a unit's first packet lies before its decoding time: half a second.

@@ -125,7 +125,7 @@ fn pid(pid: u16) -> [u8; 2] {
 }
 
 /// CRC-32/MPEG-2 (Annex A); 0 over a section that ends with its own CRC.
-pub(super) fn crc32(bytes: &[u8]) -> u32 {
+pub(crate) fn crc32(bytes: &[u8]) -> u32 {
     bytes.iter().fold(u32::MAX, |crc, byte| {
         let index = (crc >> 24) as u8 ^ byte;
         crc << 8 ^ CRC_TABLE[usize::from(index)]
