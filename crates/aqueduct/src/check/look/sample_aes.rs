@@ -125,6 +125,10 @@ fn tables(bytes: &mut Cow<'_, [u8]>, is_encrypted: bool, faults: &mut Faults) ->
             let heard = if is_first { &mut *faults } else { &mut unheard };
             let (found, types) = program(packet, &range, at as u64, is_encrypted, heard);
             if is_first {
+                if found.is_empty() && !is_encrypted {
+                    // As nearly all are: nothing else needs a look.
+                    return found;
+                }
                 streams = Some(found);
             }
             if !types.is_empty() {
