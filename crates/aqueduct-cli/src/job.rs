@@ -343,12 +343,26 @@ pub(crate) fn check(args: CheckArgs, json: bool, verbose: bool) -> Result<CheckJ
     Ok(CheckJob::Run(Box::new(CheckRun { target, store, fetch, options, strict, form, html, watch })))
 }
 
+/// A key and the URI behind its `@`. The name of a file may have one, too: the longest name that is there is the file's.
+fn parted(text: &str) -> (&str, Option<&str>) {
+    let is_file = |name: &str| std::fs::metadata(name).is_ok_and(|found| found.is_file());
+    let first = text.split_once('@');
+    let is_written = first.is_none_or(|(key, _)| key == "fetch" || Keys::hexadecimal(key).is_some());
+    if !is_written {
+        if is_file(text) {
+            return (text, None);
+        }
+        let mut ends = text.rmatch_indices('@').filter_map(|(at, _)| text.split_at_checked(at));
+        if let Some((key, uri)) = ends.find(|(key, _)| is_file(key)) {
+            return (key, uri.get(1..));
+        }
+    }
+    first.map_or((text, None), |(key, uri)| (key, Some(uri)))
+}
+
 /// Takes `--key` as it was typed.
 fn add_key(keys: &mut Keys, text: &str) -> Result<(), Failure> {
-    let (key, uri) = match text.split_once('@') {
-        Some((key, uri)) => (key, Some(uri)),
-        None => (text, None),
-    };
+    let (key, uri) = parted(text);
     if key == "fetch" {
         if uri.is_some() {
             return Err(Failure::usage("--key fetch takes no URI: it fetches what EXT-X-KEY names"));

@@ -84,6 +84,23 @@ fn key(world: &mut World, key: &str, attributes: &str) {
     world.is_hollow = true;
 }
 
+/// A steering manifest.
+const STEER: &str =
+    "{\"VERSION\":1,\"TTL\":300,\"RELOAD-URI\":\"steer.json?session=1\",\"PATHWAY-PRIORITY\":[\".\"]}";
+
+/// Content steering by this manifest.
+fn steered(world: &mut World, manifest: &str) {
+    world.put("steer.json", manifest);
+    tail(world, "#EXT-X-CONTENT-STEERING:SERVER-URI=\"steer.json\",PATHWAY-ID=\".\"");
+}
+
+/// The same, with a clone that comes first.
+fn cloned(world: &mut World, clone: &str) {
+    let manifest =
+        format!("{{\"VERSION\":1,\"PATHWAY-PRIORITY\":[\"c\",\".\"],\"PATHWAY-CLONES\":[{{{clone}}}]}}");
+    steered(world, &manifest);
+}
+
 /// A date before the first segment, and a date range.
 fn range(world: &mut World, attributes: &str) {
     for playlist in [VIDEO, AUDIO] {
@@ -92,6 +109,9 @@ fn range(world: &mut World, attributes: &str) {
         }
     }
     head(world, VIDEO, attributes);
+    let asset = "#EXTM3U\n#EXT-X-TARGETDURATION:4\n#EXTINF:4,\nad.ts\n#EXT-X-ENDLIST\n";
+    world.resources.put("https://example.com/ad.m3u8", asset);
+    world.resources.put("https://example.com/live-ad.m3u8", asset.replace("#EXT-X-ENDLIST\n", ""));
 }
 
 /// A few lines, so that they stand beside their rules.
@@ -229,9 +249,23 @@ const MULTIVARIANT: &[Fixture] = &[
     ("session-key-none", Ts, |w| { tail(w, "#EXT-X-SESSION-KEY:METHOD=NONE"); }, &["MV-SESSION-KEY"]),
     ("iframes-with-frame-rate", Ts, |w| { w.edit(MASTER, "STREAM-INF:BANDWIDTH", "STREAM-INF:BANDWIDTH"); w.edit(MASTER, ",URI=", ",FRAME-RATE=1.000,URI="); }, &["MV-IFRAME-INF"]),
     ("iframes-are-none", Ts, |w| { version(w, IFRAMES); w.edit(IFRAMES, "#EXT-X-I-FRAMES-ONLY\n", ""); }, &["MV-IFRAME-INF"]),
-    ("steering-unknown", Ts, |w| { tail(w, "#EXT-X-CONTENT-STEERING:SERVER-URI=\"steer.json\",PATHWAY-ID=\"cdn-a\""); }, &["CS-TAG"]),
+    ("steering-unknown", Ts, |w| { w.put("steer.json", STEER); tail(w, "#EXT-X-CONTENT-STEERING:SERVER-URI=\"steer.json\",PATHWAY-ID=\"cdn-a\""); }, &["CS-TAG"]),
+    ("steering-missing", Ts, |w| { tail(w, "#EXT-X-CONTENT-STEERING:SERVER-URI=\"steer.json\",PATHWAY-ID=\".\""); }, &["CS-SERVER"]),
+    ("steering-of-another-type", Served, |w| steered(w, STEER), &["CS-SERVER"]),
+    ("steering-no-json", Ts, |w| steered(w, "{"), &["CS-MANIFEST"]),
+    ("steering-no-object", Ts, |w| steered(w, "[1]"), &["CS-MANIFEST"]),
+    ("steering-of-version-2", Ts, |w| steered(w, "{\"VERSION\":2,\"TTL\":300,\"PATHWAY-PRIORITY\":[\".\"]}"), &["CS-MANIFEST"]),
+    ("steering-without-priority", Ts, |w| steered(w, "{\"VERSION\":1,\"TTL\":300}"), &["CS-MANIFEST"]),
+    ("steering-twice", Ts, |w| steered(w, "{\"VERSION\":1,\"PATHWAY-PRIORITY\":[\".\",\".\"]}"), &["CS-MANIFEST"]),
+    ("steering-ttl-of-words", Ts, |w| steered(w, "{\"VERSION\":1,\"TTL\":\"5\",\"PATHWAY-PRIORITY\":[\".\"]}"), &["CS-MANIFEST"]),
+    ("steering-to-nowhere", Ts, |w| steered(w, "{\"VERSION\":1,\"PATHWAY-PRIORITY\":[\".\",\"b\"]}"), &["CS-KNOWN"]),
+    ("clone-of-nothing", Ts, |w| cloned(w, "\"BASE-ID\":\"b\",\"ID\":\"c\",\"URI-REPLACEMENT\":{\"HOST\":\"example.com\"}"), &["CS-CLONE"]),
+    ("clone-without-replacement", Ts, |w| cloned(w, "\"BASE-ID\":\".\",\"ID\":\"c\""), &["CS-CLONE"]),
+    ("clone-of-its-own-name", Ts, |w| cloned(w, "\"BASE-ID\":\".\",\"ID\":\".\",\"URI-REPLACEMENT\":{}"), &["CS-CLONE", "CS-KNOWN"]),
+    ("clone-on-another-host", Ts, |w| cloned(w, "\"BASE-ID\":\".\",\"ID\":\"c\",\"URI-REPLACEMENT\":{\"HOST\":\"b.example.com\"}"), &["CS-CLONE"]),
+    ("clone-of-an-unknown-variant", Ts, |w| cloned(w, "\"BASE-ID\":\".\",\"ID\":\"c\",\"URI-REPLACEMENT\":{\"PER-VARIANT-URIS\":{\"x\":\"https://example.com/x\"}}"), &["CS-CLONE"]),
     ("pathways-differ", Ts, |w| {
-        let b = w.text(VIDEO); w.put("video/180p/again.m3u8", b);
+        let b = w.text(VIDEO); w.put("video/180p/again.m3u8", b); w.put("steer.json", STEER);
         tail(w, "#EXT-X-CONTENT-STEERING:SERVER-URI=\"steer.json\",PATHWAY-ID=\".\"");
         tail(w, "#EXT-X-STREAM-INF:BANDWIDTH=9999999,PATHWAY-ID=\"b\"\nvideo/180p/again.m3u8");
     }, &["CS-PATHWAYS"]),
@@ -294,6 +328,9 @@ const RANGES: &[Fixture] = &[
     ("x-word", Ts, |w| range(w, "#EXT-X-DATERANGE:ID=\"a\",START-DATE=\"2026-01-01T00:00:00.000Z\",X-A=WORD"), &["DR-VALUES"]),
     ("scte35-checksum", Ts, |w| range(w, "#EXT-X-DATERANGE:ID=\"a\",START-DATE=\"2026-01-01T00:00:00.000Z\",SCTE35-OUT=0xFC302F000000000000FFFFF014054800008F7FEFFE7369C02EFE0052CCF500000000000A0008435545490000013562DBA30B"), &["DR-SCTE35"]),
     ("asset-both", Ts, |w| range(w, "#EXT-X-DATERANGE:ID=\"a\",CLASS=\"com.apple.hls.interstitial\",START-DATE=\"2026-01-01T00:00:00.000Z\",X-ASSET-URI=\"https://example.com/ad.m3u8\",X-ASSET-LIST=\"https://example.com/ads.json\""), &["DR-INT-ASSET"]),
+    ("asset-missing", Ts, |w| range(w, "#EXT-X-DATERANGE:ID=\"a\",CLASS=\"com.apple.hls.interstitial\",START-DATE=\"2026-01-01T00:00:00.000Z\",X-ASSET-URI=\"https://example.com/none.m3u8\""), &["DR-INT-VOD"]),
+    ("asset-without-end", Ts, |w| range(w, "#EXT-X-DATERANGE:ID=\"a\",CLASS=\"com.apple.hls.interstitial\",START-DATE=\"2026-01-01T00:00:00.000Z\",X-ASSET-URI=\"https://example.com/live-ad.m3u8\""), &["DR-INT-VOD"]),
+    ("asset-of-another-length", Ts, |w| range(w, "#EXT-X-DATERANGE:ID=\"a\",CLASS=\"com.apple.hls.interstitial\",START-DATE=\"2026-01-01T00:00:00.000Z\",DURATION=9,X-ASSET-URI=\"https://example.com/ad.m3u8\""), &["DR-INT-VOD"]),
     ("snap-unknown", Ts, |w| range(w, "#EXT-X-DATERANGE:ID=\"a\",CLASS=\"com.apple.hls.interstitial\",START-DATE=\"2026-01-01T00:00:00.000Z\",X-ASSET-URI=\"https://example.com/ad.m3u8\",X-SNAP=\"BOTH\""), &["DR-INT-ATTRS"]),
     ("preload-without-uri", Ts, |w| range(w, "#EXT-X-DATERANGE:ID=\"a\",CLASS=\"com.apple.hls.preload\",START-DATE=\"2026-01-01T00:00:00.000Z\",DURATION=1,X-TARGET-ID=\"b\",X-TARGET-CLASS=\"c\""), &["DR-PRELOAD"]),
     ("ranges-differ", Separate, |w| {
@@ -364,6 +401,10 @@ const HTTP: &[Fixture] = &[
     ("redirected", Served, |w| { w.http.as_mut().unwrap().redirects = 1; }, &["LV-DELIVERY"]),
     ("no-ranges", Served, |w| { w.http.as_mut().unwrap().status = 200; }, &["MP-FETCH"]),
     ("cached-too-long", Served, |w| { open_end(w); header(w, "cache-control", "public, max-age=3600"); }, &["LV-FRESH", "LV-PDT"]),
+    ("low-latency-not-compressed", LowLatency, |w| {
+        let headers = [("access-control-allow-origin".to_owned(), "*".to_owned())];
+        w.http = Some(Http::new(206, 0, headers));
+    }, &["LL-PROFILE-HTTP", "AP-DELIVERY"]),
     ("stale", Served, |w| {
         open_end(w);
         header(w, "date", "Sun, 06 Nov 1994 08:50:37 GMT"); header(w, "last-modified", "Sun, 06 Nov 1994 08:49:37 GMT");
@@ -480,7 +521,7 @@ fn each_bad_one_fires_what_it_should_and_nothing_else() {
 #[rustfmt::skip]
 const WATCHED: &[&str] = &[
     "LV-TD-CONST", "LV-MSN", "LV-STABLE", "LV-DSN", "LV-EDIT", "LV-UPDATE", "LV-ATOMIC", "LV-AVAILABLE", "LV-VARIANT-SKEW",
-    "LL-PART-CADENCE", "LL-BLOCK", "LL-BLOCK-ERRORS", "LL-DELTA", "LL-HINT-TRUE", "LL-SYNC",
+    "DR-KEEP", "LL-PART-CADENCE", "LL-BLOCK", "LL-BLOCK-ERRORS", "LL-DELTA", "LL-HINT-TRUE", "LL-SYNC",
 ];
 
 #[test]
@@ -528,6 +569,30 @@ fn a_playlist_without_a_name_needs_its_type() {
     header(&mut world, "content-type", "text/plain");
     let report = world.check_at("play", USUAL);
     assert_eq!(fired(&report, Level::Warning), ["PC-CONTENT-TYPE", "PL-IDENT"].into());
+}
+
+/// Priorities, a place to come again, and clones on another host, by parameters and by URIs of their own.
+#[test]
+fn steering_that_is_right_is_clean() {
+    let mut world = good().remove(&Ts).unwrap();
+    let playlist = world.text(VIDEO);
+    world.resources.put("https://b.example.com/film/video/180p/index.m3u8?token=x", playlist.clone());
+    world.resources.put("https://c.example.com/own.m3u8", playlist);
+    let text = world.text(IFRAMES);
+    world.resources.put("https://b.example.com/film/video/180p/iframes.m3u8?token=x", text);
+    let before = world.check(&Profile::ALL);
+    let line = world.text(MASTER).lines().find(|l| l.starts_with("#EXT-X-STREAM-INF")).unwrap().to_owned();
+    world.edit(MASTER, &line, &format!("{line},STABLE-VARIANT-ID=\"v\""));
+    steered(
+        &mut world,
+        "{\"VERSION\":1,\"TTL\":300,\"PATHWAY-PRIORITY\":[\"b\",\"c\",\".\"],\"PATHWAY-CLONES\":[\
+         {\"BASE-ID\":\".\",\"ID\":\"b\",\"URI-REPLACEMENT\":{\"HOST\":\"b.example.com\",\"PARAMS\":{\"token\":\"x\"}}},\
+         {\"BASE-ID\":\".\",\"ID\":\"c\",\"URI-REPLACEMENT\":{\"PER-VARIANT-URIS\":{\"v\":\"https://c.example.com/own.m3u8\"}}}]}",
+    );
+    let report = world.check(&Profile::ALL);
+    let of_steering: Vec<_> = report.findings.iter().filter(|of| of.rule.id.starts_with("CS-")).collect();
+    assert!(of_steering.is_empty(), "{of_steering:#?}");
+    assert_eq!(report.skipped, before.skipped);
 }
 
 /// One fault does not hide another, and all are told in order.

@@ -463,6 +463,21 @@ fn new_encrypted_segments_are_opened_with_their_keys() {
     }
 }
 
+/// A range of two seconds, which is in the playlist for the first sixteen.
+#[test]
+fn date_ranges_stay_while_their_dates_are_there() {
+    let range = "#EXT-X-DATERANGE:ID=\"ad\",START-DATE=\"2026-01-01T00:00:44.000Z\",DURATION=2\n";
+    let with = |until: f64| {
+        live(40.0, |window, time| {
+            if time < until {
+                window.reports = range.to_owned();
+            }
+        })
+    };
+    expect("until its dates are gone", &with(20.0), &[]);
+    expect("for a while", &with(8.0), &["DR-KEEP"]);
+}
+
 const MASTER: &str = "#EXTM3U\n#EXT-X-INDEPENDENT-SEGMENTS\n#EXT-X-STREAM-INF:BANDWIDTH=1000000\na.m3u8\n#EXT-X-STREAM-INF:BANDWIDTH=500000\nb.m3u8\n";
 
 #[test]

@@ -49,11 +49,12 @@ pub(crate) struct CheckArgs {
     /// Write SARIF 2.1.0 to stdout, as code scanners read it
     #[arg(long, help_heading = "Output")]
     pub(crate) sarif: bool,
-    /// A key of segments under AES-128: 32 hexadecimal digits, a file of 16 bytes, or `fetch`
+    /// A key of segments under AES-128 or SAMPLE-AES: 32 hexadecimal digits, a file of 16 bytes, or `fetch`
     ///
     /// With `@URI` behind it the key is that of this URI, as EXT-X-KEY writes it or absolute; without, of all that have none of
-    /// their own. `fetch` uses the keys that the URIs answer; it takes no URI. Without keys such segments are reported as not
-    /// checked. May be given several times.
+    /// their own. The name of a file may have an `@` of its own: the longest name of a file that is there counts. `fetch` uses
+    /// the keys that the URIs answer; it takes no URI. Without keys such segments are reported as not checked, and so is a key
+    /// that nothing asked for. May be given several times.
     #[arg(long, value_name = "KEY[@URI]", help_heading = "Rules")]
     pub(crate) key: Vec<String>,
     /// Write a page to look at, with the bit rates over time, to a file; `-` is stdout, instead of the report

@@ -307,7 +307,15 @@ fn encrypted_segments_are_opened_with_their_key() {
         assert_eq!(skipped(&["--key", &key]), 0, "{key}");
         assert!(!named(&fired(&out, &["--key", &key])).contains(&"EN-AES128"), "{key}");
     }
-    assert_eq!(skipped(&["--key", &format!("{hexadecimal}@other.bin")]), 1, "the key of another URI");
+    // The bytes, and the key.
+    assert_eq!(skipped(&["--key", &format!("{hexadecimal}@other.bin")]), 2, "the key of another URI");
+    assert_eq!(skipped(&["--key", &file, "--key", &format!("{hexadecimal}@other.bin")]), 1);
+    // A name with an @ in it.
+    let odd = path(&at("me@home.bin")).to_owned();
+    fs::copy(&file, &odd).unwrap();
+    for key in [odd.clone(), format!("{odd}@key.bin")] {
+        assert_eq!(skipped(&["--key", &key]), 0, "{key}");
+    }
     let wrong = "0".repeat(32);
     assert!(named(&fired(&out, &["--key", &wrong])).contains(&"EN-AES128"));
     for key in ["abc", "fetch@key.bin", path(&out)] {

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use super::read::short;
+
 /// The keys with which a check looks into segments under AES-128, and at the samples of those under
 /// SAMPLE-AES (RFC 8216bis §4.4.4.4). Without any they are reported as not checked. Printing it shows no key.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -31,6 +33,19 @@ impl Keys {
     /// Whether there is nothing to decrypt with.
     pub fn is_empty(&self) -> bool {
         self.of.is_empty() && self.any.is_none() && !self.are_fetched
+    }
+
+    /// How the keys that were given are told of.
+    pub(super) fn names(&self) -> impl Iterator<Item = String> {
+        let any = self.any.map(|_| "the key for all URIs".to_owned());
+        self.of.keys().map(|uri| format!("the key of {}", short(uri))).chain(any)
+    }
+
+    /// The one of these that a URI takes, which is written so and resolves so.
+    pub(super) fn name_of(&self, written: &str, url: &str) -> Option<String> {
+        let own = [written, url].into_iter().find(|uri| self.of.contains_key(*uri));
+        let own = own.map(|uri| format!("the key of {}", short(uri)));
+        own.or_else(|| self.any.map(|_| "the key for all URIs".to_owned()))
     }
 
     /// Whether what URIs answer is used.

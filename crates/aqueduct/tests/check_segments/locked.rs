@@ -38,6 +38,7 @@ pub(crate) const LOCKED: &[Fixture] = &[
 pub(crate) const APPLE_HELD: &[Fixture] = &[
     ("no-idr-at-the-start", Ts, |w| pictures(w, SECOND), &["AP-KEYFRAMES", "TM-INDEPENDENT"]),
     ("level-of-6", Fmp4, |w| super::at_box(w, super::INIT, b"avcC", |b| { b[3] = 62; b[11] = 62; }), &["AP-VIDEO", "MV-CODECS"]),
+    ("layout-without-its-box", Fmp4, |w| { super::super::version(w, MASTER); w.edit(MASTER, ",CODECS", ",REQ-VIDEO-LAYOUT=\"CH-STEREO\",CODECS"); }, &["AP-SPATIAL"]),
     ("flac-in-ts", Ts, |w| { w.edit(MASTER, "mp4a.40.2\"", "mp4a.40.2,fLaC\""); }, &["AP-OTHER-CODECS", "MV-CODECS-EXTRA"]),
 ];
 

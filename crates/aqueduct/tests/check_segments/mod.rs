@@ -83,6 +83,7 @@ pub(crate) const SEGMENTS: &[Fixture] = &[
     ("sync-sample-that-is-none", Fmp4, |w| key_sample(w, NEXT_FRAGMENT), &["FM-SYNC-FLAGS", "TM-INDEPENDENT"]),
     ("unknown-sample-entry", Fmp4, |w| rename(w, INIT, b"avc1", b"avc3"), &["FM-SAMPLE-ENTRY"]),
     ("init-in-a-segment", Fmp4, |w| { roomy(w); let b = [w.bytes(SOUND_INIT), w.bytes(NEXT_SOUND)].concat(); w.put(NEXT_SOUND, b); }, &["FM-NO-MOOV"]),
+    ("timescale-of-one-variant", Fmp4, rescaled, &["FM-SWITCHSET"]),
     // I-frames.
     ("iframe-lasts-longer", Ts, |w| { let t = w.text(IFRAMES); let line = t.lines().find(|l| l.starts_with("#EXTINF")).unwrap().to_owned();
         w.edit(IFRAMES, &line, "#EXTINF:2.400000,"); }, &["IF-DURATION"]),
@@ -276,6 +277,72 @@ fn rename(world: &mut World, key: &str, from: &[u8; 4], to: &[u8; 4]) {
         bytes.windows(4).position(|name| name == from).unwrap_or_else(|| panic!("{key} has no {from:?}"));
     bytes[at..at + 4].copy_from_slice(to);
     world.put(key, bytes);
+}
+
+/// Doubles a number of 32 or 64 bits.
+fn double(bytes: &mut [u8], width: usize) {
+    let mut carry = 0;
+    for byte in bytes[..width].iter_mut().rev() {
+        let value = u16::from(*byte) * 2 + carry;
+        (*byte, carry) = (value as u8, value >> 8);
+    }
+}
+
+/// Doubles all times of a track's boxes, and with them its timescale.
+fn faster(bytes: &mut [u8]) {
+    let mut at = 0;
+    while at + 8 <= bytes.len() {
+        let size = u32::from_be_bytes(bytes[at..at + 4].try_into().unwrap()) as usize;
+        let kind: [u8; 4] = bytes[at + 4..at + 8].try_into().unwrap();
+        let body = &mut bytes[at + 8..at + size];
+        at += size;
+        let (version, flags) = match body {
+            [version, _, high, low, ..] => (*version, u16::from_be_bytes([*high, *low])),
+            _ => continue,
+        };
+        let wide = if version == 0 { 4 } else { 8 };
+        match &kind {
+            b"moov" | b"trak" | b"mdia" | b"edts" | b"mvex" | b"moof" | b"traf" => faster(body),
+            b"mdhd" => double(&mut body[4 + 2 * wide..], 4),
+            b"trex" => double(&mut body[12..], 4),
+            b"elst" => double(&mut body[8 + wide..], wide),
+            b"tfdt" => double(&mut body[4..], wide),
+            b"tfhd" if flags & 8 != 0 => double(&mut body[8 + usize::from(flags & 2) * 2..], 4),
+            b"sidx" => {
+                double(&mut body[8..], 4);
+                double(&mut body[12..], wide);
+                double(&mut body[12 + 2 * wide + 4 + 4..], 4);
+            }
+            b"trun" => {
+                let has = |flag: u16| usize::from(flags & flag != 0) * 4;
+                let step = has(0x100) + has(0x200) + has(0x400) + has(0x800);
+                let (_, samples) = body.split_at_mut(8 + has(1) + has(4));
+                for sample in samples.chunks_exact_mut(step.max(1)) {
+                    if flags & 0x100 != 0 {
+                        double(sample, 4);
+                    }
+                    if flags & 0x800 != 0 {
+                        double(&mut sample[step - 4..], 4);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Lists the pictures once more, of twice the timescale.
+fn rescaled(world: &mut World) {
+    let text = world.text("video/180p/index.m3u8");
+    for name in text.lines().filter(|line| line.ends_with(".m4s")).chain(["init.mp4"]) {
+        let mut bytes = world.bytes(&format!("video/180p/{name}"));
+        faster(&mut bytes);
+        world.put(&format!("video/again/{name}"), bytes);
+    }
+    world.put("video/again/index.m3u8", text);
+    let master = world.text(MASTER);
+    let line = master.lines().find(|line| line.starts_with("#EXT-X-STREAM-INF")).unwrap().to_owned();
+    world.put(MASTER, format!("{master}{line}\nvideo/again/index.m3u8\n"));
 }
 
 /// Gives the sound an edit list that plays it at double speed.

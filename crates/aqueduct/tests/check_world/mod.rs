@@ -35,7 +35,9 @@ pub(crate) struct World {
 
 impl Fetch for World {
     fn fetch(&self, request: &Request<'_>) -> Result<Answer, FetchError> {
-        let answer = self.resources.fetch(request)?;
+        // Steering servers are asked with parameters, which change nothing here.
+        let bare = request.url.split("?_HLS_").next().unwrap();
+        let answer = self.resources.fetch(&Request::new(bare, request.want.clone(), request.limit))?;
         Ok(match &self.http {
             Some(http) => {
                 let mut http = http.clone();

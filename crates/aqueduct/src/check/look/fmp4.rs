@@ -239,6 +239,10 @@ fn track(of: &ReadTrack, reading: &Reading, body: &[u8], faults: &mut Faults) ->
         last_pts: samples().map(|sample| sample.pts).max()?.saturating_sub(shift),
         keyless: keyless(samples(), last.dts.saturating_add(last.duration.into())),
         is_interlaced,
+        is_spatial: of.track.as_ref().and_then(|track| match &track.format {
+            Format::Video(video) => Some(video.more.iter().any(|of| of.get(4..8) == Some(b"vexu"))),
+            Format::Audio(_) => None,
+        }),
     })
 }
 

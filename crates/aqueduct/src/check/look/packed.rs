@@ -123,6 +123,7 @@ pub(super) fn segment(body: &[u8], faults: &mut Faults) -> Option<Contents> {
             last_pts: end.saturating_sub(ticks(longest)),
             keyless: 0,
             is_interlaced: false,
+            is_spatial: None,
         }],
     ))
 }

@@ -251,6 +251,7 @@ fn track(stream: &Elementary, faults: &mut Faults) -> Option<Track> {
             0
         },
         is_interlaced: sps.is_some_and(|sps| !sps.frame_mbs_only),
+        is_spatial: None,
     })
 }
 

@@ -111,6 +111,8 @@ pub(in crate::check) struct Track {
     pub(in crate::check) keyless: i64,
     /// Whether pictures may be fields.
     pub(in crate::check) is_interlaced: bool,
+    /// Whether the sample entry says that pictures are for two eyes, or projected (`vexu`); `None` where it cannot.
+    pub(in crate::check) is_spatial: Option<bool>,
 }
 
 impl Contents {

@@ -17,6 +17,8 @@ use crate::check::table::syntax::PL_URI;
 pub(in crate::check) struct Multivariant {
     /// How findings name it.
     pub(in crate::check) name: String,
+    /// The URL that answered.
+    pub(in crate::check) url: String,
     pub(in crate::check) variants: Vec<Variant>,
     /// EXT-X-I-FRAME-STREAM-INF.
     pub(in crate::check) iframes: Vec<Variant>,
@@ -98,6 +100,7 @@ pub(in crate::check) fn build(
 ) -> Multivariant {
     let multivariant = Multivariant {
         name: document.name,
+        url: document.url.as_str().to_owned(),
         variants: Vec::new(),
         iframes: Vec::new(),
         renditions: Vec::new(),

@@ -1,15 +1,18 @@
 //! What segments hold, as Apple and players want it.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use crate::check::findings::Findings;
 use crate::check::model::{
-    Container, Contents, Media, Medium, Multivariant, Presentation, Segment, Track, family,
+    Container, Contents, Media, Medium, Multivariant, Presentation, Segment, Track, Variant, family,
 };
 use crate::check::read::decimal::SECOND;
 use crate::check::read::short;
 use crate::check::rule::Level;
 use crate::check::rules::declared::tracks;
 use crate::check::rules::timing::seconds;
-use crate::check::table::apple::{AP_KEYFRAMES, AP_OTHER_CODECS, AP_SEGMENT, AP_VIDEO};
+use crate::check::table::apple::{AP_KEYFRAMES, AP_OTHER_CODECS, AP_SEGMENT, AP_SPATIAL, AP_VIDEO};
+use crate::check::table::fmp4::FM_SWITCHSET;
 use crate::check::table::multivariant::MV_AUDIO_INBAND;
 use crate::check::table::players::{PC_DOUBLE_PICTURE, PC_TS_CODECS};
 
@@ -31,6 +34,55 @@ pub(super) fn check(presentation: &Presentation, findings: &mut Findings<'_>) {
     if let Some(of) = &presentation.multivariant {
         inband(of, presentation, findings);
         other_codecs(of, presentation, findings);
+        spatial(of, presentation, findings);
+        switching(of, presentation, findings);
+    }
+}
+
+/// The first track of pictures of each variant, and the playlist that has it.
+fn first_pictures<'a>(
+    of: &'a Multivariant,
+    presentation: &'a Presentation,
+) -> impl Iterator<Item = (&'a Variant, &'a Media, &'a Track)> {
+    of.variants.iter().filter_map(|variant| {
+        let media = presentation.media.get(variant.playlist?)?;
+        Some((variant, media, contents(media).find_map(|(_, _, of)| of.of(Medium::Video))?))
+    })
+}
+
+/// What REQ-VIDEO-LAYOUT asks for is in the sample entry, and the other way round (Apple HLS Authoring 16.1-16.5).
+fn spatial(of: &Multivariant, presentation: &Presentation, findings: &mut Findings<'_>) {
+    for (variant, media, track) in first_pictures(of, presentation) {
+        let Some(is_spatial) = track.is_spatial else { continue };
+        let layout = variant.attributes.get("REQ-VIDEO-LAYOUT");
+        let plain = |word: &str| matches!(word.trim(), "CH-MONO" | "PROJ-RECT" | "");
+        let asks = layout.is_some_and(|layout| layout.split([',', '/']).any(|word| !plain(word)));
+        let message = match (asks, is_spatial) {
+            (true, false) => format!("REQ-VIDEO-LAYOUT is declared, and {} has no vexu box", media.name),
+            (false, true) => format!("{} has a vexu box, and there is no REQ-VIDEO-LAYOUT", media.name),
+            _ => continue,
+        };
+        findings.add(&AP_SPATIAL, of.at(variant.line), message);
+    }
+}
+
+/// Variants of one codec have one timescale (ISO/IEC 23000-19 §7.3.4).
+fn switching(of: &Multivariant, presentation: &Presentation, findings: &mut Findings<'_>) {
+    let mut first: BTreeMap<&str, (u32, &str)> = BTreeMap::new();
+    let mut told = BTreeSet::new();
+    for (variant, media, track) in first_pictures(of, presentation).filter(|(.., track)| !track.wraps) {
+        let (clock, name) = *first.entry(track.family()).or_insert((track.clock, &media.name));
+        if clock != track.clock && told.insert(&media.name) {
+            let message =
+                format!("the timescale of {} is {}, that of {name} is {clock}", media.name, track.clock);
+            findings.add(&FM_SWITCHSET, of.at(variant.line), message);
+        }
+        let last =
+            contents(media).filter_map(|(.., of)| of.of(Medium::Video)).map(|track| track.end_dts).max();
+        if last.is_some_and(|last| last >= 1 << 53) && told.insert(&media.url) {
+            let message = format!("timestamps of {} are above 2^53", media.name);
+            findings.add(&FM_SWITCHSET, of.at(variant.line), message);
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Rules of what HTTP servers say: types, origins, caches, compression.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use url::{Host, Url};
 
@@ -13,6 +13,7 @@ use crate::check::read::uri::extension;
 use crate::check::rule::Level;
 use crate::check::table::apple::AP_DELIVERY;
 use crate::check::table::live::{LV_DELIVERY, LV_FRESH};
+use crate::check::table::low_latency::LL_PROFILE_HTTP;
 use crate::check::table::players::{PC_CONTENT_TYPE, PC_CORS};
 use crate::check::table::syntax::PL_IDENT;
 
@@ -29,6 +30,7 @@ pub(in crate::check) struct Served {
 }
 
 pub(super) fn playlists(presentation: &Presentation, served: &[Served], findings: &mut Findings<'_>) {
+    let mut hosts = BTreeSet::new();
     for playlist in served {
         let place = || Place::of(&playlist.name);
         let http = &playlist.http;
@@ -64,9 +66,27 @@ pub(super) fn playlists(presentation: &Presentation, served: &[Served], findings
         if playlist.is_first && playlist.url.scheme() == "http" && !is_loopback(&playlist.url) {
             findings.add_as(Level::Warning, &AP_DELIVERY, place(), "the playlist comes without TLS");
         }
+        let of = presentation.media.iter().find(|media| media.name == playlist.name);
+        if of.is_some_and(|media| media.part_target.is_some() && !media.has_end) {
+            low_latency(playlist, &mut hosts, findings);
+        }
         if playlist.is_live {
             fresh(presentation, playlist, findings);
         }
+    }
+}
+
+/// What the low-latency profile asks of servers, as far as an answer tells (RFC 8216bis App. B.1).
+fn low_latency<'a>(playlist: &'a Served, hosts: &mut BTreeSet<&'a str>, findings: &mut Findings<'_>) {
+    let place = || Place::of(&playlist.name);
+    if playlist.http.header("content-encoding").is_none_or(|coding| !coding.contains("gzip")) {
+        findings.add(&LL_PROFILE_HTTP, place(), "the low-latency playlist is not compressed with gzip");
+    }
+    let host = playlist.url.host_str().unwrap_or_default();
+    if hosts.insert(host) && hosts.len() > 1 {
+        let message =
+            format!("the playlist comes from {}, others from another host", crate::check::read::short(host));
+        findings.add(&LL_PROFILE_HTTP, place(), message);
     }
 }
 

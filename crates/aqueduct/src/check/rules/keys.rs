@@ -17,6 +17,20 @@ const FAIRPLAY: &str = "com.apple.streamingkeydelivery";
 const WIDEVINE: &str = "urn:uuid:edef8ba9-79d6-4ace-a3c8-27dcd51d21ed";
 const PLAYREADY: &str = "com.microsoft.playready";
 
+/// Why a key that was given is told of.
+pub(in crate::check) const UNUSED: &str = "no EXT-X-KEY asked for it";
+
+/// Keys that were given, and that nothing is encrypted with.
+pub(super) fn unused(presentation: &Presentation, findings: &mut Findings<'_>) {
+    let keys = &findings.options().keys;
+    let all = presentation.media.iter().flat_map(|media| &media.keys).filter(|key| key.method() != "NONE");
+    let used: BTreeSet<String> =
+        all.filter_map(|key| keys.name_of(key.attributes.get("URI").unwrap_or_default(), &key.url)).collect();
+    for name in keys.names().filter(|name| !used.contains(name)) {
+        findings.skip(name, UNUSED);
+    }
+}
+
 pub(super) fn check(media: &Media, findings: &mut Findings<'_>) {
     for key in &media.keys {
         one(&key.attributes, &media.at(key.line), findings);

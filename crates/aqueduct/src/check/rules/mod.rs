@@ -2,6 +2,7 @@
 
 mod across;
 mod apple;
+mod assets;
 mod codecs;
 mod dates;
 mod declared;
@@ -20,6 +21,7 @@ mod multivariant;
 mod parts;
 mod scte35;
 mod sound;
+mod steering;
 mod text;
 mod timelines;
 mod timing;
@@ -32,6 +34,7 @@ use super::findings::Findings;
 use super::look::Looked;
 use super::model::{Media, Presentation};
 pub(super) use http::Served;
+pub(super) use keys::UNUSED;
 pub(super) use live::{ONCE, changes_of};
 pub(super) use timing::segment as timed;
 
@@ -73,6 +76,11 @@ pub(super) fn fetched(
     findings: &mut Findings<'_>,
 ) -> BTreeMap<String, [u8; 16]> {
     fetched::session_data(presentation, fetch, findings);
+    if let Some(of) = &presentation.multivariant {
+        steering::check(of, fetch, findings);
+    }
+    assets::check(presentation, fetch, findings);
+    keys::unused(presentation, findings);
     fetched::keys(presentation, fetch, parallel, findings)
 }
 

@@ -47,7 +47,10 @@ group! {
         "xHE-AAC, ALAC, FLAC and APAC only in fMP4.",
         "package the sound as fMP4",
         open "what their first samples are is not looked at";
+    AP_SPATIAL = "AP-SPATIAL" Must Apple "Apple HLS Authoring 16.1-16.5",
+        "Variants with stereo pictures have REQ-VIDEO-LAYOUT, and their sample entries a vexu box.",
+        "add REQ-VIDEO-LAYOUT=\"CH-STEREO\" to variants whose pictures are for two eyes, and only to those",
+        open "switches between stereo and mono inside a variant are not looked at";
     !unchecked
     "AP-LOUDNESS" Should Apple "Sound carries its loudness.", BYTES;
-    "AP-SPATIAL" Must Apple "Spatial video is declared and has its boxes.", BYTES;
 }

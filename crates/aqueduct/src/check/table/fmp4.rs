@@ -1,6 +1,6 @@
 //! Fragmented MP4.
 
-use super::{BYTES, group};
+use super::group;
 
 group! {
     "fMP4 and CMAF segments"
@@ -48,6 +48,9 @@ group! {
         "One sample is exactly one access unit.",
         "cut samples before the delimiter, parameter sets and messages of the next picture",
         open "of AV1";
+    FM_SWITCHSET = "FM-SWITCHSET" Should Rfc "ISO/IEC 23000-19 §7.3.4",
+        "Variants between which players switch have the same timescale, and timestamps below 2^53.",
+        "write all variants of a codec with one timescale",
+        open "other boxes of the init sections are not held against each other";
     !unchecked
-    "FM-SWITCHSET" Should Rfc "Init sections of one switching set differ only where they may.", BYTES;
 }

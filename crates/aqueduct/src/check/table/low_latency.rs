@@ -69,8 +69,11 @@ group! {
         "All renditions advance within a PART-TARGET of each other.",
         "publish the parts of all renditions together",
         open "it takes --watch, and dates in the playlists";
+    LL_PROFILE_HTTP = "LL-PROFILE-HTTP" Must Apple "RFC 8216bis App. B.1",
+        "Low-latency playlists come gzip-encoded and from one server.",
+        "compress playlists, and serve all variants from one host",
+        open "the version of HTTP, Age of caches and priorities are not looked at; ranges are a matter of MP-FETCH";
     !unchecked
     "LL-PART-INDEPENDENT" Should Rfc "INDEPENDENT=YES is on each part with an independent frame, and only there.", BYTES;
     "LL-HINT-BURST" Must Rfc "A hinted part is sent at once when it is whole.", "needs the times of the bytes of an answer";
-    "LL-PROFILE-HTTP" Must Apple "HTTP/2, gzip, ranges and ages as the low-latency profile asks.", "needs the version of HTTP of an answer";
 }

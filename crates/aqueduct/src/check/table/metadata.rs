@@ -1,6 +1,6 @@
 //! Date ranges and interstitials.
 
-use super::{LOADS, SERVER, group};
+use super::group;
 
 group! {
     "Date ranges and interstitials"
@@ -33,7 +33,13 @@ group! {
     DR_PRELOAD = "DR-PRELOAD" Must Rfc "RFC 8216bis App. F",
         "A preload range has X-URI, X-TARGET-ID, X-TARGET-CLASS and an end, and no CUE.",
         "add what is missing";
+    DR_KEEP = "DR-KEEP" Must Rfc "RFC 8216bis §6.2.1",
+        "A date range stays while any of its dates is in the playlist.",
+        "remove EXT-X-DATERANGE only after the segments of its dates",
+        open "one load does not tell: it takes --watch, and dates in the playlist";
+    DR_INT_VOD = "DR-INT-VOD" Must Rfc "RFC 8216bis App. D.1, D.2",
+        "An interstitial's asset is a presentation that ends, and SHOULD last as long as its range says.",
+        "end the asset with EXT-X-ENDLIST, and give DURATION the length of the asset",
+        open "of X-ASSET-URI, and of its first variant; asset lists are not fetched";
     !unchecked
-    "DR-KEEP" Must Rfc "A date range stays while its dates are in the playlist.", LOADS;
-    "DR-INT-VOD" Must Rfc "An interstitial's asset is a presentation that ends.", SERVER;
 }

@@ -51,10 +51,6 @@ pub(super) const GROUPS: &[&Group] = &[
 
 /// Why most rules that are not checked are not.
 pub(super) const BYTES: &str = "needs more of the bytes of segments than is looked at yet";
-/// Needs time to pass.
-pub(super) const LOADS: &str = "needs several loads of a live playlist";
-/// Needs a server that is asked more than for a file.
-pub(super) const SERVER: &str = "needs questions to a live server";
 
 /// Writes the rules of a group down: `NAME = "ID" Requirement Profile "section", "statement", "fix";`, with `open "…"`
 /// before the semicolon where a part is not checked; then `!unchecked`, and each `"ID" Requirement Profile "statement",

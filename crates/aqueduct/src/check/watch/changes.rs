@@ -1,12 +1,15 @@
 //! Two loads of one media playlist against each other (RFC 8216bis §6.2.1, §6.2.2).
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::check::findings::Findings;
 use crate::check::model::{Media, Segment};
 use crate::check::read::decimal::{SECOND, seconds};
+use crate::check::read::{date, short};
 use crate::check::table::live::{LV_DSN, LV_EDIT, LV_MSN, LV_STABLE, LV_TD_CONST};
 use crate::check::table::media::MP_TYPE;
+use crate::check::table::metadata::DR_KEEP;
 
 /// What became of a playlist from one load to the next.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -82,6 +85,7 @@ pub(super) fn compare(old: &Media, new: &Media, elapsed: Duration, findings: &mu
     } else if old.has_end && here.0 > there.0 {
         findings.add(&LV_EDIT, new.at(1), "segments come behind EXT-X-ENDLIST of the load before");
     }
+    ranges(old, new, findings);
     let removed: Vec<usize> =
         indexes(old).into_iter().filter(|at| old.sequence(*at) < new.sequence(0)).collect();
     if let (Some(kind), false) = (old.mutability, removed.is_empty()) {
@@ -120,6 +124,30 @@ fn head(old: &Media, new: &Media, findings: &mut Findings<'_>) {
     }
     if old.is_iframes != new.is_iframes {
         findings.add(&LV_EDIT, new.at(1), "EXT-X-I-FRAMES-ONLY comes or goes");
+    }
+}
+
+/// Date ranges stay while any of their dates is in the playlist (§6.2.1).
+fn ranges(old: &Media, new: &Media, findings: &mut Findings<'_>) {
+    let signed = |nanos: u64| i64::try_from(nanos).unwrap_or(i64::MAX);
+    let dated = new.segments.iter().find_map(|segment| Some((segment, segment.date?)));
+    let Some((segment, tag)) = dated.filter(|_| new.skipped.is_none()) else { return };
+    let start = tag.date.nanos.saturating_sub(signed(segment.start));
+    let end = start.saturating_add(signed(new.duration()));
+    let kept: BTreeSet<&str> = new.date_ranges.iter().filter_map(|range| range.value.get("ID")).collect();
+    let mut told = BTreeSet::new();
+    for range in &old.date_ranges {
+        let when = |name: &str| range.value.get(name).and_then(date::date).map(|date| date.nanos);
+        let (Some(id), Some(from)) = (range.value.get("ID"), when("START-DATE")) else { continue };
+        let lasts = signed(range.value.nanos("DURATION").unwrap_or(0));
+        let to = when("END-DATE").unwrap_or(from.saturating_add(lasts)).max(from);
+        // A range without a length is a moment.
+        let is_listed = from < end && (to > start || from == to && from >= start);
+        if is_listed && !kept.contains(id) && told.insert(id) {
+            let message =
+                format!("the date range `{}` is gone, and its dates are in the playlist", short(id));
+            findings.add(&DR_KEEP, new.at(1), message);
+        }
     }
 }
 

@@ -9,7 +9,7 @@ mod edges;
 mod followed;
 mod segments;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use url::Url;
@@ -83,6 +83,8 @@ pub struct Watch {
     next: u64,
     /// Keys that were fetched; `None` where that failed.
     keys: BTreeMap<String, Option<[u8; 16]>>,
+    /// Given keys that new segments asked for.
+    used: BTreeSet<String>,
     /// Bytes of media that may still be asked for.
     media_left: u64,
     now: Duration,
@@ -149,6 +151,7 @@ impl Watch {
             pending: BTreeMap::new(),
             next: 0,
             keys: BTreeMap::new(),
+            used: BTreeSet::new(),
             media_left: options.limits.media_bytes,
             now: Duration::ZERO,
         };
@@ -213,6 +216,9 @@ impl Watch {
                 .skip("what one load of everything tells", "the watch was stopped before that was checked");
         }
         let mut report = first.unwrap_or_else(|| checker::nothing(&self.options));
+        report
+            .skipped
+            .retain(|skipped| skipped.reason != rules::UNUSED || !self.used.contains(&skipped.what));
         for followed in &self.playlists {
             let once = rules::changes_of(&followed.name);
             if followed.loads > 1 {

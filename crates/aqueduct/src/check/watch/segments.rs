@@ -206,6 +206,10 @@ impl Watch {
                 self.ask(Purpose::Key(of, url.clone()), url, Want::Whole, KEY_BYTES, now);
                 return;
             }
+            self.used.extend(keys().filter_map(|key| {
+                let written = key.attributes.get("URI").unwrap_or_default();
+                self.options.keys.name_of(written, &key.url)
+            }));
             let fetched = keys().filter_map(|key| Some((key.url.clone(), (*self.keys.get(&key.url)?)?)));
             let fetched = fetched.collect();
             let opening =
