@@ -7,7 +7,7 @@ mod check_world;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use aqueduct::check::{Answer, Fetch, FetchError, Options, Overlay, Request, Want, check};
+use aqueduct::check::{Answer, Fetch, FetchError, Options, Overlay, Profile, Request, Want, check};
 use aqueduct::error::ErrorKind;
 use aqueduct::plan::{AudioLayout, Container, Files};
 use check_world::{BASE, Random, World, live, low_latency, packaged, subtitled};
@@ -37,7 +37,7 @@ impl Fetch for Counting<'_> {
 fn bounded(world: &World, key: &str) -> (Result<aqueduct::check::Report, aqueduct::Error>, u64, u64) {
     let started = Instant::now();
     let mut options = Options::default();
-    options.profiles = aqueduct::check::Profile::ALL.into();
+    options.profiles = Profile::ALL.into();
     let fetch = Counting { world, requests: AtomicU64::new(0), bytes: AtomicU64::new(0) };
     let report = check(&fetch, &format!("{BASE}{key}"), &options);
     assert!(started.elapsed() < WATCHDOG, "{:?}", started.elapsed());
@@ -245,4 +245,44 @@ fn what_is_no_playlist_is_refused() {
     let kind = |url| check(&nothing, url, &Options::default()).unwrap_err().kind();
     assert_eq!(kind("https://example.com/x.m3u8"), ErrorKind::NotFound);
     assert_eq!(kind("not a url"), ErrorKind::Settings);
+}
+
+#[test]
+fn steering_manifests_of_people_who_mean_no_good() {
+    let seed = "{\"VERSION\":1,\"TTL\":300,\"RELOAD-URI\":\"b.json\",\"PATHWAY-PRIORITY\":[\"c\",\".\"],\"PATHWAY-CLONES\":[\
+                {\"BASE-ID\":\".\",\"ID\":\"c\",\"URI-REPLACEMENT\":{\"HOST\":\"b.example.com:8080\",\"PARAMS\":{\"t\":\"x\"},\
+                \"PER-VARIANT-URIS\":{\"v\":\"https://c.example.com/v\"}}}]}";
+    let mut world = World { is_hollow: true, ..World::default() };
+    let mut master =
+        "#EXTM3U\n#EXT-X-CONTENT-STEERING:SERVER-URI=\"steer.json\",PATHWAY-ID=\".\"\n".to_owned();
+    for number in 0..900 {
+        let id = if number == 0 { ",STABLE-VARIANT-ID=\"v\"" } else { "" };
+        master += &format!("#EXT-X-STREAM-INF:BANDWIDTH=1000{id}\nhttps://example.com/{number}/a.m3u8\n");
+    }
+    world.put("master.m3u8", master);
+    let mut random = Random(0x1234_5678_9abc_def1);
+    let params: String = (0..20_000).map(|number| format!("\"{number}\":\"x\",")).collect();
+    let mut manifests = vec![
+        "[".repeat(100_000),
+        format!("{{\"a\":{}", "{\"a\":".repeat(30_000)),
+        seed.replace("\"t\":\"x\"", params.trim_end_matches(',')),
+        seed.replace("[\"c\",\".\"]", &format!("[{}1]", "\"\\u0000\",".repeat(20_000))),
+        seed.replace("b.example.com:8080", "exa mple/?#@:99999999"),
+        " ".repeat(1 << 20),
+    ];
+    for _ in 0..60 {
+        let mut bytes = seed.as_bytes().to_vec();
+        for _ in 0..1 + random.below(4) {
+            let at = random.below(bytes.len());
+            bytes[at] = b"{}[]\",:.0xe-"[random.below(12)];
+        }
+        manifests.push(String::from_utf8(bytes).unwrap());
+    }
+    for manifest in manifests {
+        world.put("steer.json", manifest.clone());
+        let started = Instant::now();
+        let report = world.check(&Profile::ALL);
+        assert!(started.elapsed() < WATCHDOG, "{:?}", started.elapsed());
+        assert!(serde_json::to_string(&report).unwrap().len() < 2_000_000);
+    }
 }

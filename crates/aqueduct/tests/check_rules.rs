@@ -70,7 +70,7 @@ fn rules_are_weighed_by_id() {
         ("PL-LINE", "ID=off"),
         ("PL-LINE=loud", "loud"),
         ("PL-NONE=off", "no rule"),
-        ("AP-LOUDNESS=off", "not checked"),
+        ("LL-HINT-BURST=off", "not checked"),
     ] {
         let error = options.weigh(text).unwrap_err().to_string();
         assert!(error.contains(said), "{error}");

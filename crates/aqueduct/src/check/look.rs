@@ -7,6 +7,7 @@ mod faults;
 mod fmp4;
 mod id3;
 mod inside;
+mod loudness;
 mod packed;
 mod protection;
 mod sample;

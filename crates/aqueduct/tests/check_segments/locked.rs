@@ -3,6 +3,7 @@
 use super::super::Good::{Fmp4, Locked, Separate, Ts};
 use super::super::{Fixture, IFRAMES, MASTER, VIDEO};
 use super::{PICTURES, SECOND, SOUND, pictures, pid, put_time, roomy, shift, table, time, ts};
+use crate::check_world::sampled::within;
 use crate::check_world::{KEY, World, encrypted, iv};
 
 const FILES: [&str; 3] = ["video/180p/00000.ts", "video/180p/00001.ts", "video/180p/00002.ts"];
@@ -38,6 +39,8 @@ pub(crate) const LOCKED: &[Fixture] = &[
 pub(crate) const APPLE_HELD: &[Fixture] = &[
     ("no-idr-at-the-start", Ts, |w| pictures(w, SECOND), &["AP-KEYFRAMES", "TM-INDEPENDENT"]),
     ("level-of-6", Fmp4, |w| super::at_box(w, super::INIT, b"avcC", |b| { b[3] = 62; b[11] = 62; }), &["AP-VIDEO", "MV-CODECS"]),
+    ("loudness-that-says-nothing", Fmp4, |w| { let init = w.bytes(super::SOUND_INIT);
+        let b = within(&init, &[b"moov", b"trak"], &mut |trak| [trak, &b"\0\0\0\x10udta\0\0\0\x08ludt"[..]].concat()); w.put(super::SOUND_INIT, b); }, &["AP-LOUDNESS"]),
     ("layout-without-its-box", Fmp4, |w| { super::super::version(w, MASTER); w.edit(MASTER, ",CODECS", ",REQ-VIDEO-LAYOUT=\"CH-STEREO\",CODECS"); }, &["AP-SPATIAL"]),
     ("flac-in-ts", Ts, |w| { w.edit(MASTER, "mp4a.40.2\"", "mp4a.40.2,fLaC\""); }, &["AP-OTHER-CODECS", "MV-CODECS-EXTRA"]),
 ];

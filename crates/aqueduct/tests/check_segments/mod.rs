@@ -83,7 +83,7 @@ pub(crate) const SEGMENTS: &[Fixture] = &[
     ("sync-sample-that-is-none", Fmp4, |w| key_sample(w, NEXT_FRAGMENT), &["FM-SYNC-FLAGS", "TM-INDEPENDENT"]),
     ("unknown-sample-entry", Fmp4, |w| rename(w, INIT, b"avc1", b"avc3"), &["FM-SAMPLE-ENTRY"]),
     ("init-in-a-segment", Fmp4, |w| { roomy(w); let b = [w.bytes(SOUND_INIT), w.bytes(NEXT_SOUND)].concat(); w.put(NEXT_SOUND, b); }, &["FM-NO-MOOV"]),
-    ("timescale-of-one-variant", Fmp4, rescaled, &["FM-SWITCHSET"]),
+    ("timescale-of-one-variant", Fmp4, rescaled, &["FM-SWITCHSET!"]),
     // I-frames.
     ("iframe-lasts-longer", Ts, |w| { let t = w.text(IFRAMES); let line = t.lines().find(|l| l.starts_with("#EXTINF")).unwrap().to_owned();
         w.edit(IFRAMES, &line, "#EXTINF:2.400000,"); }, &["IF-DURATION"]),

@@ -10,7 +10,7 @@ use super::faults::Faults;
 use super::protection::{self, Protected};
 use super::sample::Sample;
 use super::samples::{self, Samples};
-use super::{fmp4, packed, sample_aes, ts, vtt};
+use super::{fmp4, loudness, packed, sample_aes, ts, vtt};
 use crate::check::fetch::{Answer, Fetch, Request, Want};
 use crate::check::finding::Place;
 use crate::check::findings::Findings;
@@ -338,7 +338,11 @@ fn init_of(body: &[u8], is_map: bool, samples: Option<&Samples>, faults: &mut Fa
         _ => {
             let mut plain = body.to_vec();
             let protected = protection::read(&mut plain, samples, faults);
-            fmp4::init(&plain, faults).map_or(Init::Nothing, |init| Init::Fmp4(init, protected))
+            let init = fmp4::init(&plain, faults);
+            init.map_or(Init::Nothing, |init| {
+                loudness::check(&plain, &init, faults);
+                Init::Fmp4(init, protected)
+            })
         }
     }
 }

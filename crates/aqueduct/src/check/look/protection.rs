@@ -65,6 +65,15 @@ fn fixed(entry: &Found<'_>) -> Option<usize> {
     }
 }
 
+/// `track_ID` of a `trak`.
+pub(super) fn track_id(trak: &Found<'_>) -> Option<u32> {
+    let tkhd = trak.first(b"tkhd")?;
+    let mut fields = tkhd.fields();
+    let (version, _) = fields.version()?;
+    fields.bytes(if version == 0 { 8 } else { 16 })?;
+    fields.u32()
+}
+
 /// Reads what is said of encryption, and gives every sample entry the name that it has in the clear.
 pub(super) fn read(body: &mut [u8], samples: Option<&Samples>, faults: &mut Faults) -> Protected {
     let mut protected = Protected::default();
@@ -73,22 +82,16 @@ pub(super) fn read(body: &mut [u8], samples: Option<&Samples>, faults: &mut Faul
         let Some(moov) = boxes(body, 0).find(|found| &found.kind == b"moov") else { return protected };
         let extends = moov.first(b"mvex");
         let default_of = |id: u32| {
-            let mut trex = extends.iter().flat_map(|of| of.boxes(0)).filter(|of| &of.kind == b"trex");
+            let inside = extends.iter().flat_map(|of| of.boxes(0)).filter(|of| &of.kind == b"trex");
+            let mut trex = inside.take(MOST_TRACKS);
             trex.find_map(|trex| {
                 let mut fields = trex.fields();
                 fields.version()?;
                 (fields.u32()? == id).then(|| fields.u32())?
             })
         };
-        for trak in moov.boxes(0).filter(|found| &found.kind == b"trak") {
-            let Some(id) = trak.first(b"tkhd").and_then(|tkhd| {
-                let mut fields = tkhd.fields();
-                let (version, _) = fields.version()?;
-                fields.bytes(if version == 0 { 8 } else { 16 })?;
-                fields.u32()
-            }) else {
-                continue;
-            };
+        for trak in moov.boxes(0).filter(|found| &found.kind == b"trak").take(MOST_TRACKS) {
+            let Some(id) = track_id(&trak) else { continue };
             let stsd = trak
                 .first(b"mdia")
                 .and_then(|of| of.first(b"minf"))
@@ -118,6 +121,8 @@ pub(super) fn read(body: &mut [u8], samples: Option<&Samples>, faults: &mut Faul
     protected
 }
 
+/// More tracks than any file of ours has.
+const MOST_TRACKS: usize = 256;
 /// More sample entries than a track has.
 const MOST_ENTRIES: usize = 64;
 

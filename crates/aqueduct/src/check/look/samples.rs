@@ -73,8 +73,15 @@ pub(super) fn open<'a>(
         return plain;
     }
     let Ok(reading) = fmp4::read(body, init) else { return plain };
+    // Samples that lie upon each other are looked at no longer than whole ones would be.
+    let mut left = body.len() as u64;
     for fragment in &reading.fragments {
         for run in &fragment.runs {
+            let lengths = run.samples.iter().map(|of| of.bytes.end.saturating_sub(of.bytes.start));
+            match left.checked_sub(lengths.fold(0, u64::saturating_add)) {
+                Some(rest) => left = rest,
+                None => return plain,
+            }
             let Some(track) = init.track(run.track) else { continue };
             let Some(traf) = at(body, run.offset).filter(|found| &found.kind == b"traf") else { continue };
             let entry = traf.first(b"tfhd").and_then(|tfhd| entry_of(&tfhd));

@@ -75,7 +75,8 @@ fn switching(of: &Multivariant, presentation: &Presentation, findings: &mut Find
         if clock != track.clock && told.insert(&media.name) {
             let message =
                 format!("the timescale of {} is {}, that of {name} is {clock}", media.name, track.clock);
-            findings.add(&FM_SWITCHSET, of.at(variant.line), message);
+            // Players rescale; who reads several headers as one does not.
+            findings.add_as(Level::Note, &FM_SWITCHSET, of.at(variant.line), message);
         }
         let last =
             contents(media).filter_map(|(.., of)| of.of(Medium::Video)).map(|track| track.end_dts).max();

@@ -227,8 +227,7 @@ fn clones(
             }
         };
         if urls.len() > left {
-            let what = format!("{} playlists of clones", urls.len() - left);
-            findings.skip(what, format!("more than {MOST_ASKED} of them"));
+            findings.skip("some playlists of clones", format!("more than {MOST_ASKED} of them"));
         }
         for url in urls.iter().take(left) {
             let answer = fetch.fetch(&Request::new(url.as_str(), Want::Whole, HEAD));
@@ -322,6 +321,9 @@ fn replaced(
     let mut urls = BTreeSet::new();
     let mut groups = BTreeSet::new();
     for variant in of_base() {
+        if urls.len() > MOST_ASKED {
+            break;
+        }
         if !variant.url.is_empty() {
             urls.insert(replace(&variant.url, variant.attributes.get("STABLE-VARIANT-ID"), variants)?);
         }
@@ -330,6 +332,9 @@ fn replaced(
         }
     }
     for rendition in &of.renditions {
+        if urls.len() > MOST_ASKED {
+            break;
+        }
         if !rendition.url.is_empty() && groups.contains(&(rendition.kind(), rendition.group())) {
             let id = rendition.attributes.get("STABLE-RENDITION-ID");
             urls.insert(replace(&rendition.url, id, renditions)?);

@@ -1,6 +1,6 @@
 //! Apple's authoring specification.
 
-use super::{BYTES, group};
+use super::group;
 
 group! {
     "Apple's authoring specification"
@@ -51,6 +51,9 @@ group! {
         "Variants with stereo pictures have REQ-VIDEO-LAYOUT, and their sample entries a vexu box.",
         "add REQ-VIDEO-LAYOUT=\"CH-STEREO\" to variants whose pictures are for two eyes, and only to those",
         open "switches between stereo and mono inside a variant are not looked at";
+    AP_LOUDNESS = "AP-LOUDNESS" Should Apple "Apple HLS Authoring 2.18-2.22; ISO/IEC 14496-12 §12.2.7",
+        "Sound carries its loudness.",
+        "measure the loudness, and write it into ludt of the track",
+        open "of AAC in fMP4 only, where its absence is a note; whether it is true is not measured";
     !unchecked
-    "AP-LOUDNESS" Should Apple "Sound carries its loudness.", BYTES;
 }

@@ -51,6 +51,6 @@ group! {
     FM_SWITCHSET = "FM-SWITCHSET" Should Rfc "ISO/IEC 23000-19 §7.3.4",
         "Variants between which players switch have the same timescale, and timestamps below 2^53.",
         "write all variants of a codec with one timescale",
-        open "other boxes of the init sections are not held against each other";
+        open "another timescale is a note; other boxes of the init sections are not held against each other";
     !unchecked
 }
