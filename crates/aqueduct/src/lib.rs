@@ -34,7 +34,7 @@ pub mod source;
 pub mod time;
 
 #[cfg(feature = "av")]
-pub use av::{engine, quiet_encoders, return_memory_early};
+pub use av::{Decoders, engine, quiet_encoders, return_memory_early};
 pub use error::{Error, ErrorKind, Result};
 pub use index::SourceIndex;
 pub use plan::{Ladder, Plan, PlanBuilder, RenditionId, Settings};

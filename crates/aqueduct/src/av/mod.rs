@@ -1,12 +1,14 @@
 //! libav*: the only place that knows FFmpeg. Everything that leaves it is safe and in our own types.
 //!
 //! Reading: [`probe`] scans a source once into a [`SourceIndex`](crate::index::SourceIndex);
-//! [`VideoReader`] and [`AudioReader`] decode what a segment needs. Making: [`Scaler`], [`VideoEncoder`] and
-//! [`AacEncoder`], each fresh per segment and single-threaded, so that bytes never depend on the machine.
+//! [`VideoReader`] and [`AudioReader`] decode what a segment needs; [`Decoders`] tell whether units decode. Making:
+//! [`Scaler`], [`VideoEncoder`] and [`AacEncoder`], each fresh per segment and single-threaded, so that bytes never depend
+//! on the machine.
 
 mod aac_encoder;
 mod allocator;
 mod audio_reader;
+mod decoders;
 mod demuxer;
 mod engine;
 mod facts;
@@ -28,6 +30,7 @@ mod x265;
 pub(crate) use aac_encoder::AacEncoder;
 pub use allocator::return_memory_early;
 pub(crate) use audio_reader::AudioReader;
+pub use decoders::Decoders;
 pub use engine::engine;
 pub(crate) use mixer::Mixer;
 pub(crate) use orient::Orienter;

@@ -315,6 +315,7 @@ fn report(presentation: &Presentation, options: &Options, taken: Taken) -> Repor
     });
     Report {
         profiles: options.profiles.clone(),
+        decoded: options.decode.is_some() && !matches!(options.depth, Depth::Playlists | Depth::Sizes),
         totals,
         counts,
         findings: taken.findings,

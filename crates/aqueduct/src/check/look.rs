@@ -2,6 +2,7 @@
 
 mod boxes;
 mod cipher;
+mod decode;
 mod decrypt;
 mod faults;
 mod fmp4;
@@ -14,6 +15,7 @@ mod sample;
 mod sample_aes;
 mod samples;
 mod ts;
+mod units;
 mod vtt;
 
 pub(super) use inside::{Init, Opening, init, one};

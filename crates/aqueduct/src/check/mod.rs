@@ -7,7 +7,10 @@
 //!
 //! [`Watch`] follows live playlists over time, driven by whoever has a clock.
 //!
-//! What it is not: a player that decodes.
+//! It decodes where it is given something that does ([`Options::decode`]), and then tells whether all of it comes out,
+//! whole and in time.
+//!
+//! What it is not: a player.
 //!
 //! ```
 //! use aqueduct::check::{Nothing, Options, Overlay, check};
@@ -32,6 +35,7 @@
 //! | model | `model` | variants, segments, keys, as rules look at them |
 //! | rules of text | `rules` | what playlists decide by themselves |
 //! | look | `look` | asks for every segment, takes it apart (`look::inside`), fills the `Facts` of segments |
+//! | decode | `look::decode` | where it is asked for: a playlist's segments one after the other, on one thread |
 //! | rules of facts | `rules::measured` | what needs the facts of all segments |
 //!
 //! # To add a rule that looks into the bytes of segments

@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use super::keys::Keys;
 use super::rule::{Level, Profile, Rule, Unchecked};
 use crate::error::{Error, ErrorKind};
+use crate::media::Decode;
 
 /// What a check is told. The default holds a presentation to the protocol and to what players need.
 #[derive(Debug, Clone)]
@@ -23,6 +25,10 @@ pub struct Options {
     pub depth: Depth,
     /// Keys of segments under AES-128. Default: none, so that the bytes of such segments are not looked at.
     pub keys: Keys,
+    /// What decodes the media of all segments that are looked into; the rules of decoding count where it is there. A
+    /// playlist's segments are decoded one after the other, so [`parallel`](Self::parallel) then is how many playlists are
+    /// looked into at once. Costs as much as playing all renditions. Default: none; nothing is decoded.
+    pub decode: Option<Arc<dyn Decode>>,
     /// How much a check may do and keep.
     pub limits: Limits,
 }
@@ -35,6 +41,7 @@ impl Default for Options {
             parallel: NonZeroUsize::MIN,
             depth: Depth::default(),
             keys: Keys::default(),
+            decode: None,
             limits: Limits::default(),
         }
     }

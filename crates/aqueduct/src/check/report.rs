@@ -14,6 +14,8 @@ use super::rule::{Level, Profile};
 pub struct Report {
     /// Whose rules counted.
     pub profiles: BTreeSet<Profile>,
+    /// Whether pictures and sound were decoded; else the rules of decoding were not looked at.
+    pub decoded: bool,
     /// How many findings there were of each level.
     pub totals: Totals,
     /// How many findings there were of each rule, those that were not kept included.

@@ -8,6 +8,7 @@ mod bits;
 mod codec_string;
 mod colour;
 mod cursor;
+mod decoding;
 pub mod dolby;
 mod encoding;
 mod engine;
@@ -24,6 +25,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) use codec_string::audio_specific_config;
 pub use codec_string::codec_string;
 pub use colour::{Colour, VideoRange};
+pub use decoding::{CodedStream, CodedUnit, Decode, Decoded, Decoder};
 pub use encoding::{
     AacEncoding, Av1Coding, AvcCoding, Crf, HevcCoding, Preset, VideoCodec, VideoCoding, VideoEncoding,
 };

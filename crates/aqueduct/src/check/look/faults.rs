@@ -48,6 +48,17 @@ impl Faults {
             .or_insert(Fault { rule, level, offset, message, more: 0 });
     }
 
+    /// Takes over what was found of the same resource by others.
+    pub(super) fn merge(&mut self, other: Self) {
+        for fault in other.of.into_values() {
+            let Fault { rule, level, offset, message, more } = fault;
+            self.add_as(level, rule, offset, message);
+            if let Some(fault) = self.of.get_mut(rule.id) {
+                fault.more += more;
+            }
+        }
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.of.is_empty()
     }

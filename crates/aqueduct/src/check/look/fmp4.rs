@@ -35,7 +35,7 @@ pub(super) fn init(body: &[u8], faults: &mut Faults) -> Option<InitReading> {
 }
 
 /// Reads a segment of the tracks of `init`.
-pub(super) fn segment(body: &[u8], init: &InitReading, faults: &mut Faults) -> Option<Contents> {
+pub(super) fn segment(body: &[u8], init: &InitReading, faults: &mut Faults) -> Option<(Contents, Reading)> {
     let reading = match fmp4::read(body, init) {
         Ok(reading) => reading,
         Err(error) => {
@@ -53,11 +53,11 @@ pub(super) fn segment(body: &[u8], init: &InitReading, faults: &mut Faults) -> O
         return None;
     }
     let tracks = init.tracks.iter().filter_map(|of| track(of, &reading, body, faults)).collect();
-    Some(Contents::new(Container::Fmp4, tracks))
+    Some((Contents::new(Container::Fmp4, tracks), reading))
 }
 
 /// Reads what an I-frame playlist points at: a fragment, which may end behind its first picture.
-pub(super) fn iframe(body: &[u8], init: &InitReading, faults: &mut Faults) -> Option<Contents> {
+pub(super) fn iframe(body: &[u8], init: &InitReading, faults: &mut Faults) -> Option<(Contents, Reading)> {
     let first = body.get(4..8).unwrap_or_default();
     if !matches!(first, b"moof" | b"styp" | b"sidx" | b"emsg" | b"prft") {
         faults.add(&IF_MOOF, 0, "the range does not begin with a fragment (moof)");
@@ -78,7 +78,7 @@ pub(super) fn iframe(body: &[u8], init: &InitReading, faults: &mut Faults) -> Op
         return None;
     }
     let tracks = track(video, &reading, body, &mut Faults::default()).into_iter().collect();
-    Some(Contents::new(Container::Fmp4, tracks))
+    Some((Contents::new(Container::Fmp4, tracks), reading))
 }
 
 /// Whether times are known; else nothing can be held against them.

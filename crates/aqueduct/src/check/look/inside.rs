@@ -5,16 +5,18 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
+use super::decode::Run;
 use super::decrypt::{self, BLOCK, Lock, Piece};
 use super::faults::Faults;
 use super::protection::{self, Protected};
 use super::sample::Sample;
 use super::samples::{self, Samples};
+use super::units::{self, Stream};
 use super::{fmp4, loudness, packed, sample_aes, ts, vtt};
 use crate::check::fetch::{Answer, Fetch, Request, Want};
 use crate::check::finding::Place;
 use crate::check::findings::Findings;
-use crate::check::model::{ByteRange, Contents, Key, Map, Media, Presentation, Role, Segment};
+use crate::check::model::{ByteRange, Contents, Key, Map, Media, Medium, Presentation, Role, Segment};
 use crate::check::options::Options;
 use crate::check::parallel;
 use crate::check::read::uri::extension;
@@ -22,8 +24,8 @@ use crate::check::table::audio::AU_FORMAT;
 use crate::check::table::encryption::EN_SCOPE;
 use crate::check::table::media::{MP_FETCH, MP_MAP};
 use crate::check::table::players::PC_EMPTY_SEGMENT;
-use crate::mux::fmp4::InitReading;
 use crate::mux::ts::PACKET;
+use crate::mux::{self, fmp4::InitReading};
 
 /// So much of a resource of TS is looked through for the tables that its I-frames need.
 const HEAD: u64 = 64 * PACKET as u64;
@@ -167,6 +169,11 @@ struct Seen {
     faults: Faults,
     skipped: Option<&'static str>,
     failed: Option<String>,
+    /// What to decode, until it is decoded.
+    streams: Vec<Stream>,
+    /// What was found when it was decoded, and why not all of it was.
+    decoded: Faults,
+    undecoded: Vec<(Medium, String)>,
 }
 
 /// Looks into the segments whose sizes are known, and fills their facts.
@@ -182,16 +189,24 @@ pub(super) fn look(
     let texts = presentation.media.iter().filter(|media| media.role == Role::Subtitles);
     let texts = texts.map(|media| media.segments.len()).sum::<usize>();
     let cues = (MOST_CUES / texts.max(1)).clamp(64, 20_000);
-    let seen = parallel::map(&jobs, options.parallel, |job| see(job, &inits, fetch, options, cues));
+    let runs = runs(presentation, &jobs, &of, options);
+    let see = |at: usize| jobs.get(at).map(|job| see(job, &inits, fetch, options, cues)).unwrap_or_default();
+    let parts = parallel::map(&runs, options.parallel, |run| see_run(run, options, see));
+    let seen: BTreeMap<usize, Seen> = parts.into_iter().flatten().collect();
     for (media_at, media) in presentation.media.iter_mut().enumerate() {
         let mut skipped: BTreeMap<&str, u64> = BTreeMap::new();
+        let mut undecoded: BTreeMap<(Medium, &str), u64> = BTreeMap::new();
         for at in 0..media.segments.len() {
             let job = of.get(&(media_at, at)).copied();
-            let Some((job, seen)) = job.and_then(|job| Some((jobs.get(job)?, seen.get(job)?))) else {
+            let Some((job, seen)) = job.and_then(|job| Some((jobs.get(job)?, seen.get(&job)?))) else {
                 continue;
             };
             let place = media.place(at);
             seen.faults.tell(&place, job.part.base(), findings);
+            seen.decoded.tell(&place, job.part.base(), findings);
+            for (medium, reason) in &seen.undecoded {
+                *undecoded.entry((*medium, reason)).or_default() += 1;
+            }
             if let Some(reason) = seen.skipped {
                 *skipped.entry(reason).or_default() += 1;
             }
@@ -205,7 +220,87 @@ pub(super) fn look(
         for (reason, count) in skipped {
             findings.skip(format!("the bytes of {count} segments of {}", media.name), reason);
         }
+        for ((medium, reason), count) in undecoded {
+            let what = format!("whether the {} of {count} segments of {} decode", medium.name(), media.name);
+            findings.skip(what, reason);
+        }
     }
+}
+
+/// Segments that one thread looks into, one after the other.
+struct Together {
+    /// Which jobs, and whether each goes on from the one before.
+    jobs: Vec<(usize, bool)>,
+    is_independent: bool,
+    is_iframe: bool,
+}
+
+/// Which jobs go together: each is alone, unless it is decoded. A segment of two playlists is decoded with the first.
+fn runs(
+    presentation: &Presentation,
+    jobs: &[Job],
+    of: &BTreeMap<(usize, usize), usize>,
+    options: &Options,
+) -> Vec<Together> {
+    let one = |job| Together { jobs: vec![(job, false)], is_independent: false, is_iframe: true };
+    if options.decode.is_none() {
+        return (0..jobs.len()).map(one).collect();
+    }
+    let (mut runs, mut taken) = (Vec::new(), vec![false; jobs.len()]);
+    let multivariant = presentation.multivariant.as_ref();
+    for (media_at, media) in presentation.media.iter().enumerate() {
+        let is_independent = media.is_independent || multivariant.is_some_and(|of| of.is_independent);
+        let mut run = Together { jobs: Vec::new(), is_independent, is_iframe: false };
+        let mut before = None;
+        for (at, segment) in media.segments.iter().enumerate() {
+            let Some(&job) = of.get(&(media_at, at)) else { continue };
+            let Some(is_taken) = taken.get_mut(job).filter(|is_taken| !**is_taken) else { continue };
+            *is_taken = true;
+            if jobs.get(job).is_some_and(|job| job.is_iframe) {
+                runs.push(one(job));
+                continue;
+            }
+            let goes_on = at.checked_sub(1) == before && at > 0 && !segment.is_discontinuous;
+            run.jobs.push((job, goes_on));
+            before = Some(at);
+        }
+        runs.push(run);
+    }
+    runs
+}
+
+/// Looks into segments, and decodes them where that is asked for.
+fn see_run(run: &Together, options: &Options, see: impl Fn(usize) -> Seen) -> Vec<(usize, Seen)> {
+    let mut decoding = options.decode.as_deref().map(|decode| Run::new(decode, run.is_independent));
+    let mut all = Vec::with_capacity(run.jobs.len());
+    for (at, (job, goes_on)) in run.jobs.iter().enumerate() {
+        let mut seen = see(*job);
+        let streams = std::mem::take(&mut seen.streams);
+        if let Some(decoding) = &mut decoding {
+            if !goes_on || streams.is_empty() {
+                decoding.pause();
+            }
+            match run.is_iframe {
+                true => decoding.iframe(at, streams),
+                false => decoding.segment(at, streams),
+            }
+        }
+        all.push((*job, seen));
+    }
+    if let Some(decoding) = decoding {
+        let found = decoding.finish();
+        for (at, faults) in found.faults {
+            if let Some((_, seen)) = all.get_mut(at) {
+                seen.decoded.merge(faults);
+            }
+        }
+        for (at, medium, reason) in found.undecoded {
+            if let Some((_, seen)) = all.get_mut(at) {
+                seen.undecoded.push((medium, reason));
+            }
+        }
+    }
+    all
 }
 
 /// What to look into, each once, and which job answers which segment.
@@ -414,8 +509,8 @@ pub(in crate::check) fn one(
     let part = Part::new(&segment.url, segment.range);
     let part = part.locked(opening.lock.clone()).sampled(opening.samples.clone());
     let base = part.base();
-    // Of text nothing is asked for here.
-    let seen = take_apart(&Job { part, map: None, is_iframe: false }, init, answer, 0);
+    // Of text nothing is asked for here, and nothing is decoded.
+    let seen = take_apart(&Job { part, map: None, is_iframe: false }, init, answer, 0, false);
     seen.faults.tell(place, base, findings);
     if let Some(reason) = seen.skipped {
         findings.skip(format!("the bytes of new segments of {}", media.name), reason);
@@ -443,12 +538,12 @@ fn see(job: &Job, inits: &BTreeMap<Part, Init>, fetch: &dyn Fetch, options: &Opt
         None => None,
     };
     match fetch.fetch(&Request::new(&job.part.url, job.part.want(), options.limits.segment_bytes)) {
-        Ok(answer) => take_apart(job, init, &answer, cues),
+        Ok(answer) => take_apart(job, init, &answer, cues, options.decode.is_some()),
         Err(error) => Seen { failed: Some(error.to_string()), ..Seen::default() },
     }
 }
 
-fn take_apart(job: &Job, init: Option<&Init>, answer: &Answer, cues: usize) -> Seen {
+fn take_apart(job: &Job, init: Option<&Init>, answer: &Answer, cues: usize, is_decoded: bool) -> Seen {
     let mut seen = Seen::default();
     if answer.is_cut {
         return Seen { skipped: Some("they are longer than a check reads"), ..seen };
@@ -459,6 +554,7 @@ fn take_apart(job: &Job, init: Option<&Init>, answer: &Answer, cues: usize) -> S
     let Some(body) = opened(answer.body.clone(), &job.part, &mut seen.faults) else {
         return seen;
     };
+    let whole = &body;
     let body = &*body;
     if job.part.lock.is_none() && !is_known(body) && decrypt::is_noise(body) {
         seen.faults.add(&EN_SCOPE, 0, "the segment looks encrypted, and no key applies to it");
@@ -467,6 +563,7 @@ fn take_apart(job: &Job, init: Option<&Init>, answer: &Answer, cues: usize) -> S
     let faults = &mut seen.faults;
     let form = form(body, &job.part.url);
     let samples = job.part.samples.as_ref();
+    let is_decoded = is_decoded && samples.is_none_or(|samples| samples.key.is_some());
     // What is wrong with encrypted samples is told of segments, not of the I-frames that are a part of them.
     let mut unheard = Faults::default();
     let heard = if job.is_iframe { &mut unheard } else { &mut *faults };
@@ -477,22 +574,43 @@ fn take_apart(job: &Job, init: Option<&Init>, answer: &Answer, cues: usize) -> S
         (_, Form::Ts) => sample_aes::open(body, samples, heard),
         _ => Cow::Borrowed(body),
     };
-    let body = &*plain;
-    seen.contents = match (init, form) {
+    let plain = match plain {
+        Cow::Borrowed(_) => whole.clone(),
+        Cow::Owned(plain) => Bytes::from(plain),
+    };
+    let (whole, body) = (&plain, &*plain);
+    let fragments = |init: &InitReading, found: Option<(Contents, mux::fmp4::Reading)>| {
+        let (contents, reading) = found?;
+        let streams = is_decoded.then(|| units::of_fmp4(&reading, init, &contents, whole));
+        Some((contents, streams.unwrap_or_default()))
+    };
+    let packets = |tables: &[u8], found: Option<(Contents, mux::ts::Reading)>| {
+        let (contents, reading) = found?;
+        let streams = is_decoded.then(|| units::of_ts(&reading, &contents, tables.len() as u64));
+        Some((contents, streams.unwrap_or_default()))
+    };
+    let found = match (init, form) {
         (Some(Init::Fmp4(init, _)), Form::Fmp4 | Form::Unknown) if job.is_iframe => {
-            fmp4::iframe(body, init, faults)
+            fragments(init, fmp4::iframe(body, init, faults))
         }
-        (Some(Init::Fmp4(init, _)), Form::Fmp4 | Form::Unknown) => fmp4::segment(body, init, faults),
-        (Some(Init::Ts(tables)), Form::Ts) if job.is_iframe => ts::iframe(body, tables, faults),
-        (Some(Init::Ts(tables)), Form::Ts) => ts::segment(body, tables, faults),
-        (None, Form::Ts) if !job.is_iframe => ts::segment(body, &[], faults),
+        (Some(Init::Fmp4(init, _)), Form::Fmp4 | Form::Unknown) => {
+            fragments(init, fmp4::segment(body, init, faults))
+        }
+        (Some(Init::Ts(tables)), Form::Ts) if job.is_iframe => {
+            packets(tables, ts::iframe(body, tables, faults))
+        }
+        (Some(Init::Ts(tables)), Form::Ts) => packets(tables, ts::segment(body, tables, faults)),
+        (None, Form::Ts) if !job.is_iframe => packets(&[], ts::segment(body, &[], faults)),
         (init, Form::Packed) => {
             if init.is_some() {
                 faults.add(&AU_FORMAT, 0, "EXT-X-MAP applies to packed audio");
             }
-            packed::segment(body, faults)
+            packed::segment(body, faults).map(|contents| {
+                let streams = is_decoded.then(|| units::of_packed(&contents, whole));
+                (contents, streams.unwrap_or_default())
+            })
         }
-        (_, Form::Text) => vtt::segment(body, cues, faults),
+        (_, Form::Text) => vtt::segment(body, cues, faults).map(|contents| (contents, Vec::new())),
         (None, Form::Fmp4) if !job.is_iframe => {
             // What its name tells is told by what the playlist says.
             if !is_named_fmp4(&job.part.url) {
@@ -509,6 +627,9 @@ fn take_apart(job: &Job, init: Option<&Init>, answer: &Answer, cues: usize) -> S
             None
         }
     };
+    if let Some((contents, streams)) = found {
+        (seen.contents, seen.streams) = (Some(contents), streams);
+    }
     // Without a sample nothing can be held against anything.
     let is_empty = |contents: &Contents| contents.tracks.is_empty() && contents.text.is_none();
     if seen.contents.as_ref().is_some_and(is_empty) {

@@ -1,5 +1,7 @@
 //! A segment of packed audio, taken apart (RFC 8216bis §3.1.3).
 
+use std::ops::Range;
+
 use super::faults::Faults;
 use super::id3;
 use crate::check::model::{Container, Contents, Medium, Track};
@@ -126,6 +128,28 @@ pub(super) fn segment(body: &[u8], faults: &mut Faults) -> Option<Contents> {
             is_spatial: None,
         }],
     ))
+}
+
+/// The whole frames of a segment, each with those that depend on it, and their samples.
+pub(super) fn frames(body: &[u8]) -> Vec<(Range<usize>, u64)> {
+    let (mut at, mut frames) = (0, Vec::<(Range<usize>, u64)>::new());
+    while let Some(rest) = body.get(at..).filter(|rest| !rest.is_empty()) {
+        if let Some(tag) = id3::tag(rest) {
+            at += tag.length;
+            continue;
+        }
+        let Ok(frame) = frame(rest) else { break };
+        let end = at + frame.length;
+        if frame.length > rest.len() {
+            break;
+        }
+        match frames.last_mut().filter(|(bytes, _)| frame.is_dependent && bytes.end == at) {
+            Some((bytes, _)) => bytes.end = end,
+            None => frames.push((at..end, frame.samples)),
+        }
+        at = end;
+    }
+    frames
 }
 
 /// When the first sample is presented; without that nothing can be held against anything.

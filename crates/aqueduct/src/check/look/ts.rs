@@ -20,7 +20,7 @@ const HOLE: i64 = 9_000;
 const STAMPS: i64 = 63_000;
 
 /// Reads a segment. `tables` are packets with PAT and PMT from EXT-X-MAP, or none.
-pub(super) fn segment(body: &[u8], tables: &[u8], faults: &mut Faults) -> Option<Contents> {
+pub(super) fn segment(body: &[u8], tables: &[u8], faults: &mut Faults) -> Option<(Contents, Reading)> {
     let joined;
     let bytes = if tables.is_empty() {
         body
@@ -62,11 +62,12 @@ pub(super) fn segment(body: &[u8], tables: &[u8], faults: &mut Faults) -> Option
         }
     }
     let tracks = reading.streams.iter().filter_map(|stream| track(stream, faults)).collect();
-    Some(Contents { counters: counters(body, bytes, &reading), ..Contents::new(Container::Ts, tracks) })
+    let counters = counters(body, bytes, &reading);
+    Some((Contents { counters, ..Contents::new(Container::Ts, tracks) }, reading))
 }
 
 /// Reads what an I-frame playlist points at. `tables` are packets with the PAT and PMT of the resource.
-pub(super) fn iframe(body: &[u8], tables: &[u8], faults: &mut Faults) -> Option<Contents> {
+pub(super) fn iframe(body: &[u8], tables: &[u8], faults: &mut Faults) -> Option<(Contents, Reading)> {
     let joined = [tables, body].concat();
     let reading = ts::read(&joined).ok()?;
     let video = reading.streams.iter().find(|stream| stream.kind == StreamType::H264)?;
@@ -80,7 +81,7 @@ pub(super) fn iframe(body: &[u8], tables: &[u8], faults: &mut Faults) -> Option<
         faults.add(&IF_SINGLE, 0, "the range holds more than its picture: another stream");
     }
     let tracks = reading.streams.iter().filter_map(|stream| track(stream, &mut Faults::default())).collect();
-    Some(Contents::new(Container::Ts, tracks))
+    Some((Contents::new(Container::Ts, tracks), reading))
 }
 
 /// The packets of the tables at the start of a resource, as far as `head` has them.

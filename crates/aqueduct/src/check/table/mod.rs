@@ -3,6 +3,7 @@
 pub(super) mod alignment;
 pub(super) mod apple;
 pub(super) mod audio;
+pub(super) mod decoding;
 pub(super) mod encryption;
 pub(super) mod fmp4;
 pub(super) mod iframes;
@@ -38,6 +39,7 @@ pub(super) const GROUPS: &[&Group] = &[
     &ts::GROUP,
     &fmp4::GROUP,
     &audio::GROUP,
+    &decoding::GROUP,
     &text::GROUP,
     &encryption::GROUP,
     &iframes::GROUP,
