@@ -154,8 +154,12 @@ impl Original {
     fn track(&self, copy: &CopiedTrack) -> Mp4Track {
         let stored = &self.stored[usize::from(!copy.is_video())][range(copy)];
         // ffprobe does not hand on the flags of H.264 in a playlist: it looks into the pictures.
-        let keys = different(stored.iter().map(|packet| !packet.key));
-        Mp4Track { codec: copy.codec_string.clone(), samples: stored.len(), keys }
+        let (before, after) = silence(copy);
+        let silent = |count| std::iter::repeat_n(false, count);
+        let others = stored.iter().map(|packet| !packet.key);
+        let keys = different(silent(before).chain(others).chain(silent(after)));
+        let samples = before + stored.len() + after;
+        Mp4Track { codec: copy.codec_string.clone(), samples, keys }
     }
 
     /// Codecs of what is packaged.
@@ -291,8 +295,21 @@ fn compare(original: &Original, folder: &Path, faults: &mut Faults) -> Vec<Mp4> 
     files
 }
 
+/// Packets of the source that are copied.
 fn range(copy: &CopiedTrack) -> std::ops::Range<usize> {
-    copy.packets[0] as usize..*copy.packets.last().unwrap() as usize
+    let (before, after) = silence(copy);
+    copy.packets[0] as usize..*copy.packets.last().unwrap() as usize - before - after
+}
+
+/// Silent packets before and after them.
+fn silence(copy: &CopiedTrack) -> (usize, usize) {
+    copy.silence.map_or((0, 0), |silence| (silence.before as usize, silence.after as usize))
+}
+
+/// What stands between the silent ones.
+fn sounding<'a, T>(found: &'a [T], copy: &CopiedTrack) -> &'a [T] {
+    let (before, after) = silence(copy);
+    found.get(before..found.len().saturating_sub(after)).unwrap_or_default()
 }
 
 /// A playlist that was written, and the source.
@@ -324,6 +341,7 @@ impl Output<'_> {
                 continue;
             };
             let stored = &self.original.stored[kind][range(copy)];
+            let found = sounding(found, copy);
             if found.len() != stored.len() {
                 faults.0.push(format!("{name}: {} packets for {}", found.len(), stored.len()));
                 continue;
@@ -381,9 +399,10 @@ impl Output<'_> {
                 stored = &stored[..range.end];
             }
             let name = format!("{} {}", self.name, KINDS[kind]);
-            faults.check(found[kind] == stored, || {
-                let mut text = format!("{name}: {} frames for {}", found[kind].len(), stored.len());
-                let wrong = different(found[kind].iter().zip(stored).map(|(found, stored)| found == stored));
+            let found = sounding(&found[kind], copy);
+            faults.check(found == stored, || {
+                let mut text = format!("{name}: {} frames for {}", found.len(), stored.len());
+                let wrong = different(found.iter().zip(stored).map(|(found, stored)| found == stored));
                 write!(text, ", {} differ; packets {range:?}", wrong.len()).unwrap();
                 text
             });
@@ -517,4 +536,93 @@ fn tiles(name: &str, source: &dyn Source, index: &SourceIndex, presentation: &Pr
     for copy in &presentation.plan().copies {
         assert_eq!(range(copy), 0..index.track(copy.track).unwrap().packets.len(), "{name}: {}", copy.name);
     }
+}
+
+/// The sound of a file as samples of 16 bits, of which FFmpeg must complain of nothing.
+fn samples(path: &Path, options: &[&str]) -> Vec<u8> {
+    let mut command = Command::new("ffmpeg");
+    command.args(["-v", "warning"]).args(options).args(["-i", path.to_str().unwrap()]);
+    let output = command.args(["-map", "0:a:0", "-c:a", "pcm_s16le", "-f", "s16le", "-"]).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    // Of ADTS, which says no duration, it says so.
+    let said: Vec<_> = said.lines().filter(|line| !line.contains("Estimating duration")).collect();
+    let said = said.concat();
+    assert!(output.status.success() && said.is_empty(), "{}: {said}", path.display());
+    output.stdout
+}
+
+/// Silent units decode to zeros, by themselves and around others, and units between them as after a start.
+#[test]
+fn silence_is_silent() {
+    let folder = tempfile::tempdir().unwrap();
+    let mono = clips().iter().find(|clip| clip.name == "aac-mono-44100.last.mp4");
+    let paths = [testdata("late-audio.mp4"), testdata("surround-5.1.mp4")];
+    let mut layouts = Vec::new();
+    for path in paths.iter().chain(mono.map(|clip| &clip.path)) {
+        let (source, index) = (open(path), read_index(&*open(path)));
+        let (track, _) = index.main_audio().unwrap();
+        let config = aqueduct::media::esds::ElementaryStream::parse(&track.configuration).unwrap().config;
+        let config = aqueduct::media::aac::AudioSpecificConfig::parse(config).unwrap();
+        let adts = |unit: Vec<u8>| [config.adts_header(unit.len()).unwrap().to_vec(), unit].concat();
+        let unit = |packet: aqueduct::index::Packet| {
+            let mut unit = vec![0; packet.bytes as usize];
+            aqueduct::source::SourceExt::read_exact_at(&*source, packet.offset.unwrap(), &mut unit).unwrap();
+            adts(unit)
+        };
+        let sounding: Vec<u8> = track.packets.iter().skip(20).take(10).flat_map(unit).collect();
+        let silent = adts(config.silence().unwrap()).repeat(4);
+        let decode = |bytes: &[&[u8]]| {
+            let path = folder.path().join("sound.aac");
+            fs::write(&path, bytes.concat()).unwrap();
+            samples(&path, &[])
+        };
+        let frame = usize::from(config.channels().unwrap()) * 1024 * 2;
+        let is_silent = |samples: &[u8]| samples.iter().all(|sample| *sample == 0);
+        let alone = decode(&[&silent]);
+        assert_eq!(alone.len(), 4 * frame);
+        assert!(is_silent(&alone), "{}", path.display());
+        let (around, plain) = (decode(&[&silent, &sounding, &silent]), decode(&[&sounding]));
+        assert_eq!(around.len(), 18 * frame);
+        assert!(is_silent(&around[..4 * frame]) && !is_silent(&plain[..frame * 2]), "{}", path.display());
+        assert!(around[4 * frame..14 * frame] == plain, "{}", path.display());
+        // The first silent unit overlaps with what was heard.
+        assert!(is_silent(&around[15 * frame..]), "{}", path.display());
+        layouts.push((config.channels().unwrap(), config.sample_rate));
+    }
+    assert!(layouts.starts_with(&[(2, 48_000), (6, 48_000)]), "{layouts:?}");
+    assert!(mono.is_none() || layouts[2] == (1, 44_100), "{layouts:?}");
+}
+
+/// Sound that begins late is silence until then, and the source's own samples from there on.
+#[test]
+fn late_sound_begins_when_it_should() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = testdata("late-audio.mp4");
+    let wanted = samples(&path, &["-ignore_editlist", "1"]);
+    for shape in SHAPES {
+        let film = present(open(&path), settings(shape.0, shape.1, 1000)).unwrap();
+        let folder = folder.path().join(format!("{:?}.{:?}", shape.0, shape.1));
+        write_all(&film, &folder);
+        let copy = film.plan().copies.iter().find(|copy| !copy.is_video()).unwrap();
+        let (before, after) = silence(copy);
+        let list = folder.join(film.plan().key(Object::Multivariant).unwrap());
+        let found = samples(&list, &[]);
+        // Two channels of 16 bits.
+        let start = before * 1024 * 4;
+        assert!(found[..start].iter().all(|sample| *sample == 0), "{shape:?}");
+        assert!(found[start..][..wanted.len()] == wanted, "{shape:?}");
+        assert_eq!(found.len(), start + wanted.len() + after * 1024 * 4, "{shape:?}");
+        // The source's sound begins 0.478 s late, less what its edit list hides; silence fills all of it but a unit.
+        let first = first_sample(&folder, &film, copy);
+        assert!((0..1024).contains(&first), "{shape:?}: {first} samples are missing");
+    }
+}
+
+/// Samples from time zero to the first of the sound, as ffprobe tells it.
+fn first_sample(folder: &Path, film: &Presentation, copy: &CopiedTrack) -> i64 {
+    let plan = film.plan();
+    let has = |rendition: &aqueduct::plan::Rendition<'_>| rendition.copied_audio == Some(copy);
+    let rendition = plan.renditions().into_iter().find(has).unwrap().id;
+    let (found, _) = packets(&folder.join(plan.playlist_key(rendition).unwrap()), &[]);
+    (found[1][0].pts - aqueduct::plan::TIME_ZERO * 100 / 9) * 48 / 1000
 }

@@ -1,5 +1,7 @@
 //! AAC (ISO/IEC 14496-3): the AudioSpecificConfig of MP4 and the ADTS header of transport streams.
 
+mod silence;
+
 use serde::{Deserialize, Serialize};
 
 use super::bits::{BitReader, BitWriter};

@@ -27,9 +27,10 @@ use serde::{Deserialize, Serialize};
 
 pub use builder::PlanBuilder;
 pub use codecs::VideoCodecs;
+pub(crate) use copy::Units;
 pub use copy::{
     AudioLayout, CopiedMedia, CopiedTrack, CopyBuilder, CopyInput, CopySettings, Files, KeyFrame, MoreInput,
-    Role,
+    Role, Silence,
 };
 pub use estimate::{Estimate, Rates};
 pub use frames::{FrameMap, SourceFrame};

@@ -297,7 +297,7 @@ impl SourceRung<'_> {
         if let Err(reason) = is_gapless(&lane, planned, pictures) {
             return Ok(Err(reason));
         }
-        let copy = Sound { lane, language: None }.copied(&self.at, self.frame)?;
+        let copy = Sound { lane, language: None, silence: None }.copied(&self.at, self.frame)?;
         if (0..).zip(self.at.windows(2)).any(|(segment, _)| copy.is_gap(segment)) {
             return Ok(Err("it has nothing in some segment".to_owned()));
         }

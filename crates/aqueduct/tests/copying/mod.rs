@@ -80,7 +80,7 @@ pub(crate) struct Unit {
     pub(crate) payload: Vec<Vec<u8>>,
 }
 
-/// What a copied track should hold, from its source.
+/// What a copied track should hold, from its source and with the silence around it.
 pub(crate) fn wanted(
     source: &dyn Source,
     index: &SourceIndex,
@@ -88,8 +88,9 @@ pub(crate) fn wanted(
 ) -> Vec<Unit> {
     let track = index.track(copy.track).unwrap();
     let micros = |ticks: i64| rounded(ticks - copy.origin.ticks, copy.origin.timebase);
-    let (first, last) = (copy.packets[0] as usize, *copy.packets.last().unwrap() as usize);
-    (first..last)
+    let (before, after) = copy.silence.map_or((0, 0), |silence| (silence.before, silence.after));
+    let (first, last) = (copy.packets[0] as usize, (*copy.packets.last().unwrap() - before - after) as usize);
+    let sounding: Vec<Unit> = (first..last)
         .map(|position| {
             let packet = track.packets.get(position).unwrap();
             let mut data = vec![0; packet.bytes as usize];
@@ -108,7 +109,22 @@ pub(crate) fn wanted(
                 payload,
             }
         })
-        .collect()
+        .collect();
+    if before + after == 0 {
+        return sounding;
+    }
+    let esds = aqueduct::media::esds::ElementaryStream::parse(&track.configuration).unwrap();
+    let config = aqueduct::media::aac::AudioSpecificConfig::parse(esds.config).unwrap();
+    let unit = aqueduct::time::Timebase::new(config.unit_samples(), config.sample_rate).unwrap();
+    let silent = |near: &Unit, units: i64| {
+        let apart = rounded(units, unit);
+        let payload = vec![config.silence().unwrap()];
+        Unit { dts: near.dts + apart, pts: near.pts + apart, key: true, payload }
+    };
+    let (first, last) = (&sounding[0], &sounding[sounding.len() - 1]);
+    let before = (1..=i64::from(before)).rev().map(|units| silent(first, -units));
+    let after = (1..=i64::from(after)).map(|units| silent(last, units));
+    before.chain(sounding.iter().cloned()).chain(after).collect()
 }
 
 fn rounded(ticks: i64, timebase: aqueduct::time::Timebase) -> i64 {

@@ -92,7 +92,7 @@ pub(super) fn measured(presentation: &Presentation, findings: &mut Findings<'_>)
     }
     measure::variants(presentation, findings);
     for playlist in &presentation.media {
-        timing::check(playlist, presentation.multivariant.as_ref(), findings);
+        timing::check(playlist, presentation, findings);
     }
     timelines::check(presentation, findings);
     sound::check(presentation, findings);

@@ -1,7 +1,7 @@
 //! Times and tracks of the segments of one playlist (RFC 8216bis §3).
 
 use crate::check::findings::Findings;
-use crate::check::model::{Contents, Media, Medium, Multivariant, Role, Segment, Track};
+use crate::check::model::{Contents, Media, Medium, Presentation, Role, Segment, Track};
 use crate::check::read::decimal::SECOND;
 use crate::check::rule::Level;
 use crate::check::table::fmp4::FM_TFDT_CONTIN;
@@ -21,25 +21,37 @@ const ROUNDED: i64 = SECOND as i64 / 1000;
 /// I-frames are held against their distances with this much slack. Ours.
 const SAME_IFRAME: i64 = SECOND as i64 / 20;
 
-pub(super) fn check(media: &Media, of: Option<&Multivariant>, findings: &mut Findings<'_>) {
+pub(super) fn check(media: &Media, presentation: &Presentation, findings: &mut Findings<'_>) {
     if media.is_iframes || media.role == Role::IFrames {
         iframes(media, findings);
         return;
     }
+    let of = presentation.multivariant.as_ref();
     let is_independent = media.is_independent || of.is_some_and(|of| of.is_independent);
+    let start = start_of_others(media, presentation);
     for at in 0..media.segments.len() {
-        segment(media, at, is_independent, findings);
+        looked(media, at, is_independent, start, findings);
     }
-    sums(media, findings);
+    sums(media, start, findings);
     starts(media, findings);
 }
 
 /// The segment with this index, by itself and against the one before.
 pub(in crate::check) fn segment(media: &Media, at: usize, is_independent: bool, findings: &mut Findings<'_>) {
+    looked(media, at, is_independent, None, findings);
+}
+
+fn looked(
+    media: &Media,
+    at: usize,
+    is_independent: bool,
+    start: Option<&Track>,
+    findings: &mut Findings<'_>,
+) {
     let Some(segment) = media.segments.get(at) else { return };
     let Some(contents) = contents(segment) else { return };
     keys(media, at, contents, is_independent, findings);
-    duration(media, at, segment, contents, findings);
+    duration(media, at, segment, start, findings);
     let before = at.checked_sub(1).and_then(|before| media.segments.get(before));
     if let Some(before) = before
         && !segment.is_discontinuous
@@ -65,13 +77,18 @@ fn keys(media: &Media, at: usize, contents: &Contents, is_independent: bool, fin
 }
 
 /// EXTINF of one segment: the time of its leading track, or of all of them together where they end apart.
-fn duration(media: &Media, at: usize, segment: &Segment, contents: &Contents, findings: &mut Findings<'_>) {
-    let Some(track) = contents.leading().filter(|track| track.longest > 0) else { return };
+fn duration(media: &Media, at: usize, segment: &Segment, start: Option<&Track>, findings: &mut Findings<'_>) {
+    let Some((track, missing)) = missing(segment) else { return };
     let declared = i64::try_from(segment.duration).unwrap_or(i64::MAX);
-    let slack = track.nanos(track.longest).max(SAME_DURATION);
     let measured = track.lasts();
-    let fits = |time: i64| time.saturating_sub(declared).saturating_abs() <= slack;
-    if fits(measured) || fits(together(contents, track)) {
+    if let Some(side) = hole(media, at, track, missing, start) {
+        let cover = if track.medium == Medium::Audio { "sound covers" } else { "pictures cover" };
+        let message = format!(
+            "the {cover} {:.3} s of {:.3} s: nothing is there at the {side} of the segment, where players skip or stall",
+            seconds(measured),
+            seconds(declared)
+        );
+        findings.add_as(Level::Warning, &TM_EXTINF_MATCH, media.place(at), message);
         return;
     }
     let message = format!(
@@ -83,6 +100,62 @@ fn duration(media: &Media, at: usize, segment: &Segment, contents: &Contents, fi
     findings.add(&TM_EXTINF_MATCH, media.place(at), message);
 }
 
+/// The leading track of a segment and by how much it is shorter than EXTINF, where that is more than rounding.
+fn missing(segment: &Segment) -> Option<(&Track, i64)> {
+    let contents = contents(segment)?;
+    let track = contents.leading().filter(|track| track.longest > 0)?;
+    let declared = i64::try_from(segment.duration).unwrap_or(i64::MAX);
+    let missing = |time: i64| declared.saturating_sub(time);
+    let differs = |time: i64| missing(time).saturating_abs() > slack(track);
+    (differs(track.lasts()) && differs(together(contents, track))).then(|| (track, missing(track.lasts())))
+}
+
+fn slack(track: &Track) -> i64 {
+    track.nanos(track.longest).max(SAME_DURATION)
+}
+
+/// Where a segment that is shorter than its EXTINF has a hole, if that is the reason: it is the first one and begins as
+/// much later than others of the presentation do, or there is nothing in the segment beside it.
+fn hole(
+    media: &Media,
+    at: usize,
+    track: &Track,
+    missing: i64,
+    start: Option<&Track>,
+) -> Option<&'static str> {
+    if missing <= 0 {
+        return None;
+    }
+    let is_gap =
+        |at: Option<usize>| at.and_then(|at| media.segments.get(at)).is_some_and(|segment| segment.is_gap);
+    let late = start.filter(|_| at == 0).map(|start| start.until(start.first_pts, track, track.first_pts));
+    let is_after = is_gap(at.checked_add(1));
+    match late {
+        Some(late) if late.saturating_sub(missing).saturating_abs() <= slack(track) => Some("start"),
+        // What is not missing before it is missing after it.
+        Some(late) if late > slack(track) && is_after => Some("start and the end"),
+        _ if is_after => Some("end"),
+        _ if is_gap(at.checked_sub(1)) => Some("start"),
+        _ => None,
+    }
+}
+
+/// The earliest track with which another playlist of the presentation starts. Where windows move, the first segments of
+/// two playlists need not be of one time.
+fn start_of_others<'a>(media: &Media, presentation: &'a Presentation) -> Option<&'a Track> {
+    if !media.has_end {
+        return None;
+    }
+    let others = presentation
+        .media
+        .iter()
+        .filter(|other| other.has_end && other.role.is_programme() && !std::ptr::eq(*other, media));
+    let tracks = others.filter_map(|other| contents(other.segments.first()?)?.leading());
+    tracks.reduce(
+        |first, other| if first.until(first.first_pts, other, other.first_pts) < 0 { other } else { first },
+    )
+}
+
 /// From the first time that anything is presented to the last.
 fn together(contents: &Contents, leading: &Track) -> i64 {
     let tracks = contents.tracks.iter();
@@ -92,11 +165,14 @@ fn together(contents: &Contents, leading: &Track) -> i64 {
 }
 
 /// The sum of EXTINF over any run, within a frame of the media (Apple HLS Authoring 8.1).
-fn sums(media: &Media, findings: &mut Findings<'_>) {
+fn sums(media: &Media, start: Option<&Track>, findings: &mut Findings<'_>) {
     let (mut sum, mut least, mut most) = (0_i64, 0_i64, 0_i64);
     for (at, segment) in media.segments.iter().enumerate() {
         let track = contents(segment).and_then(Contents::leading).filter(|track| track.longest > 0);
-        let Some(track) = track.filter(|_| !segment.is_discontinuous || at == 0) else {
+        let is_whole = || {
+            missing(segment).is_none_or(|(track, missing)| hole(media, at, track, missing, start).is_none())
+        };
+        let Some(track) = track.filter(|_| (!segment.is_discontinuous || at == 0) && is_whole()) else {
             (sum, least, most) = (0, 0, 0);
             continue;
         };

@@ -8,8 +8,8 @@ group! {
         "Without a discontinuity, timestamps run on from segment to segment.",
         "cut one timeline into segments, without a hole and without an overlap";
     TM_EXTINF_MATCH = "TM-EXTINF-MATCH" Must Rfc "RFC 8216bis §3, §4.4.4.1",
-        "EXTINF is the duration of the segment's media.",
-        "write the measured duration of the segment's pictures";
+        "EXTINF is the duration of the segment's media; a hole before a late start, or beside EXT-X-GAP, is told as a warning.",
+        "write the measured duration of the segment's pictures, and fill holes of the sound with silence";
     TM_EXTINF_SUM = "TM-EXTINF-SUM" Must Apple "Apple HLS Authoring 8.1",
         "The sum of EXTINF over any run is within one frame of the media.",
         "round boundaries, not durations: EXTINF is the difference of two rounded boundaries";

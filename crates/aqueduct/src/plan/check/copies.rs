@@ -2,6 +2,7 @@
 
 use super::{FARTHEST, law};
 use crate::error::Result;
+use crate::media::Codec;
 use crate::plan::{AudioLayout, Container, CopiedMedia, CopiedTrack, Decisions, Files, Rung};
 
 pub(super) fn check(decisions: &Decisions) -> Result<()> {
@@ -39,6 +40,7 @@ pub(super) fn check(decisions: &Decisions) -> Result<()> {
         law(copy.bytes.len() == segments, "it has the bytes of each segment")?;
         law(copy.packets.is_sorted(), "its packets rise")?;
         law(copy.packets.first() < copy.packets.last(), "it has packets")?;
+        silence(copy)?;
         law(copy.bounds.first() == Some(&0) && copy.bounds.is_sorted(), "its bounds rise from time zero")?;
         law(copy.bounds.last().is_some_and(|&end| end <= FARTHEST >> 8), "its end is in range")?;
         match &copy.media {
@@ -52,6 +54,18 @@ pub(super) fn check(decisions: &Decisions) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// The laws of silent units: AAC has them, and they stand around others.
+fn silence(copy: &CopiedTrack) -> Result<()> {
+    let Some(silence) = copy.silence else { return Ok(()) };
+    let law = |holds, broken: &str| law(holds, || format!("copied track {}: {broken}", copy.name));
+    law(copy.codec == Codec::Aac, "only AAC has silent units")?;
+    law(silence.units() > 0, "silence is some units")?;
+    let first = copy.packets.first().copied().unwrap_or(0);
+    let all = copy.packets.last().map_or(0, |&last| u64::from(last.saturating_sub(first)));
+    law(silence.units() < all, "silence stands around units of the source")?;
+    law(silence.is_bounded(&copy.packets), "its silence is not too much for a segment")
 }
 
 /// The laws of copies beside what is encoded: the source's video as a rung, and perhaps its sound.

@@ -3,6 +3,7 @@
 use std::thread;
 
 use super::lane::{self, Key, Lane};
+use super::silence::{Silence, Units};
 use super::{AudioLayout, CopiedMedia, CopiedTrack, Files, MoreInput, names};
 use crate::error::{Error, ErrorKind, Result};
 use crate::index::{SourceIndex, Track, TrackKind};
@@ -95,7 +96,7 @@ impl<'a> CopyBuilder<'a> {
         let segment = self.segment()?;
         let Some(first) = self.inputs.first() else { return Err(Error::settings("there is no input")) };
         let pictures = self.pictures()?;
-        let sounds = self.sounds(pictures.first())?;
+        let mut sounds = self.sounds(pictures.first())?;
         let (origin, timebase) = match (pictures.first(), sounds.first()) {
             (Some(lane), _) => (lane.origin(), lane.track.timebase),
             (None, Some(sound)) => (sound.lane.origin(), sound.lane.track.timebase),
@@ -106,8 +107,6 @@ impl<'a> CopyBuilder<'a> {
             let several = self.inputs.len() > 1;
             held.map_err(|error| of_input(error.in_track(lane.track.id), lane.input, several))?;
         }
-        let layout = self.layout(&pictures, &sounds)?;
-
         let ends = pictures.iter().chain(sounds.iter().map(|sound| &sound.lane));
         let end = ends.map(|lane| lane.track.timebase.rescale(lane.finish, timebase, Rounding::Ceil)).max();
         let end = end.unwrap_or(1).max(1);
@@ -116,27 +115,33 @@ impl<'a> CopyBuilder<'a> {
                 format!("the presentation is longer than the limit of {}", self.settings.limits.duration);
             return Err(Error::new(ErrorKind::Limit, message));
         }
+        for sound in &mut sounds {
+            let end = timebase.rescale(end, sound.lane.track.timebase, Rounding::Floor);
+            sound.silence = Silence::of(&sound.lane, end)?;
+        }
         let marks: Vec<i64> = match (pictures.first(), sounds.first()) {
             (Some(lane), _) => lane.keys().iter().map(|key| key.time).collect(),
-            (None, Some(sound)) => sound.lane.times().collect(),
+            (None, Some(sound)) => sound.times()?,
             (None, None) => Vec::new(),
         };
         // Sound that goes on when the pictures have ended is cut at the grid; there are no key frames to wait for.
         let pictures_end = pictures.first().map_or(end, |lane| lane.finish);
         let at = cuts::at_marks(&marks, pictures_end, end, timebase, segment)?;
 
+        let align = |lane| self.align(lane, &at, timebase, pictures_end);
+        let keys = pictures.iter().map(align).collect::<Result<Vec<_>>>()?;
+        let sounds = sounds.into_iter().map(|sound| sound.filled(&at, timebase));
+        let sounds = sounds.collect::<Result<Vec<_>>>()?;
+        let layout = self.layout(&keys, &sounds, &at, timebase)?;
         let mut copies = Vec::with_capacity(pictures.len() + sounds.len());
         let mut independent = true;
-        for lane in &pictures {
-            let keys = self.align(lane, &at, timebase, pictures_end)?;
+        for (lane, keys) in pictures.iter().zip(&keys) {
             independent &= keys.iter().all(|key| key.is_none_or(|key| !lane.leads(key)));
             let aside = layout == AudioLayout::Separate || sounds.is_empty();
-            copies.push(video(lane, &keys, &at, timebase, aside)?);
+            copies.push(video(lane, keys, &at, timebase, aside)?);
         }
         copies.sort_by_key(|copy| std::cmp::Reverse(size(copy)));
-        for sound in &sounds {
-            copies.push(sound.copied(&at, timebase)?);
-        }
+        copies.extend(sounds);
         name(&mut copies);
         let mut decisions = Decisions {
             format_version: FORMAT_VERSION,
@@ -218,7 +223,7 @@ impl<'a> CopyBuilder<'a> {
             };
             let zero = zero_beside(track, pictures);
             let lane = Lane::of_audio(number, track, zero).map_err(|error| of_input(error, number, true))?;
-            sounds.push(Sound { lane, language: language.clone() });
+            sounds.push(Sound { lane, language: language.clone(), silence: None });
         }
         if !sounds.is_empty() {
             return Ok(sounds);
@@ -246,7 +251,7 @@ impl<'a> CopyBuilder<'a> {
                 None => first_heard(track),
             };
             match Lane::of_audio(number, track, zero) {
-                Ok(lane) => sounds.push(Sound { lane, language: None }),
+                Ok(lane) => sounds.push(Sound { lane, language: None, silence: None }),
                 // A sound that is over before the first picture is simply absent.
                 Err(error) if error.kind() == ErrorKind::Unsupported && pictures.is_some() => {}
                 Err(error) => return Err(error),
@@ -255,7 +260,14 @@ impl<'a> CopyBuilder<'a> {
         Ok(sounds)
     }
 
-    fn layout(&self, pictures: &[Lane<'_>], sounds: &[Sound<'_>]) -> Result<AudioLayout> {
+    /// Where the sounds go, beside pictures that have these key pictures at the cuts `at`.
+    fn layout(
+        &self,
+        pictures: &[Vec<Option<Key>>],
+        sounds: &[CopiedTrack],
+        at: &[i64],
+        timebase: Timebase,
+    ) -> Result<AudioLayout> {
         let asked = self.settings.audio_layout;
         if pictures.is_empty() || sounds.is_empty() {
             return Ok(AudioLayout::Separate);
@@ -270,7 +282,27 @@ impl<'a> CopyBuilder<'a> {
             }
             return Ok(AudioLayout::Separate);
         }
-        Ok(asked.unwrap_or(self.settings.container.usual_layout()))
+        let layout = asked.unwrap_or(self.settings.container.usual_layout());
+        // The streams of a rendition are the same in each segment (RFC 8216bis §3), and there is no stream of nothing.
+        let starts = at.iter().take(at.len().saturating_sub(1));
+        let torn = (0..).zip(starts).find_map(|(segment, &cut)| {
+            let has_sound = sounds.iter().any(|sound| !sound.is_gap(segment));
+            let has_key = |keys: &Vec<Option<Key>>| keys.get(segment as usize).is_some_and(Option::is_some);
+            let differs = pictures.iter().map(has_key).find(|has_pictures| *has_pictures != has_sound);
+            differs.map(|has_pictures| (segment, cut, has_pictures))
+        });
+        let Some((segment, cut, has_pictures)) = torn.filter(|_| layout == AudioLayout::Muxed) else {
+            return Ok(layout);
+        };
+        if asked.is_none() {
+            return Ok(AudioLayout::Separate);
+        }
+        let lack = if has_pictures { "is no sound" } else { "are no pictures" };
+        let seconds = timebase.seconds(cut);
+        let message = format!(
+            "there {lack} in segment {segment}, at {seconds:.3} s, and what is muxed has both in each; leave out --audio-layout muxed"
+        );
+        Err(Error::unsupported(message))
     }
 
     /// The key frame of `lane` at each cut; `None` where its pictures have ended.
@@ -325,23 +357,39 @@ impl<'a> CopyBuilder<'a> {
 pub(in crate::plan) struct Sound<'a> {
     pub(in crate::plan) lane: Lane<'a>,
     pub(in crate::plan) language: Option<String>,
+    /// Silent units around those of the source.
+    pub(in crate::plan) silence: Option<Silence>,
 }
 
 impl Sound<'_> {
+    /// The sound with its silence, or without it where a segment would have too much.
+    fn filled(mut self, at: &[i64], timebase: Timebase) -> Result<CopiedTrack> {
+        let copied = self.copied(at, timebase)?;
+        if self.silence.is_none_or(|silence| silence.is_bounded(&copied.packets)) {
+            return Ok(copied);
+        }
+        self.silence = None;
+        self.copied(at, timebase)
+    }
+
     /// The sound, cut at `at`, ticks of `timebase` from time zero.
     pub(in crate::plan) fn copied(&self, at: &[i64], timebase: Timebase) -> Result<CopiedTrack> {
         let lane = &self.lane;
-        let own = lane.track.timebase;
+        let (own, table) = (lane.track.timebase, &lane.track.packets);
+        let units = self.units()?;
+        let all = units.all();
+        let time = |position| units.get(table, position).map(|unit| unit.pts.saturating_sub(lane.zero));
         let last = at.len().saturating_sub(1);
         let mut packets = Vec::with_capacity(at.len());
         let mut bounds = Vec::with_capacity(at.len());
-        let mut position = lane.first;
+        let mut position = all.start;
         for (number, &cut) in at.iter().enumerate() {
             if number == last {
-                position = lane.end;
+                position = all.end;
             } else if number > 0 {
                 // A unit belongs to the segment in which it starts.
-                position = lane.first_at(position, timebase.rescale(cut, own, Rounding::Ceil));
+                let cut = timebase.rescale(cut, own, Rounding::Ceil).saturating_add(lane.zero);
+                position = units.first_at(table, position..all.end, cut);
             }
             packets.push(lane::number(position)?);
             let cut = timebase.rescale(cut, own, Rounding::Nearest);
@@ -349,12 +397,12 @@ impl Sound<'_> {
                 0 => 0,
                 _ if number == last => {
                     if packets_differ(&packets) {
-                        lane.finish
+                        self.finish(&units)
                     } else {
                         cut
                     }
                 }
-                _ if position < lane.end => lane.time(position).unwrap_or(cut).max(cut),
+                _ if position < all.end => time(position).unwrap_or(cut).max(cut),
                 _ => cut,
             };
             bounds.push(bound.max(bounds.last().copied().unwrap_or(0)));
@@ -379,7 +427,34 @@ impl Sound<'_> {
         let name = names::sound(&language);
         let (sample_rate, channels) = (facts.sample_rate, facts.channels);
         let media = CopiedMedia::Audio { sample_rate, channels, language, label };
-        copied(lane, name, media, packets, bounds)
+        let bytes = units.bytes(table, &packets);
+        let copied = copied(lane, name, media, packets, bounds, bytes)?;
+        Ok(CopiedTrack { silence: self.silence, ..copied })
+    }
+
+    fn units(&self) -> Result<Units> {
+        let units = Units::of_lane(&self.lane, self.silence);
+        units.ok_or_else(|| {
+            let message = "a sound has more units than can be counted";
+            Error::new(ErrorKind::Limit, message).in_track(self.lane.track.id)
+        })
+    }
+
+    /// Presentation times of its units, in ticks of the track from time zero.
+    fn times(&self) -> Result<Vec<i64>> {
+        let units = self.units()?;
+        let range = units.range(&self.lane.track.packets, units.all());
+        Ok(range.map(|unit| unit.pts.saturating_sub(self.lane.zero)).collect())
+    }
+
+    /// The end of the last unit, silent ones included, in ticks of the track from time zero.
+    fn finish(&self, units: &Units) -> i64 {
+        let last =
+            units.all().end.checked_sub(1).filter(|_| self.silence.is_some_and(|silence| silence.after > 0));
+        let last = last.and_then(|last| units.get(&self.lane.track.packets, last));
+        let end =
+            last.map(|last| last.pts.saturating_add(last.duration.into()).saturating_sub(self.lane.zero));
+        end.unwrap_or(self.lane.finish)
     }
 }
 
@@ -416,7 +491,8 @@ pub(in crate::plan) fn video(
         frame_duration: lane.frame_duration(facts.nominal_frame_duration),
         colour: facts.colour,
     };
-    copied(lane, names::rung(&lane.track.codec, facts.width, facts.height), media, packets, bounds)
+    let bytes = lane.bytes(&packets);
+    copied(lane, names::rung(&lane.track.codec, facts.width, facts.height), media, packets, bounds, bytes)
 }
 
 fn copied(
@@ -425,6 +501,7 @@ fn copied(
     media: CopiedMedia,
     packets: Vec<u32>,
     bounds: Vec<i64>,
+    bytes: Vec<u64>,
 ) -> Result<CopiedTrack> {
     let track = lane.track;
     let codec_string = media::codec_string(&track.codec, &track.sample_entry, &track.configuration)
@@ -437,8 +514,9 @@ fn copied(
         codec_string,
         media,
         origin: lane.origin(),
-        bytes: lane.bytes(&packets),
+        bytes,
         packets,
+        silence: None,
         bounds,
     })
 }

@@ -61,7 +61,8 @@ impl<'a> Lane<'a> {
         Self::between(input, track, zero, first, end.max(first + 1))
     }
 
-    /// Sound that plays beside pictures: from just before `zero` on.
+    /// Sound that plays beside pictures: from just before `zero` on. What an encoder put there comes along; sound that went
+    /// on for longer begins with the unit that is heard at `zero`, so that the copy begins within a unit of it.
     pub(in crate::plan) fn of_audio(input: u32, track: &'a Track, zero: i64) -> Result<Self> {
         let millis = Timebase::new(1, 1000).unwrap_or(track.timebase);
         let before = millis.rescale(PRIMING_MILLIS, track.timebase, Rounding::Ceil);
@@ -69,6 +70,11 @@ impl<'a> Lane<'a> {
         let packets = &track.packets;
         let first =
             (0..packets.len()).find(|position| packets.pts(*position).is_some_and(|pts| pts >= earliest));
+        let first = first.map(|first| {
+            let heard = |position: &usize| packets.pts(*position).is_some_and(|pts| pts <= zero);
+            let before = (first..packets.len()).take_while(heard).last().filter(|_| first > 0);
+            before.unwrap_or(first)
+        });
         let end = (0..packets.len()).rev().find(|position| !packets.is_discarded(*position));
         match (first, end) {
             (Some(first), Some(last)) if first <= last => Self::between(input, track, zero, first, last + 1),
@@ -131,12 +137,6 @@ impl<'a> Lane<'a> {
     /// The presentation time of a packet in ticks from time zero.
     pub(in crate::plan) fn time(&self, position: usize) -> Option<i64> {
         self.track.packets.pts(position).map(|pts| pts.saturating_sub(self.zero))
-    }
-
-    /// The first of its packets from `position` on that is presented at `time` or later, in ticks from time zero; the end
-    /// where there is none.
-    pub(in crate::plan) fn first_at(&self, position: usize, time: i64) -> usize {
-        self.track.packets.first_at(position..self.end, time.saturating_add(self.zero))
     }
 
     pub(in crate::plan) fn origin(&self) -> Origin {

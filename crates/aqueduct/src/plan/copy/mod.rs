@@ -3,13 +3,16 @@
 mod builder;
 mod lane;
 mod names;
+mod silence;
 
 use serde::{Deserialize, Serialize};
 
 pub use builder::{CopyBuilder, CopyInput, CopySettings, Role};
+pub use silence::Silence;
 
 pub(super) use builder::{Sound, video as copied_video};
 pub(super) use lane::{Key, Lane};
+pub(crate) use silence::Units;
 
 use super::Origin;
 use crate::error::{Error, Result};
@@ -48,12 +51,18 @@ pub struct CopiedTrack {
     /// Time zero in the track's own time.
     pub origin: Origin,
     /// The packet (its position in the track's table, in decoding order) with which each segment begins, and last the
-    /// one after the last. A segment that holds none has the same number twice.
+    /// one after the last. A segment that holds none has the same number twice. Where there is [`CopiedTrack::silence`],
+    /// silent units are counted with the others: the first position is that of the first silent unit, and all behind it
+    /// move on.
     pub packets: Vec<u32>,
+    /// Silent units that stand before and after the track's own; absent where the track fills the presentation, or its
+    /// coding has no silence that we write (it has: AAC-LC, and HE-AAC as its core).
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub silence: Option<Silence>,
     /// Where each segment begins and, last, where the last one ends, in ticks of the origin's timebase from time zero:
     /// what EXTINF says where the track is a rendition of its own.
     pub bounds: Vec<i64>,
-    /// Bytes of the packets of each segment.
+    /// Bytes of the packets of each segment, silent units included.
     pub bytes: Vec<u64>,
 }
 
@@ -92,7 +101,7 @@ impl CopiedTrack {
         matches!(self.media, CopiedMedia::Video { .. })
     }
 
-    /// The packets of a segment, by their positions in the track's table; empty past the end.
+    /// The packets of a segment, by the positions that [`CopiedTrack::packets`] counts in; empty past the end.
     pub fn packets_of(&self, segment: u32) -> std::ops::Range<usize> {
         let at = |segment: usize| self.packets.get(segment).map_or(0, |&packet| packet as usize);
         let start = segment as usize;

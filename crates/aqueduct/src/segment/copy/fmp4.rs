@@ -89,14 +89,21 @@ pub(super) fn segment(segment: u32, parts: &[Part<'_>], read: &[Read]) -> Result
         let mut units = Vec::new();
         // Samples that follow one another in the source are one piece.
         let mut open: Option<(u64, u64)> = None;
+        let mut silent = Vec::new();
         for packet in part.units(segment) {
-            let start = packet.offset.unwrap_or(u64::MAX);
-            let end = start.saturating_add(packet.bytes.into());
-            match &mut open {
-                Some(span) if span.1 == start => span.1 = end,
-                _ => {
-                    let done = open.replace((start, end));
-                    pieces.extend(done.map(|(start, end)| read.range(start, end)).transpose()?);
+            if part.is_silent(&packet) {
+                pieces.extend(open.take().map(|(start, end)| read.range(start, end)).transpose()?);
+                silent.extend_from_slice(&part.data(&packet, read)?);
+            } else {
+                pieces.extend((!silent.is_empty()).then(|| Bytes::from(std::mem::take(&mut silent))));
+                let start = packet.offset.unwrap_or(u64::MAX);
+                let end = start.saturating_add(packet.bytes.into());
+                match &mut open {
+                    Some(span) if span.1 == start => span.1 = end,
+                    _ => {
+                        let done = open.replace((start, end));
+                        pieces.extend(done.map(|(start, end)| read.range(start, end)).transpose()?);
+                    }
                 }
             }
             if is_video && units.is_empty() && packet.key {
@@ -106,6 +113,7 @@ pub(super) fn segment(segment: u32, parts: &[Part<'_>], read: &[Read]) -> Result
             units.push(TimedSample { dts: packet.dts, pts: packet.pts, size: packet.bytes, flags });
         }
         pieces.extend(open.map(|(start, end)| read.range(start, end)).transpose()?);
+        pieces.extend((!silent.is_empty()).then(|| Bytes::from(silent)));
         let samples = form(part)?.clock.samples(&units, part.next_dts(segment));
         timed.push(samples.map_err(|error| error.in_track(part.copy.track))?);
     }

@@ -14,7 +14,7 @@ use super::Control;
 use super::presentation::{Input, Made};
 use crate::error::{Error, ErrorKind, Result};
 use crate::index::{Packet, Track};
-use crate::plan::{Container, CopiedTrack, Decisions, Plan, Rendition, RenditionId};
+use crate::plan::{Container, CopiedTrack, Decisions, Plan, Rendition, RenditionId, Units};
 use crate::time::Rounding;
 
 use pictures::Pictures;
@@ -41,6 +41,8 @@ struct Prepared {
     index: Arc<crate::index::SourceIndex>,
     /// Its position among the index's tracks.
     track: usize,
+    /// Its access units, silent ones included.
+    units: Units,
     form: Form,
     /// How its pictures are looked at.
     pictures: Option<Pictures>,
@@ -73,16 +75,15 @@ impl Copies {
             if found.timebase != copy.origin.timebase || found.codec != copy.codec {
                 return Err(mismatch("the plan copies another kind of track"));
             }
-            if copy.packets.last().is_none_or(|&last| last as usize > found.packets.len()) {
-                return Err(mismatch("the plan copies more packets than the track has"));
-            }
+            let units = Units::of(found, copy);
+            let units = units.ok_or_else(|| mismatch("the plan copies more packets than the track has"))?;
             let form = match plan.container {
                 Container::Ts => ts::Form::new(found).map(Form::Ts),
                 Container::Fmp4 => fmp4::Form::new(found, copy).map(Form::Fmp4),
             };
             let form = form.map_err(|error| error.in_track(copy.track))?;
             let pictures = Pictures::new(found).map_err(|error| error.in_track(copy.track))?;
-            Ok(Prepared { input: number, index, track, form, pictures })
+            Ok(Prepared { input: number, index, track, units, form, pictures })
         };
         let tracks = plan.copies.iter().map(prepare).collect::<Result<Vec<_>>>()?;
         let renditions = plan.renditions();
@@ -122,7 +123,8 @@ impl Copies {
         let mut extents: Vec<Extents> = inputs.iter().map(|_| Extents::default()).collect();
         for part in parts.iter().flatten() {
             if let Some(extents) = extents.get_mut(part.prepared.input) {
-                part.units(segment).try_for_each(|unit| extents.add(&unit))?;
+                let mut sounding = part.units(segment).filter(|unit| !part.is_silent(unit));
+                sounding.try_for_each(|unit| extents.add(&unit))?;
             }
         }
         let mut read = Vec::with_capacity(inputs.len());
@@ -228,20 +230,43 @@ struct Part<'a> {
 }
 
 impl Part<'_> {
-    /// Its packets in a segment.
+    /// Its packets in a segment, silent ones included.
     fn units(&self, segment: u32) -> impl Iterator<Item = Packet> + '_ {
-        self.track.packets.range(self.copy.packets_of(segment))
+        self.range(self.copy.packets_of(segment))
+    }
+
+    /// Its packets at these positions, silent ones included.
+    fn range(&self, positions: std::ops::Range<usize>) -> impl Iterator<Item = Packet> + '_ {
+        self.prepared.units.range(&self.track.packets, positions)
+    }
+
+    /// The packet at a position, be it a silent one.
+    fn packet(&self, position: usize) -> Option<Packet> {
+        self.prepared.units.get(&self.track.packets, position)
+    }
+
+    /// Whether a unit is none of the source.
+    fn is_silent(&self, unit: &Packet) -> bool {
+        unit.offset.is_none() && self.copy.silence.is_some()
+    }
+
+    /// The bytes of a unit.
+    fn data(&self, unit: &Packet, read: &Read) -> Result<Bytes> {
+        match self.is_silent(unit) {
+            true => Ok(self.prepared.units.silence()),
+            false => read.unit(unit).map_err(|error| self.locate(error, unit)),
+        }
     }
 
     /// The decoding time of what follows a segment, in ticks of the track: of the next packet, or the end of the last.
     fn next_dts(&self, segment: u32) -> i64 {
         let end = self.copy.packets_of(segment).end;
         let last = self.copy.packets.last().map_or(0, |&last| last as usize);
-        match self.track.packets.get(end).filter(|_| end < last) {
+        match self.packet(end).filter(|_| end < last) {
             Some(next) => next.dts,
             None => {
-                let last = end.checked_sub(1).and_then(|last| self.track.packets.get(last));
-                let before = end.checked_sub(2).and_then(|before| self.track.packets.get(before));
+                let last = end.checked_sub(1).and_then(|last| self.packet(last));
+                let before = end.checked_sub(2).and_then(|before| self.packet(before));
                 last.map_or(0, |last| {
                     // A table that ends without a duration: as long as the packet before it.
                     let step = before.map_or(1, |before| last.dts.saturating_sub(before.dts).max(1));

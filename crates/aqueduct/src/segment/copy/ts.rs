@@ -83,7 +83,7 @@ impl CopiedVideo<'_> {
 
     /// A key picture that was written, with its time in the source.
     pub(in crate::segment) fn key_frame(&self, key: ts::KeyFrame) -> KeyFrame {
-        let pts = self.part.track.packets.get(self.first + key.unit).map_or(0, |unit| unit.pts);
+        let pts = self.part.packet(self.first + key.unit).map_or(0, |unit| unit.pts);
         KeyFrame { bytes: key.bytes, micros: self.part.micros(pts) }
     }
 }
@@ -249,7 +249,7 @@ fn next_dts(plan: &Decisions, segment: u32, parts: &[Part<'_>]) -> Option<i64> {
 fn units(part: &Part<'_>, segment: u32, read: &[Read]) -> Result<Vec<AccessUnit>> {
     let read = read.get(part.prepared.input).ok_or_else(|| Error::internal("an input was not read"))?;
     let unit = |(packet, UnitSize { pts, dts, key, .. }): (Packet, UnitSize)| {
-        let data = read.unit(&packet).map_err(|error| part.locate(error, &packet))?;
+        let data = part.data(&packet, read)?;
         Ok(AccessUnit { pts, dts, key, data })
     };
     part.units(segment).zip(sizes(part, segment)).map(unit).collect()
@@ -272,7 +272,7 @@ fn sizes_of(part: &Part<'_>, run: Range<usize>) -> Vec<UnitSize> {
     let mpeg =
         |ticks: i64| scale.nearest(ticks.saturating_sub(part.copy.origin.ticks)).saturating_add(TIME_ZERO);
     let mut sizes = Vec::with_capacity(run.len());
-    for (position, packet) in (from..).zip(part.track.packets.range(from..run.end)) {
+    for (position, packet) in (from..).zip(part.range(from..run.end)) {
         let dts = mpeg(packet.dts).max(before.saturating_add(1));
         before = dts;
         if position < run.start {
