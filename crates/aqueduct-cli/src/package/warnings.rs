@@ -3,7 +3,7 @@
 use aqueduct::Plan;
 use aqueduct::index::{Oddity, SourceIndex, TrackKind};
 use aqueduct::media::Codec;
-use aqueduct::plan::{AudioLayout, Container, CopiedTrack, Length, Role, Settings};
+use aqueduct::plan::{AudioLayout, Container, CopiedTrack, Length, Role, Settings, Silence};
 use aqueduct::time::{Rounding, Timebase};
 
 use super::inputs::is_main;
@@ -47,6 +47,10 @@ fn of_oddity(
     is_first: bool,
 ) -> Option<String> {
     let is_used = |id: u32| copies.iter().any(|copy| copy.track == id);
+    let is_filled = |id: u32, units: fn(Silence) -> u32| {
+        let silence = copies.iter().filter(|copy| copy.track == id).find_map(|copy| copy.silence);
+        silence.is_some_and(|silence| units(silence) > 0)
+    };
     // Before the semicolon stands what it is, behind it what encoding does about it.
     let fact = oddity.message.split(';').next().unwrap_or_default();
     let message = match (oddity.name.as_str(), oddity.track) {
@@ -97,7 +101,11 @@ fn of_oddity(
             "it starts with a picture that needs an earlier one; the copy starts at the first key frame"
                 .to_owned()
         }
+        ("late-audio", Some(id)) if is_filled(id, |silence| silence.before) => oddity.message.clone(),
         ("late-audio", _) => format!("{fact}, and does so in the copy; `publish` puts silence before it"),
+        ("short-audio", Some(id)) if is_filled(id, |silence| silence.after) => {
+            format!("{fact}; silence goes after it")
+        }
         ("long-audio", _) => format!("{fact}; no pictures are made for that time"),
         ("early-audio" | "short-audio" | "several-video-tracks" | "corrupt-packets", _) => {
             oddity.message.clone()
