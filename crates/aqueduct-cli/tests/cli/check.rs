@@ -272,7 +272,7 @@ fn rules_are_explained() {
     }
     let rule = run(["check", "--explain", "pl-line", "--json"]).done().values().remove(0);
     assert_eq!((&rule["id"], &rule["requirement"]), (&"PL-LINE".into(), &"MUST".into()));
-    assert!(run(["check", "--explain", "AP-LOUDNESS"]).done().stdout.contains("not checked: it needs"));
+    assert!(run(["check", "--explain", "LL-HINT-BURST"]).done().stdout.contains("not checked: it needs"));
     let failed = run(["check", "--explain", "PL-NONE"]).failed(64, &["PL-NONE"]);
     assert!(failed.stderr.contains("PL-EXTM3U"), "{failed:?}");
 }

@@ -9,7 +9,7 @@ mod edges;
 mod followed;
 mod segments;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use url::Url;
@@ -29,6 +29,7 @@ use super::table::syntax::{PL_EXTM3U, PL_URI};
 use super::{model, rules, timeline};
 use crate::error::{Error, ErrorKind, Result};
 use followed::{Followed, Gone, Waiting, breaks_off, patience};
+use segments::KeyRing;
 
 /// Loads of one playlist that fail one after another until it is given up.
 const MOST_FAILURES: u32 = 5;
@@ -81,10 +82,7 @@ pub struct Watch {
     asks: Vec<Ask>,
     pending: BTreeMap<u64, Purpose>,
     next: u64,
-    /// Keys that were fetched; `None` where that failed.
-    keys: BTreeMap<String, Option<[u8; 16]>>,
-    /// Given keys that new segments asked for.
-    used: BTreeSet<String>,
+    keys: KeyRing,
     /// Bytes of media that may still be asked for.
     media_left: u64,
     now: Duration,
@@ -150,8 +148,7 @@ impl Watch {
             asks: Vec::new(),
             pending: BTreeMap::new(),
             next: 0,
-            keys: BTreeMap::new(),
-            used: BTreeSet::new(),
+            keys: KeyRing::default(),
             media_left: options.limits.media_bytes,
             now: Duration::ZERO,
         };
@@ -218,7 +215,7 @@ impl Watch {
         let mut report = first.unwrap_or_else(|| checker::nothing(&self.options));
         report
             .skipped
-            .retain(|skipped| skipped.reason != rules::UNUSED || !self.used.contains(&skipped.what));
+            .retain(|skipped| skipped.reason != rules::UNUSED || !self.keys.used.contains(&skipped.what));
         for followed in &self.playlists {
             let once = rules::changes_of(&followed.name);
             if followed.loads > 1 {

@@ -1,5 +1,6 @@
 //! New segments, looked into once; and old ones, which stay for a while after they left.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::changes::{Change, edge};
@@ -33,6 +34,15 @@ const BLOCK: usize = 16;
 const KEY_BYTES: u64 = 64;
 /// Fetched keys that are kept.
 const MOST_KEYS: usize = 200;
+
+/// The keys of new segments.
+#[derive(Default)]
+pub(super) struct KeyRing {
+    /// What their URLs answered; `None` where that failed.
+    fetched: BTreeMap<String, Option<[u8; BLOCK]>>,
+    /// How those are named that were given, and that segments asked for.
+    pub(super) used: BTreeSet<String>,
+}
 
 /// Moments that are kept of one playlist, before they are drawn together.
 const MOST_MOMENTS: usize = 10_000;
@@ -199,18 +209,19 @@ impl Watch {
         let Some(waiting) = followed.waiting.front_mut() else { return };
         if self.options.depth != Depth::Sizes && waiting.opening.is_none() {
             let keys = || waiting.keys.iter().chain(&waiting.map_keys);
-            let wanted = keys().find(|key| is_fetched(key) && !self.keys.contains_key(&key.url));
+            let wanted = keys().find(|key| is_fetched(key) && !self.keys.fetched.contains_key(&key.url));
             if let Some(key) = wanted.filter(|_| self.options.keys.are_fetched()) {
                 followed.is_looking = true;
                 let (url, now) = (key.url.clone(), self.now);
                 self.ask(Purpose::Key(of, url.clone()), url, Want::Whole, KEY_BYTES, now);
                 return;
             }
-            self.used.extend(keys().filter_map(|key| {
+            self.keys.used.extend(keys().filter_map(|key| {
                 let written = key.attributes.get("URI").unwrap_or_default();
                 self.options.keys.name_of(written, &key.url)
             }));
-            let fetched = keys().filter_map(|key| Some((key.url.clone(), (*self.keys.get(&key.url)?)?)));
+            let fetched =
+                keys().filter_map(|key| Some((key.url.clone(), (*self.keys.fetched.get(&key.url)?)?)));
             let fetched = fetched.collect();
             let opening =
                 Opening::of(&waiting.keys, &waiting.map_keys, waiting.sequence, &self.options, &fetched);
@@ -268,10 +279,10 @@ impl Watch {
                 self.kept = findings.pause();
             }
         }
-        if self.keys.len() >= MOST_KEYS {
-            self.keys.clear();
+        if self.keys.fetched.len() >= MOST_KEYS {
+            self.keys.fetched.clear();
         }
-        self.keys.insert(url, key);
+        self.keys.fetched.insert(url, key);
         self.look(of);
     }
 
