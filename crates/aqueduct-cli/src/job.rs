@@ -303,6 +303,11 @@ fn reached(flags: StoreArgs) -> StoreOptions {
     store
 }
 
+/// Requests to servers that are under way at once: they wait more than they work.
+const REQUESTS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(7);
+/// Longest time for a check that decodes: about twenty films on one core.
+const DECODING: Duration = Duration::from_secs(12 * 60 * 60);
+
 /// `verbose` is whether people want to see all of it.
 pub(crate) fn check(args: CheckArgs, json: bool, verbose: bool) -> Result<CheckJob, Failure> {
     let Some(target) = args.target else {
@@ -310,12 +315,23 @@ pub(crate) fn check(args: CheckArgs, json: bool, verbose: bool) -> Result<CheckJ
     };
     let mut options = Options::default();
     options.profiles = args.profile.into_iter().collect();
-    options.parallel = args.jobs;
+    options.parallel = match args.jobs {
+        Some(jobs) => jobs,
+        None if args.decode => cores(),
+        None => REQUESTS,
+    };
     options.depth = match args.sample {
         _ if args.no_media => Depth::Playlists,
         Some(places) => Depth::Sample(places),
         None => Depth::default(),
     };
+    if args.decode {
+        options.decode = Some(aqueduct_service::decoders().ok_or_else(|| {
+            Failure::usage(
+                "--decode needs FFmpeg, and this build has none: it was built without the feature av",
+            )
+        })?);
+    }
     for rule in &args.rule {
         options.weigh(rule)?;
     }
@@ -324,6 +340,9 @@ pub(crate) fn check(args: CheckArgs, json: bool, verbose: bool) -> Result<CheckJ
     }
     let mut fetch = FetchOptions::default();
     fetch.allow_private = args.allow_private;
+    if args.decode {
+        fetch.total_timeout = DECODING;
+    }
     let form = match (args.sarif, json) {
         (true, true) => {
             return Err(Failure::usage("--sarif and --json are two forms of the report; give one"));

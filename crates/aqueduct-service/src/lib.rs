@@ -37,7 +37,7 @@ mod publish;
 mod report;
 mod verdict;
 
-pub use check::{CheckTarget, FetchOptions};
+pub use check::{CheckTarget, FetchOptions, decoders};
 pub use destination::{Destination, Secret, StoreOptions};
 pub use error::{Error, ErrorKind, Result};
 pub use event::{Event, Observer, Phase};

@@ -46,6 +46,13 @@ pub(crate) struct CheckArgs {
     /// ranges. What was left out is told, and does not count as passed.
     #[arg(long, value_name = "N", value_parser = places, help_heading = "Depth")]
     pub(crate) sample: Option<NonZeroUsize>,
+    /// Decode all pictures and all sound too, and hold what comes out against what playlists and containers say
+    ///
+    /// It finds segments that are damaged or break off, pictures that need a segment before theirs where segments are declared
+    /// independent, and pictures or sound that are missing or twice where segments meet. Takes as long as decoding all
+    /// renditions does, on as many cores as --jobs lets work. What cannot be decoded is told as not checked.
+    #[arg(long, conflicts_with_all = ["no_media", "watch"], help_heading = "Depth")]
+    pub(crate) decode: bool,
     /// Write SARIF 2.1.0 to stdout, as code scanners read it
     #[arg(long, help_heading = "Output")]
     pub(crate) sarif: bool,
@@ -65,9 +72,9 @@ pub(crate) struct CheckArgs {
     /// It ends sooner where they end, and on Ctrl-C; the report is written all the same.
     #[arg(long, value_name = "TIME", value_parser = span, help_heading = "Run")]
     pub(crate) watch: Option<Duration>,
-    /// Requests that are under way at once
-    #[arg(long, value_name = "N", value_parser = jobs, default_value = "8", help_heading = "Run")]
-    pub(crate) jobs: NonZeroUsize,
+    /// Requests that are under way at once, each on a thread [default: 8; with --decode as many as there are cores]
+    #[arg(long, value_name = "N", value_parser = jobs, help_heading = "Run")]
+    pub(crate) jobs: Option<NonZeroUsize>,
     /// Ask private addresses too, where a playlist names them
     ///
     /// Without it, only public addresses are asked, and those of this machine where the target is on it: whoever wrote the

@@ -119,6 +119,7 @@ Examples:
   aqueduct check out/ --rule AP-BW=error --rule MV-CHANNELS=off
   aqueduct check https://example.com/film/master.m3u8 --sample 5
   aqueduct check https://example.com/film/master.m3u8 --no-media
+  aqueduct check out/ --decode                   pictures and sound, too: do they decode?
   aqueduct check out/ --json | jq '.findings[] | {rule, message, place}'
   aqueduct check out/ --sarif > check.sarif
   aqueduct check out/ --html check.html          a page with the bit rates over time
@@ -126,8 +127,9 @@ Examples:
   aqueduct check --explain MV-BANDWIDTH
 
 Of a folder it takes master.m3u8 or index.m3u8, or the only playlist in it. Every segment is
-read, unless --sample or --no-media says otherwise. -v shows all findings of each rule, and
-notes. What was not checked is listed, and does not count as passed.
+read, unless --sample or --no-media says otherwise; with --decode it is decoded, too. -v shows
+all findings of each rule, and notes. What was not checked is listed, and does not count as
+passed.
 
 With --watch live playlists are loaded again and again, and new segments are looked into. It
 ends when its time is over, when they end, or on Ctrl-C.

@@ -295,8 +295,8 @@ pub(crate) struct RunArgs {
     pub(crate) overwrite: bool,
     /// Hold what was made to the rules of HLS before it is shown: off, structure or full [default: structure]
     ///
-    /// `structure` looks at playlists and sizes, and takes milliseconds; `full` reads every object back from DEST and takes
-    /// it apart, without decoding. Where a rule is broken, master.m3u8 is not stored, and one from an earlier run stays as
+    /// `structure` looks at playlists and sizes, and takes milliseconds; `full` reads every object back from DEST, takes
+    /// it apart and decodes it, where this build has FFmpeg. Where a rule is broken, master.m3u8 is not stored, and one from an earlier run stays as
     /// it is. What was found is stored as check.json, in the form of `aqueduct check --json`.
     #[arg(long, value_name = "HOW", help_heading = "Run")]
     pub(crate) verify: Option<Verify>,

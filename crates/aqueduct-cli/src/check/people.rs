@@ -128,9 +128,10 @@ fn verdict(report: &Report, style: &Style) -> String {
     let Totals { errors, warnings, notes, .. } = report.totals;
     let segments: u64 = report.playlists.iter().map(|playlist| playlist.segments).sum();
     let hidden = if notes > 0 && !style.all { " (-v shows them)" } else { "" };
+    let decoded = if report.decoded { ", decoded" } else { "" };
     let left_out = if report.skipped.is_empty() { "" } else { ", but for what was not checked" };
     format!(
-        "{}, {}, {}{hidden} in {} and {}{left_out}",
+        "{}, {}, {}{hidden} in {} and {}{decoded}{left_out}",
         counted(errors, "error"),
         counted(warnings, "warning"),
         counted(notes, "note"),

@@ -57,6 +57,7 @@ fn verdict(verdict: &Verdict) -> String {
         }
     }
     let looked = match verdict.verify {
+        Verify::Full if found.decoded => "playlists and every segment, decoded",
         Verify::Full => "playlists and every segment",
         _ => "playlists and sizes",
     };

@@ -44,6 +44,32 @@ fn ours_is_clean(out: &Path) {
     assert!(beyond.is_empty(), "{}: {beyond:?}", out.display());
 }
 
+#[cfg(feature = "av")]
+#[test]
+fn what_does_not_decode_is_found_by_decoding_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    run(["package", path(&clip("plain-25.mp4")), path(&out), "--segment", "1s"]).done();
+    let told = check(&out, &["--decode"]).done();
+    assert!(told.stdout.contains(", decoded"), "{told:?}");
+    let decoded = |flags: &[&str]| check(&out, flags).values().remove(0)["decoded"].clone();
+    assert_eq!((decoded(&["--json"]), decoded(&["--json", "--decode"])), (false.into(), true.into()));
+
+    // A bit of a picture, in the middle of a packet that holds nothing but bits of pictures.
+    let segment = out.join("video/180p/00001.ts");
+    let mut bytes = fs::read(&segment).unwrap();
+    let plain = |packet: &&mut [u8]| packet[1..3] == [1, 0] && packet[3] & 0x30 == 0x10;
+    bytes.chunks_exact_mut(188).filter(plain).nth(4).unwrap()[100] ^= 0x5a;
+    fs::write(&segment, bytes).unwrap();
+    assert!(fired(&out, &[]).is_empty());
+    assert_eq!(named(&fired(&out, &["--decode"])), ["DE-ERROR"]);
+    assert_eq!(check(&out, &["--decode"]).code, 2);
+    for other in ["--no-media", "--watch"] {
+        let words = ["--decode", other, "1s"];
+        assert_eq!(check(&out, if other == "--watch" { &words } else { &words[..2] }).code, 64);
+    }
+}
+
 #[test]
 fn what_package_makes_is_clean() {
     let folder = tempfile::tempdir().unwrap();

@@ -27,3 +27,12 @@ fn it_reads_mp4_and_nothing_else() {
         run(["probe", path(&clip(name))]).failed(69, &[name, "no libav"]);
     }
 }
+
+#[test]
+fn it_does_not_decode_and_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    run(["package", path(&clip("plain-25.mp4")), path(&out), "--verify", "full"]).done();
+    run(["check", path(&out)]).done();
+    run(["check", path(&out), "--decode"]).failed(64, &["--decode needs FFmpeg"]);
+}

@@ -13,9 +13,11 @@ mod store;
 mod watch;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use aqueduct::check::{Answer, Fetch, FetchError, FetchErrorKind, Options, Overlay, Report, Request};
+use aqueduct::media::Decode;
 use bytes::Bytes;
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
@@ -51,6 +53,15 @@ impl Default for FetchOptions {
             redirects: 5,
         }
     }
+}
+
+/// What decodes in a check ([`Options::decode`]); `None` where this build has no FFmpeg.
+pub fn decoders() -> Option<Arc<dyn Decode>> {
+    #[cfg(feature = "av")]
+    let decoders: Option<Arc<dyn Decode>> = Some(Arc::new(aqueduct::Decoders::default()));
+    #[cfg(not(feature = "av"))]
+    let decoders = None;
+    decoders
 }
 
 /// A presentation to check: a folder, a playlist, `s3://…`, `http://…` or `https://…`.

@@ -17,7 +17,7 @@ use url::Url;
 
 use super::existing::Sizes;
 use super::store::Store;
-use crate::check::{CheckTarget, FetchOptions};
+use crate::check::{CheckTarget, FetchOptions, decoders};
 use crate::destination::Destination;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, Observer};
@@ -80,7 +80,8 @@ impl Gate<'_> {
         let target = CheckTarget::at(self.destination, MULTIVARIANT_KEY, FetchOptions::default());
         let target = target.patient().with(MULTIVARIANT_KEY, text);
         let parallel = if self.store.is_folder() { self.jobs } else { self.jobs.max(REQUESTS) };
-        let options = self.options(Depth::Segments, parallel);
+        let mut options = self.options(Depth::Segments, parallel);
+        options.decode = decoders();
         let progress = Arc::new(Progress::default());
         // Where this is dropped, the threads that read end soon.
         let _stop = StopOnDrop(Arc::clone(&progress));
