@@ -236,7 +236,10 @@ async fn what_is_good_passes_in_every_shape_and_the_verdict_is_the_same_everywhe
 
         let target =
             crate::CheckTarget::at(&folder_at(folder.path()), "master.m3u8", crate::FetchOptions::default());
-        assert_eq!(target.check(&Options::default()).await.unwrap(), verdict.report, "{case:?}");
+        // As a run looks at it.
+        let mut options = Options::default();
+        options.decode = crate::decoders();
+        assert_eq!(target.check(&options).await.unwrap(), verdict.report, "{case:?}");
 
         // Another place, another number of threads; and once more, over what is there.
         let store = Arc::new(Faulty::default());
