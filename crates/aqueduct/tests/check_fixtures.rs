@@ -549,8 +549,9 @@ fn every_rule_that_is_checked_has_a_bad_one() {
     assert_eq!(names.len(), all.len(), "names differ");
     let fires: BTreeSet<&str> =
         all.iter().flat_map(|fixture| fixture.3).map(|id| id.trim_end_matches('!')).collect();
-    // The last test is that of the other one.
-    let lacks = |id: &&str| !fires.contains(id) && *id != "PC-CONTENT-TYPE" && !WATCHED.contains(id);
+    // The last test is that of the one; decoders have tests of their own, true ones and one that lies.
+    let is_elsewhere = |id: &str| id == "PC-CONTENT-TYPE" || WATCHED.contains(&id) || id.starts_with("DE-");
+    let lacks = |id: &&str| !fires.contains(id) && !is_elsewhere(id);
     let lacking: Vec<_> = Rule::all().map(|rule| rule.id).filter(lacks).collect();
     assert!(lacking.is_empty(), "no fixture fires {lacking:?}");
 }

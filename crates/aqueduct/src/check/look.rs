@@ -1,5 +1,6 @@
 //! Asks for what playlists name: segments, init sections, keys. The only place that meets their bytes.
 
+mod apart;
 mod boxes;
 mod cipher;
 mod decode;
@@ -18,7 +19,8 @@ mod ts;
 mod units;
 mod vtt;
 
-pub(super) use inside::{Init, Opening, init, one};
+pub(super) use apart::Init;
+pub(super) use inside::{Opening, init, one};
 
 use std::collections::BTreeMap;
 

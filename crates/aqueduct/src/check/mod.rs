@@ -34,7 +34,7 @@
 //! | read | `read` | lines and tags of one playlist, with all faults of syntax |
 //! | model | `model` | variants, segments, keys, as rules look at them |
 //! | rules of text | `rules` | what playlists decide by themselves |
-//! | look | `look` | asks for every segment, takes it apart (`look::inside`), fills the `Facts` of segments |
+//! | look | `look` | asks for every segment, takes it apart (`look::apart`), fills the `Facts` of segments |
 //! | decode | `look::decode` | where it is asked for: a playlist's segments one after the other, on one thread |
 //! | rules of facts | `rules::measured` | what needs the facts of all segments |
 //!

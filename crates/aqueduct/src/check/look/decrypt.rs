@@ -4,8 +4,8 @@ use aes::Aes128;
 use cbc::cipher::block_padding::NoPadding;
 use cbc::cipher::{BlockModeDecrypt, KeyIvInit};
 
+use super::apart::is_known;
 use super::faults::Faults;
-use super::inside::is_known;
 use crate::check::table::encryption::{EN_AES128, EN_IFRAME, EN_IV_IMPLICIT, EN_SCOPE};
 use crate::mux::ts::{self, PACKET};
 
