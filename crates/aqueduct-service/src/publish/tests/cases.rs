@@ -51,13 +51,13 @@ pub(super) const CASES: [Case; 10] = {
     [
         case("plain-25.mp4", Ts, Segments, Muxed),
         case("plain-25.mp4", Fmp4, Segments, Separate),
-        case("surround-5.1.mp4", Fmp4, Segments, Separate).with("audio-only.m4a"),
+        case("open-gop.mp4", Fmp4, Segments, Separate).with("audio-only.m4a"),
         case("plain-25.mp4", Ts, Segments, Separate).with("mono-22050.mp4"),
         case("audio-only.m4a", Fmp4, Segments, Separate),
         case("open-gop.mp4", Ts, Segments, Muxed),
         case("plain-25.mp4", Ts, Single, Muxed),
         case("plain-25.mp4", Fmp4, Single, Separate),
-        case("mono-22050.mp4", Fmp4, Single, Separate).with("audio-only.m4a"),
+        case("open-gop.mp4", Fmp4, Single, Separate).with("audio-only.m4a"),
         case("audio-only.m4a", Ts, Single, Muxed),
     ]
 };
