@@ -104,6 +104,26 @@ async fn a_folder_and_each_playlist_in_it() {
     assert!(check(empty.to_str().unwrap()).await.unwrap_err().to_string().contains("2 playlists"));
 }
 
+/// Opening a named pipe would wait for somebody to write into it.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_named_pipe_is_no_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = |name: &str| {
+        let made = std::process::Command::new("mkfifo").arg(folder.path().join(name)).status();
+        assert!(made.unwrap().success());
+    };
+    pipe("0.ts");
+    let text = "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n0.ts\n#EXT-X-ENDLIST\n";
+    std::fs::write(folder.path().join("index.m3u8"), text).unwrap();
+    let report = check(folder.path().to_str().unwrap()).await.unwrap();
+    assert!(said(&report, "MP-FETCH").iter().any(|message| message.contains("it is no file")), "{report:#?}");
+    pipe("pipe.m3u8");
+    let target = folder.path().join("pipe.m3u8");
+    let error = check(target.to_str().unwrap()).await.unwrap_err();
+    assert!(error.to_string().contains("it is no file"), "{error}");
+}
+
 #[tokio::test]
 async fn nothing_outside_the_folder_is_read() {
     let folder = tempfile::tempdir().unwrap();

@@ -38,12 +38,12 @@ impl Folder {
         if !path.starts_with(&self.root) {
             return Err(refused("it lies outside the folder that is checked"));
         }
-        let mut file = File::open(&path).map_err(|error| failed(&error))?;
-        let found = file.metadata().map_err(|error| failed(&error))?;
-        if !found.is_file() {
+        // Looked at before it is opened: opening a named pipe would wait for its writer.
+        if !path.metadata().map_err(|error| failed(&error))?.is_file() {
             return Err(FetchError::new(FetchErrorKind::Failed, "it is no file"));
         }
-        let length = found.len();
+        let mut file = File::open(&path).map_err(|error| failed(&error))?;
+        let length = file.metadata().map_err(|error| failed(&error))?.len();
         let range = match &request.want {
             Want::Length => return Ok(Answer::of_length(request.url, length)),
             Want::Bytes(range) => range.start.min(length)..range.end.min(length),
