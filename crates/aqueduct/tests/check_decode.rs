@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use aqueduct::Decoders;
 use aqueduct::check::{Options, Report, check};
 use aqueduct::plan::{AudioLayout, Container, Files, MULTIVARIANT_KEY};
-use check_world::{BASE, SHAPES, World, packaged, stored};
+use check_world::{BASE, CLIPS, SHAPES, World, packaged, stored};
 use common::{clip, ladder, present, short};
 
 fn options(threads: usize) -> Options {
@@ -51,25 +51,6 @@ fn ids(report: &Report) -> Vec<&'static str> {
     let ids: BTreeSet<_> = report.findings.iter().map(|finding| finding.rule.id).collect();
     ids.into_iter().filter(|id| id.starts_with("DE-")).collect()
 }
-
-const CLIPS: [&str; 16] = [
-    "plain-25.mp4",
-    "ntsc-2997.mp4",
-    "video-only.mp4",
-    "late-audio.mp4",
-    "audio-only.m4a",
-    "film-23976.mp4",
-    "smooth-5994.mp4",
-    "variable-rate.mp4",
-    "surround-5.1.mp4",
-    "anamorphic.mp4",
-    "portrait-90.mp4",
-    "mono-22050.mp4",
-    "edit-list.mp4",
-    "fragmented.mp4",
-    "open-gop.mp4",
-    "flash-beep.mp4",
-];
 
 #[test]
 fn copies_are_clean_in_every_shape() {
@@ -369,18 +350,7 @@ fn damaged_segments_neither_panic_nor_hang() {
         let (seed, key) = seeds[round % seeds.len()];
         let mut bytes = seed.bytes(key);
         let near = if round % 3 == 0 { bytes.len().min(1000) } else { bytes.len() };
-        for _ in 0..1 + random.below(6) {
-            let at = random.below(near.min(bytes.len()));
-            match random.below(4) {
-                0 if random.below(4) == 0 => bytes.truncate(at),
-                1 => bytes[at..].iter_mut().take(4).for_each(|byte| *byte = 0xff),
-                2 => drop(bytes.drain(at..(at + random.below(40)).min(bytes.len()))),
-                _ => bytes[at] = random.below(256) as u8,
-            }
-            if bytes.is_empty() {
-                bytes.push(0x47);
-            }
-        }
+        random.damage(&mut bytes, near);
         let mut world = seed.clone();
         world.put(key, bytes);
         let started = Instant::now();

@@ -9,25 +9,7 @@ use std::num::NonZeroUsize;
 use std::sync::Mutex;
 
 use aqueduct::check::{Answer, Depth, Fetch, FetchError, Level, Options, Profile, Request, Want, check};
-use check_world::{BASE, SHAPES, World, packaged};
-
-const CLIPS: [&str; 15] = [
-    "plain-25.mp4",
-    "ntsc-2997.mp4",
-    "video-only.mp4",
-    "late-audio.mp4",
-    "audio-only.m4a",
-    "film-23976.mp4",
-    "smooth-5994.mp4",
-    "variable-rate.mp4",
-    "surround-5.1.mp4",
-    "anamorphic.mp4",
-    "portrait-90.mp4",
-    "mono-22050.mp4",
-    "edit-list.mp4",
-    "fragmented.mp4",
-    "open-gop.mp4",
-];
+use check_world::{BASE, CLIPS, SHAPES, World, packaged};
 
 /// What is really so of a copy, because it is so of the clip.
 fn is_true(clip: &str, rule: &str) -> bool {

@@ -43,18 +43,7 @@ fn a_thousand_damaged_segments() {
         let mut bytes = seed.bytes(key);
         // The boxes are at the beginning, so damage there tells most.
         let near = if round % 2 == 0 { bytes.len() } else { bytes.len().min(1000) };
-        for _ in 0..1 + random.below(6) {
-            let at = random.below(near.min(bytes.len()));
-            match random.below(4) {
-                0 if random.below(4) == 0 => bytes.truncate(at),
-                1 => bytes[at..].iter_mut().take(4).for_each(|byte| *byte = 0xff),
-                2 => drop(bytes.drain(at..(at + random.below(40)).min(bytes.len()))),
-                _ => bytes[at] = random.below(256) as u8,
-            }
-            if bytes.is_empty() {
-                bytes.push(0x47);
-            }
-        }
+        random.damage(&mut bytes, near);
         let mut world = seed.clone();
         world.put(key, bytes);
         let started = Instant::now();

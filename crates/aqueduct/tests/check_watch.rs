@@ -231,6 +231,14 @@ fn live(lasts: f64, tweak: impl Fn(&mut Window, f64)) -> Report {
     })
 }
 
+/// The beginning of a live playlist whose clip of `count` segments plays round and round, from segment `first` on.
+fn round_and_round(first: u64, count: u64) -> String {
+    let rounds = first.div_ceil(count);
+    format!(
+        "#EXTM3U\n#EXT-X-VERSION:6\n#EXT-X-TARGETDURATION:2\n#EXT-X-MEDIA-SEQUENCE:{first}\n#EXT-X-DISCONTINUITY-SEQUENCE:{rounds}\n"
+    )
+}
+
 #[test]
 fn a_good_one_is_clean() {
     let report = live(90.0, |_, _| {});
@@ -329,12 +337,8 @@ fn new_segments_are_asked_for_once_and_looked_into() {
     // Its own segments, one every two seconds, and again behind a discontinuity.
     let run = |bad: Option<u64>, missing: Option<u64>| {
         let mut asked: BTreeMap<String, u32> = BTreeMap::new();
-        let report = watch(
-            "live.m3u8",
-            30.0,
-            &[Profile::Rfc, Profile::Players],
-            true,
-            &mut |path, _, time| {
+        let report =
+            watch("live.m3u8", 30.0, &[Profile::Rfc, Profile::Players], true, &mut |path, _, time| {
                 let newest = 10 + (time / 2.0) as u64;
                 if let Some(number) = path.strip_prefix('s').and_then(|path| path.strip_suffix(".ts")) {
                     let number: u64 = number.parse().unwrap();
@@ -344,10 +348,7 @@ fn new_segments_are_asked_for_once_and_looked_into() {
                     return (time, if missing == Some(number) { Err(404) } else { Ok(body) });
                 }
                 let first = newest - 4;
-                let mut text = format!(
-                    "#EXTM3U\n#EXT-X-VERSION:6\n#EXT-X-TARGETDURATION:2\n#EXT-X-MEDIA-SEQUENCE:{first}\n#EXT-X-DISCONTINUITY-SEQUENCE:{}\n",
-                    first.div_ceil(count)
-                );
+                let mut text = round_and_round(first, count);
                 for number in first..=newest {
                     if number.is_multiple_of(count) {
                         text += "#EXT-X-DISCONTINUITY\n";
@@ -355,8 +356,7 @@ fn new_segments_are_asked_for_once_and_looked_into() {
                     text += &format!("{}\ns{number}.ts\n", durations[(number % count) as usize]);
                 }
                 (time, Ok(text.into_bytes()))
-            },
-        );
+            });
         (report, asked)
     };
     let (report, asked) = run(None, None);
@@ -420,10 +420,7 @@ fn new_encrypted_segments_are_opened_with_their_keys() {
             }
             let newest = 10 + (time / 2.0) as u64;
             let first = newest - 4;
-            let mut text = format!(
-                "#EXTM3U\n#EXT-X-VERSION:6\n#EXT-X-TARGETDURATION:2\n#EXT-X-MEDIA-SEQUENCE:{first}\n#EXT-X-DISCONTINUITY-SEQUENCE:{}\n",
-                first.div_ceil(count)
-            );
+            let mut text = round_and_round(first, count);
             for number in first..=newest {
                 if number.is_multiple_of(count) {
                     text += "#EXT-X-DISCONTINUITY\n";

@@ -110,6 +110,26 @@ impl World {
     }
 }
 
+/// The clips of testdata that are packaged and checked.
+pub(crate) const CLIPS: [&str; 16] = [
+    "plain-25.mp4",
+    "ntsc-2997.mp4",
+    "video-only.mp4",
+    "late-audio.mp4",
+    "audio-only.m4a",
+    "film-23976.mp4",
+    "smooth-5994.mp4",
+    "variable-rate.mp4",
+    "surround-5.1.mp4",
+    "anamorphic.mp4",
+    "portrait-90.mp4",
+    "mono-22050.mp4",
+    "edit-list.mp4",
+    "fragmented.mp4",
+    "open-gop.mp4",
+    "flash-beep.mp4",
+];
+
 /// The shapes of our own presentations.
 pub(crate) const SHAPES: [(Container, AudioLayout, Files); 8] = [
     (Container::Ts, AudioLayout::Muxed, Files::Segments),
@@ -369,5 +389,21 @@ impl Random {
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
         (self.0 % end.max(1) as u64) as usize
+    }
+
+    /// Damages some of the first `near` bytes, and leaves at least one.
+    pub(crate) fn damage(&mut self, bytes: &mut Vec<u8>, near: usize) {
+        for _ in 0..1 + self.below(6) {
+            let at = self.below(near.min(bytes.len()));
+            match self.below(4) {
+                0 if self.below(4) == 0 => bytes.truncate(at),
+                1 => bytes[at..].iter_mut().take(4).for_each(|byte| *byte = 0xff),
+                2 => drop(bytes.drain(at..(at + self.below(40)).min(bytes.len()))),
+                _ => bytes[at] = self.below(256) as u8,
+            }
+            if bytes.is_empty() {
+                bytes.push(0x47);
+            }
+        }
     }
 }
