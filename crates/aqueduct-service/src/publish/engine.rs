@@ -223,6 +223,13 @@ impl Columns for Running {
     }
 }
 
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Behind the segments come playlists and checks, which need memory of their own.
+        self.presentation.release_memory();
+    }
+}
+
 struct Driven<'a> {
     maker: Maker,
     control: &'a Control,

@@ -173,9 +173,9 @@ fn packets(track: &Track, found: &mut Found) {
     if backwards > 0 {
         found.note("times-run-backwards", Some(track), format!("decoding times step back {backwards} times"));
     }
-    let longest =
-        longest_key_frame_distance(track).filter(|&longest| longest > LONG_KEY_FRAME_DISTANCE_MICROS);
-    if let (TrackKind::Video(_), Some(longest)) = (&track.kind, longest) {
+    if let (TrackKind::Video(_), Some(longest)) = (&track.kind, longest_key_frame_distance(track))
+        && longest > LONG_KEY_FRAME_DISTANCE_MICROS
+    {
         let message = format!(
             "key frames are up to {} apart; reaching a single segment takes longer",
             Seconds(longest)
@@ -184,13 +184,19 @@ fn packets(track: &Track, found: &mut Found) {
     }
 }
 
+/// Microseconds. Takes memory only for key frames that are not in the order of their times.
 fn longest_key_frame_distance(track: &Track) -> Option<i64> {
-    let mut keys: Vec<i64> =
-        track.packets.iter().filter(|packet| packet.key).map(|packet| packet.pts).collect();
-    keys.extend(track.packets.iter().map(|packet| packet.pts).max());
-    keys.sort_unstable();
-    let longest = keys.windows(2).map(|pair| pair[1].saturating_sub(pair[0])).max()?;
-    Some(track.timebase.rescale(longest, Timebase::new(1, 1_000_000)?, Rounding::Nearest))
+    let keys = || track.packets.iter().filter(|packet| packet.key).map(|packet| packet.pts);
+    let last = track.packets.iter().map(|packet| packet.pts).max();
+    let longest = if keys().is_sorted() {
+        let later = keys().chain(last).skip(1);
+        keys().zip(later).map(|(key, next)| next.saturating_sub(key)).max()
+    } else {
+        let mut keys: Vec<i64> = keys().chain(last).collect();
+        keys.sort_unstable();
+        keys.windows(2).map(|pair| pair[1].saturating_sub(pair[0])).max()
+    };
+    Some(track.timebase.rescale(longest?, Timebase::new(1, 1_000_000)?, Rounding::Nearest))
 }
 
 fn sound(track: &Track, facts: &AudioTrack, found: &mut Found) {

@@ -185,6 +185,13 @@ impl Presentation {
         Ok(made.iter().map(Made::to_bytes).collect())
     }
 
+    /// Gives memory back that is kept for the next copied segments: up to four buffers each of what was read and what was
+    /// written, of at most 16 MiB. For whoever keeps a presentation and needs no segment for a while; the next one takes
+    /// a little longer.
+    pub fn release_memory(&self) {
+        self.copies.release_memory();
+    }
+
     /// What making its columns holds in memory; `None` where it copies, which takes little.
     #[cfg(feature = "av")]
     pub fn memory(&self) -> Option<MemoryNeed> {

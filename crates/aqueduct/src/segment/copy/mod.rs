@@ -91,6 +91,12 @@ impl Copies {
         Ok(Self { tracks, continuity, read: Pool::new(), written: Pool::new() })
     }
 
+    /// Gives back the memory that is kept for the next segments.
+    pub(super) fn release_memory(&self) {
+        self.read.clear();
+        self.written.clear();
+    }
+
     pub(super) fn init(&self, plan: &Decisions, rendition: &Rendition<'_>) -> Result<Option<Bytes>> {
         fmp4::init(&self.parts(plan, rendition)?)
     }

@@ -68,6 +68,11 @@ impl Pool {
         Buffer { buffer, used, pool: Arc::clone(self) }.freeze(used)
     }
 
+    /// Gives back to the system what is not in use.
+    pub(super) fn clear(&self) {
+        self.free.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     fn give(&self, buffer: Vec<u8>) {
         let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
         if buffer.capacity() <= LARGEST && free.len() < KEPT {
@@ -111,6 +116,17 @@ impl Drop for Buffer {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cleared_pool_keeps_only_what_is_in_use() {
+        let pool = Pool::new();
+        let (first, second) = (pool.take(1000), pool.take(1000));
+        drop(first);
+        pool.clear();
+        assert_eq!(pool.free.lock().unwrap().len(), 0);
+        drop(second);
+        assert_eq!(pool.free.lock().unwrap().len(), 1);
+    }
 
     #[test]
     fn buffers_come_back_and_are_bounded() {

@@ -54,18 +54,26 @@ impl Extents {
             );
             return Err(Error::new(ErrorKind::Limit, message));
         }
+        // Asked for before memory is taken: an index may lie.
+        if let Some((_, end)) = ranges.iter().find(|(_, end)| *end > source.len()) {
+            let message = format!("the source ends {} bytes too early", end - source.len());
+            return Err(Error::corrupt(message).at_offset(source.len()));
+        }
+        // One buffer for all ranges: a small one would keep a large buffer from another thread. Bounded above, so it fits.
+        let count = bytes as usize;
+        let mut buffer = pool.take(count);
+        let mut rest = buffer.as_mut();
+        for (start, end) in &ranges {
+            let (range, others) = rest
+                .split_at_mut_checked((end - start) as usize)
+                .ok_or_else(|| Error::internal("a buffer is too small"))?;
+            source.read_exact_at(*start, range)?;
+            rest = others;
+        }
+        let mut all = buffer.freeze(count);
         let mut read = Read::default();
         for (start, end) in ranges {
-            // Bounded above, so it fits.
-            let count = (end - start) as usize;
-            // Asked for before memory is taken: an index may lie.
-            if end > source.len() {
-                let message = format!("the source ends {} bytes too early", end - source.len());
-                return Err(Error::corrupt(message).at_offset(source.len()));
-            }
-            let mut buffer = pool.take(count);
-            source.read_exact_at(start, buffer.as_mut())?;
-            read.ranges.push((start, buffer.freeze(count)));
+            read.ranges.push((start, all.split_to((end - start) as usize)));
         }
         Ok(read)
     }

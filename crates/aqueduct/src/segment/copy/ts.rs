@@ -145,10 +145,12 @@ pub(super) fn segment(
     // A packet of 188 bytes holds 184; some hold little.
     let mut out = pool.take_empty(bytes.saturating_add(bytes / 32 + (64 << 10)));
     let keys = whole.write(&mut out).map_err(in_source)?;
-    let key_frames = match &video {
+    let mut key_frames: Vec<_> = match &video {
         Some(video) => keys.into_iter().map(|key| video.key_frame(key)).collect(),
         None => Vec::new(),
     };
+    // They are kept until all segments are made.
+    key_frames.shrink_to_fit();
     Ok(Made::whole(pool.share(out), key_frames))
 }
 
