@@ -6,7 +6,7 @@ use aqueduct::media::aac::AudioSpecificConfig;
 use aqueduct::media::avc::{LengthSize, from_length_prefixed};
 use aqueduct::mux::ts::{
     AccessUnit, AudioFormat, AudioOutline, AudioStream, Continuity, Outline, Segment, UnitSize, VideoForm,
-    VideoOutline, VideoStream, read,
+    VideoOutline, VideoStream, read, survey,
 };
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
@@ -103,6 +103,8 @@ fn mux(criterion: &mut Criterion) {
             })
         });
         group.bench_function("read", |bench| bench.iter(|| read(black_box(&bytes))));
+        // What a check without decoding takes.
+        group.bench_function("survey", |bench| bench.iter(|| survey(black_box(&bytes))));
         group.finish();
     }
 }

@@ -4,7 +4,8 @@
 Transcoding: ffmpeg gets what the plan says (sizes, caps, buffers, CRF, preset, GOP, level, references) in one process: one
 decode, a split filter, one libx264 for each rung, AAC, HLS with MPEG-TS. The floor is what the codecs themselves take,
 measured in the same runs: a single-threaded libx264 for each rung that is encoded, fed with pictures that lie in memory at
-its size, and a single-threaded decode, over the number of cores. A second table has the source's own video as a rung.
+its size, and a single-threaded decode, one process for each core at a time, over the number of cores; aqueduct is held against
+what was measured just before and just after it. A second table has the source's own video as a rung.
 
 Packaging: ffmpeg -c copy, Shaka Packager and cp get a film that is a clip played many times in a row, as large as
 --gigabytes says. The page cache is warm for all, the output is removed between runs, outside of what is measured.
@@ -18,6 +19,8 @@ FFMPEG=/path/to/another/ffmpeg adds one to the comparison; PACKAGER=/path/to/pac
 """
 
 import argparse
+import concurrent.futures
+import contextlib
 import json
 import os
 import pathlib
@@ -30,6 +33,7 @@ import sys
 import tempfile
 import time
 
+OURS = "aqueduct"
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 CLIP = ROOT.parent / "shared" / "media" / "tears-1080p30-8s.mp4"
 
@@ -88,7 +92,7 @@ def transcoded(args, clip, source, scratch, preset, copy):
     if plan is None:
         return f"{clip.name} cannot be a rung of its own ladder as it is."
     contestants = {
-        "aqueduct": lambda out: publish(args, source, out, preset, copy),
+        OURS: lambda out: publish(args, source, out, preset, copy),
         "aqueduct --jobs 1": lambda out: publish(args, source, out, preset, copy, ["--jobs", "1"]),
     }
     if copy != "always":
@@ -99,37 +103,52 @@ def transcoded(args, clip, source, scratch, preset, copy):
         binary = ffmpegs()[0]
         contestants[f"{version(binary)}, all encoded"] = lambda out: ffmpeg(binary, source, whole, out)
     floors = Floors(clip, args.repeat, source, plan, scratch)
-    results = alternating(contestants, args.runs, source, scratch, also=floors.measure)
+    results = alternating(contestants, args.runs, source, scratch, around={OURS: floors.measure})
     return table(results, floors, plan, clip, args, preset, copy)
 
 
 class Floors:
-    """What the codecs alone take, measured as often as the contestants."""
+    """What the codecs alone take, with a process on each core as contestants run: a core is slower beside a busy one wherever
+    they share caches, memory or power. Measured just before and just after what is held against it, since the speed of a
+    machine drifts."""
 
     def __init__(self, clip, repeat, source, plan, scratch):
         self.clip, self.repeat, self.source, self.scratch = clip, repeat, source, scratch
         self.decisions = plan["plan"]
-        self.decode, self.x264 = [], []
+        self.measured = []
 
     def measure(self):
+        """Seconds on all cores; `None` where nothing is encoded."""
         video = self.decisions.get("video") or {"rungs": []}
-        if video["rungs"]:
-            self.decode.append(self.cpu(["-threads", "1", "-i", str(self.source), "-map", "0:v:0", "-f", "null", "-"]))
-            self.x264.append(sum(self.encode(rung["encoding"], video["gop"]) for rung in video["rungs"]))
+        if not video["rungs"]:
+            return None
+        with contextlib.ExitStack() as stack:
+            # Largest first, so that the cores are busy to the end.
+            rungs = [self.pictures(stack, rung["encoding"], video["gop"]) for rung in video["rungs"]]
+            decode = ["-threads", "1", "-i", str(self.source), "-map", "0:v:0", "-f", "null", "-"]
+            self.measured.append(self.codecs(decode, rungs))
+        return sum(self.measured[-1]) / os.cpu_count()
 
-    def encode(self, e, gop):
-        """CPU seconds of one rung: the pictures of one round of the clip lie in memory, reading them is taken off."""
+    def codecs(self, decode, rungs):
+        """CPU seconds of x264 and of decoding. Reading the pictures is taken off."""
+        with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+            spent = list(pool.map(self.cpu, [command for _, command in rungs] + [decode]))
+            reading = sum(pool.map(self.cpu, [command for command, _ in rungs]))
+        return sum(spent[:-1]) - reading, spent[-1]
+
+    def pictures(self, stack, e, gop):
+        """How the pictures of a rung are read, and how they are encoded: one round of the clip lies in memory."""
         folder = "/dev/shm" if os.access("/dev/shm", os.W_OK) else str(self.scratch)
         duration = e["frame_duration"]
         rate = f"{duration['den']}/{duration['num']}" if isinstance(duration, dict) else f"{duration[1]}/{duration[0]}"
-        with tempfile.NamedTemporaryFile(prefix="bench-peers-", suffix=".yuv", dir=folder) as raw:
-            scale = f"fps={rate},scale={e['width']}:{e['height']}:flags=bicubic,format=yuv420p"
-            check(["ffmpeg", "-nostdin", "-v", "error", "-y", "-i", str(self.clip), "-map", "0:v:0", "-vf", scale, "-f", "rawvideo", raw.name])
-            read = ["-stream_loop", str(self.repeat - 1), "-f", "rawvideo", "-pix_fmt", "yuv420p", "-s", f"{e['width']}x{e['height']}", "-r", rate, "-i", raw.name]
-            told = ["-c:v", "libx264", "-threads", "1", "-profile:v", "high", "-sc_threshold", "0", "-flags", "+cgop"]
-            told += ["-g", str(gop), "-keyint_min", str(gop), "-preset", e["preset"], "-crf", str(e["crf"] / 100)]
-            told += ["-maxrate", str(e["max_rate"]), "-bufsize", str(e["buffer"]), "-refs", str(e["reference_frames"])]
-            return self.cpu([*read, *told, "-f", "null", "-"]) - self.cpu([*read, "-f", "null", "-"])
+        raw = stack.enter_context(tempfile.NamedTemporaryFile(prefix="bench-peers-", suffix=".yuv", dir=folder))
+        scale = f"fps={rate},scale={e['width']}:{e['height']}:flags=bicubic,format=yuv420p"
+        check(["ffmpeg", "-nostdin", "-v", "error", "-y", "-i", str(self.clip), "-map", "0:v:0", "-vf", scale, "-f", "rawvideo", raw.name])
+        read = ["-stream_loop", str(self.repeat - 1), "-f", "rawvideo", "-pix_fmt", "yuv420p", "-s", f"{e['width']}x{e['height']}", "-r", rate, "-i", raw.name]
+        told = ["-c:v", "libx264", "-threads", "1", "-profile:v", "high", "-sc_threshold", "0", "-flags", "+cgop"]
+        told += ["-g", str(gop), "-keyint_min", str(gop), "-preset", e["preset"], "-crf", str(e["crf"] / 100)]
+        told += ["-maxrate", str(e["max_rate"]), "-bufsize", str(e["buffer"]), "-refs", str(e["reference_frames"])]
+        return [*read, "-f", "null", "-"], [*read, *told, "-f", "null", "-"]
 
     def cpu(self, command):
         run = measure(["ffmpeg", "-nostdin", "-v", "error", *command], self.scratch)
@@ -137,13 +156,14 @@ class Floors:
 
     def wall(self):
         """Seconds on all cores; `None` where nothing is encoded."""
-        return (statistics.median(self.decode) + statistics.median(self.x264)) / os.cpu_count() if self.x264 else None
+        return statistics.median(sum(codecs) for codecs in self.measured) / os.cpu_count() if self.measured else None
 
     def told(self):
-        if not self.x264:
+        if not self.measured:
             return "Nothing is encoded: there is no floor."
-        decode, x264 = statistics.median(self.decode), statistics.median(self.x264)
-        return f"Floor: {x264:.1f} s of x264 and {decode:.1f} s of decoding over {os.cpu_count()} cores, {self.wall():.1f} s."
+        x264, decode = (statistics.median(part) for part in zip(*self.measured))
+        cores = os.cpu_count()
+        return f"Floor: {x264:.1f} s of x264 and {decode:.1f} s of decoding over {cores} cores, {self.wall():.1f} s."
 
 
 def lengths(args, clip, scratch):
@@ -243,12 +263,12 @@ def sizes(args, clip, scratch):
     return "\n".join(lines)
 
 
-def alternating(contestants, runs, source, scratch, twice=False, also=None):
+def alternating(contestants, runs, source, scratch, twice=False, around=None):
     """Each in turn, another first each time; on an empty folder, with a warm cache and nothing left to write back.
 
     With `twice` each runs once more just before, unmeasured, and memory was touched: so all write into memory that the
-    machine has at hand. On virtual machines memory that was not used yet costs many times what writing to it does. `also`
-    is done once in each round.
+    machine has at hand. On virtual machines memory that was not used yet costs many times what writing to it does. What
+    `around` has for a contestant is measured just before and just after it; the mean is its `beside`.
     """
     results = {name: [] for name in contestants}
     out = scratch / "out"
@@ -259,13 +279,14 @@ def alternating(contestants, runs, source, scratch, twice=False, also=None):
                 out.mkdir()
                 warm(source)
                 os.sync()
+                beside = (around or {}).get(name, lambda: None)
+                before = beside()
                 run = measure(command(out), out)
+                run["beside"] = before and (before + beside()) / 2
                 if measured:
                     results[name].append(run)
             wall = results[name][-1]["wall"]
             print(f"run {number + 1}/{runs}  {name:28}  {wall:6.2f} s", file=sys.stderr)
-        if also:
-            also()
     shutil.rmtree(out, ignore_errors=True)
     return results
 
@@ -424,7 +445,7 @@ def measure(command, out):
 
 
 def median(runs):
-    return {key: statistics.median(run[key] for run in runs) for key in runs[0]}
+    return {key: statistics.median(run[key] for run in runs) for key in runs[0] if key != "beside"}
 
 
 def table(results, floors, plan, clip, args, preset, copy):
@@ -439,11 +460,15 @@ def table(results, floors, plan, clip, args, preset, copy):
         "| | wall | ratio | of the floor | CPU | ratio | peak memory | ratio | output | ratio |",
         "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
-    floor = floors.wall()
     for name, m in medians.items():
+        def of_the_floor():
+            beside = [run["wall"] / run["beside"] for run in results[name] if run["beside"]]
+            if beside:
+                return f"{statistics.median(beside):.2f}"
+            return f"{m['wall'] / floors.wall():.2f}" if floors.wall() else ""
         def ratio(key):
             return "" if name.startswith("aqueduct") else f"{ours[key] / m[key]:.2f}"
-        cells = [name, f"{m['wall']:.1f} s", ratio("wall"), f"{m['wall'] / floor:.2f}" if floor else "", f"{m['cpu']:.1f} s", ratio("cpu")]
+        cells = [name, f"{m['wall']:.1f} s", ratio("wall"), of_the_floor(), f"{m['cpu']:.1f} s", ratio("cpu")]
         cells += [f"{m['memory'] / 1e6:.0f} MB", ratio("memory"), f"{m['size'] / 1e6:.1f} MB", ratio("size")]
         lines.append("| " + " | ".join(cells) + " |")
     cores = os.cpu_count()

@@ -9,7 +9,7 @@ use aqueduct::media::avc::{
 use aqueduct::media::{ac3, mp3};
 use aqueduct::mux::ts::{
     AccessUnit, AudioFormat, AudioStream, Continuity, Counters, Kind, PACKET, Segment, StreamType, VideoForm,
-    VideoStream, read,
+    VideoStream, read, survey,
 };
 use bytes::Bytes;
 use libfuzzer_sys::fuzz_target;
@@ -31,10 +31,14 @@ fn parse(data: &[u8]) {
         packets.resize(packets.len().next_multiple_of(PACKET), 0xff);
     }
     for stream in [data, &packets] {
-        if let Ok(reading) = read(stream) {
+        if let Ok(mut reading) = read(stream) {
             let units = reading.streams.iter().flat_map(|found| &found.units);
             assert!(units.map(|unit| unit.data.len()).sum::<usize>() <= stream.len());
             assert!(reading.findings.iter().all(|finding| finding.offset <= stream.len() as u64));
+            for unit in reading.streams.iter_mut().flat_map(|found| &mut found.units) {
+                unit.data = Bytes::new();
+            }
+            assert_eq!(survey(stream).ok(), Some(reading));
         }
     }
     let _ = (

@@ -319,6 +319,34 @@ fn encrypted_segments_are_decoded_where_the_key_is_known() {
     assert!(ids(&report).is_empty() && !report.skipped.is_empty());
 }
 
+/// Nothing but decoding tells of pictures whether they were decrypted with the right key.
+#[test]
+fn pictures_under_another_key_are_not_called_good() {
+    // The pictures of TS are made up where their bytes would grow: they do not decode, whatever the key.
+    for (container, layout, close, decodes) in [
+        (Container::Fmp4, AudioLayout::Separate, check_world::sampled::cbcs as fn(&World) -> World, true),
+        (Container::Ts, AudioLayout::Muxed, check_world::sampled::sample_aes, false),
+    ] {
+        let mut world = close(&packaged("plain-25.mp4", container, layout, Files::Segments));
+        let of = |world: &World, options: &Options| {
+            check(world, &format!("{BASE}{MULTIVARIANT_KEY}"), options).unwrap()
+        };
+        let is_open = |report: &Report| {
+            !report.skipped.iter().any(|skipped| skipped.what.contains("the key opens the pictures"))
+        };
+        let mut looking = options(1);
+        looking.decode = None;
+        let report = of(&world, &options(1));
+        assert!(is_open(&report) && ids(&report).is_empty() == decodes, "{container:?}: {report:#?}");
+        assert!(!is_open(&of(&world, &looking)), "{container:?}");
+        world.put("key.bin", *b"another key, 16.");
+        assert!(!is_open(&of(&world, &looking)), "{container:?}");
+        let report = of(&world, &options(1));
+        let says = |line: &String| line.starts_with("DE-ERROR error") && line.contains("may be another key");
+        assert!(is_open(&report) && found(&report).iter().any(says), "{container:?}: {:#?}", found(&report));
+    }
+}
+
 #[test]
 fn a_sample_is_decoded_in_pairs() {
     let mut world = ts();

@@ -5,7 +5,7 @@
 use aqueduct::media::aac::AudioSpecificConfig;
 use aqueduct::mux::ts::{
     AccessUnit, AudioFormat, AudioStream, Continuity, Kind, PACKET, Reading, Segment, StreamType,
-    VideoStream, read,
+    VideoStream, read, survey,
 };
 use bytes::Bytes;
 use proptest::prelude::*;
@@ -261,10 +261,16 @@ proptest! {
             bytes[at] = byte;
         }
         bytes.truncate(cut.index(bytes.len()) + 1);
-        if let Ok(reading) = read(&bytes) {
+        let surveyed = survey(&bytes);
+        prop_assert_eq!(surveyed.is_ok(), read(&bytes).is_ok());
+        if let Ok(mut reading) = read(&bytes) {
             let got: usize = reading.streams.iter().flat_map(|found| &found.units).map(|unit| unit.data.len()).sum();
             prop_assert!(got <= bytes.len());
             prop_assert!(reading.findings.iter().all(|finding| finding.offset <= bytes.len() as u64));
+            for unit in reading.streams.iter_mut().flat_map(|found| &mut found.units) {
+                unit.data = Bytes::new();
+            }
+            prop_assert_eq!(surveyed.unwrap(), reading, "a survey finds what reading finds, but for the bytes");
         }
     }
 }

@@ -43,13 +43,13 @@ fn check(job: &CheckRun, console: &Console) -> Result<ExitCode, Failure> {
     let runtime = runtime.map_err(|error| Failure::io("start threads", &error))?;
     let progress = Progress::start(console, if job.watch.is_some() { "watching" } else { "checking" });
     let report = match job.watch {
-        Some(lasts) => runtime.block_on(watch(&target, job, lasts))?,
-        None => runtime.block_on(target.check(&job.options)),
+        Some(lasts) => runtime.block_on(watch(&target, job, lasts)),
+        None => runtime.block_on(once(&target, job)),
     };
     progress.finish();
     // Requests that nobody waits for any more.
     runtime.shutdown_background();
-    let report = report.map_err(unreachable_target)?;
+    let report = report?.map_err(unreachable_target)?;
     let exit = verdict(&report, job.strict);
     match job.form {
         CheckForm::Page => console.text(&aqueduct::check::html(&report, &job.target))?,
@@ -71,6 +71,19 @@ fn check(job: &CheckRun, console: &Console) -> Result<ExitCode, Failure> {
         page.write(&aqueduct::check::html(&report, &job.target))?;
     }
     Ok(exit.map_or(ExitCode::SUCCESS, ExitCode::from))
+}
+
+/// Checks the target, unless a signal comes.
+async fn once(target: &CheckTarget, job: &CheckRun) -> Result<aqueduct_service::Result<Report>, Failure> {
+    let mut signals = Signals::new().map_err(|error| Failure::io("take signals", &error))?;
+    tokio::select! {
+        biased;
+        report = target.check(&job.options) => Ok(report),
+        () = signals.next() => {
+            let message = "stopped before the check was done; what was found so far says nothing of the rest";
+            Err(Failure::new(Exit::Interrupted, "cancelled", message))
+        }
+    }
 }
 
 /// Follows the target until the time is over, it ends, or a signal comes.

@@ -106,6 +106,7 @@ fn of_oddity(
         ("short-audio", Some(id)) if is_filled(id, |silence| silence.after) => {
             format!("{fact}; silence goes after it")
         }
+        ("gaps", _) => format!("{fact}, and so has the copy; `publish` puts silence there"),
         ("long-audio", _) => format!("{fact}; no pictures are made for that time"),
         ("early-audio" | "short-audio" | "several-video-tracks" | "corrupt-packets", _) => {
             oddity.message.clone()

@@ -403,3 +403,28 @@ fn a_watch_ends_with_a_report() {
         "{report}"
     );
 }
+
+/// A server that never answers, and a signal: the command says so, in the form that was asked for, and leaves no page.
+#[test]
+fn a_check_that_is_stopped_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let page = folder.path().join("check.html");
+    let server = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/master.m3u8", server.local_addr().unwrap());
+    for signal in ["-INT", "-TERM"] {
+        let mut command =
+            crate::support::command(["check", &url, "--allow-private", "--json", "--html", path(&page)]);
+        let child = command
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        // It asks only once it takes signals.
+        let (_asked, _) = server.accept().unwrap();
+        assert!(Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap().success());
+        let ended = Ended::of(child.wait_with_output().unwrap());
+        assert_eq!(ended.code, 130, "{ended:?}");
+        assert!(ended.stdout.contains("cancelled"), "{ended:?}");
+        assert!(!page.exists(), "nothing was checked");
+    }
+}

@@ -310,6 +310,12 @@ fn a_container_that_cannot_hold_it_names_the_one_that_can() {
     let opus = made("opus.mp4", &["-c:a", "libopus"]);
     package(&opus, "ts").failed(65, &["opus", "MPEG-TS", "--container fmp4"]);
     package(&opus, "fmp4").done();
+    // Channels that only a program config element describes, which ADTS does not have.
+    let quad = made("quad.m4a", &["-af", "pan=quad|FL=c0|FR=c0|BL=c0|BR=c0", "-c:a", "aac"]);
+    fs::remove_dir_all(&out).unwrap();
+    package(&quad, "ts").failed(65, &["channel layout", "--container fmp4"]);
+    assert!(!out.exists(), "nothing was begun");
+    package(&quad, "fmp4").done();
     let alac = made("alac.m4a", &["-c:a", "alac"]);
     package(&alac, "fmp4").failed(65, &["alac", "neither", "`publish`"]);
     let second = format!("{}:en", opus.display());

@@ -48,6 +48,15 @@ impl Keys {
         own.or_else(|| self.any.map(|_| "the key for all URIs".to_owned()))
     }
 
+    /// Why something stays encrypted that none of these opens.
+    pub(super) fn lack(&self) -> &'static str {
+        if self.are_fetched {
+            "they are encrypted, and their key cannot be had"
+        } else {
+            "they are encrypted, and no key was given"
+        }
+    }
+
     /// Whether what URIs answer is used.
     pub(super) fn are_fetched(&self) -> bool {
         self.are_fetched

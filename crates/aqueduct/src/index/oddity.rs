@@ -211,6 +211,30 @@ fn sound(track: &Track, facts: &AudioTrack, found: &mut Found) {
     if !matches!(facts.sample_rate, 44_100 | 48_000) {
         note("sample-rate", format!("{} Hz is converted to 48000 Hz", facts.sample_rate));
     }
+    let (gaps, longest) = gaps(track);
+    if gaps > 0 {
+        let count = if gaps == 1 { "a gap".to_owned() } else { format!("{gaps} gaps") };
+        note(
+            "gaps",
+            format!("the sound has {count}, the longest of {}; silence goes there", Seconds(longest)),
+        );
+    }
+}
+
+/// How often a packet stands notably later than the one before it ends, and by how many microseconds at most.
+fn gaps(track: &Track) -> (u64, i64) {
+    let micros = Timebase::new(1, 1_000_000).unwrap_or(track.timebase);
+    let notable = micros.rescale(NOTABLE_MICROS, track.timebase, Rounding::Ceil);
+    let (mut count, mut longest, mut end) = (0, 0, None);
+    for packet in track.packets.iter() {
+        let gap = end.map_or(0, |end| packet.pts.saturating_sub(end));
+        if gap > notable {
+            count += 1;
+            longest = longest.max(gap);
+        }
+        end = Some(packet.pts.saturating_add(packet.duration.into()));
+    }
+    (count, track.timebase.rescale(longest, micros, Rounding::Nearest))
 }
 
 fn offsets(index: &SourceIndex, found: &mut Found) {
@@ -394,6 +418,11 @@ mod tests {
             ["starts-without-key-frame"]
         );
         assert_eq!(names(&repacked(1, |n, p| Some(Packet { corrupt: n == 3, ..p }))), ["corrupt-packets"]);
+        let holes = repacked(1, |n, p| (!matches!(n, 100..103 | 200..205 | 300)).then_some(p));
+        let gaps = holes.oddities();
+        assert_eq!(gaps.len(), 1, "one packet, 20 ms, is no gap: {gaps:?}");
+        assert_eq!(gaps[0].name, "gaps");
+        assert!(gaps[0].message.starts_with("the sound has a gap, the longest of 0.10 s"), "{}", gaps[0]);
         let fast = repacked(0, |_, p| Some(Packet { pts: p.pts / 5, dts: p.dts / 5, duration: 8, ..p }));
         assert_eq!(names(&fast), ["high-frame-rate", "long-audio"]);
         assert_eq!(

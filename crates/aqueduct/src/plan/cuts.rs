@@ -52,13 +52,18 @@ pub(super) fn at_marks(
     let millis = Timebase::new(MILLIS.0, MILLIS.1).unwrap_or(timebase);
     let length = i64::try_from(segment.millis()).unwrap_or(i64::MAX);
     let step = millis.rescale(length, timebase, Rounding::Nearest).max(1);
+    // What goes on behind the pictures can begin right there, unless it is a stub.
+    let marks_end_is_one = !is_stub(marks_end, end, step, timebase);
     let mut at = vec![0];
     let mut last = 0i64;
     while at.len() as u64 <= MOST_SEGMENTS {
         let point = last.saturating_add(step);
         let after = marks.partition_point(|&mark| mark < point);
         let near = [after.checked_sub(1).and_then(|before| marks.get(before)), marks.get(after)];
-        let anywhere = (point >= marks_end).then_some(point);
+        let anywhere = match point >= marks_end {
+            true => Some(point),
+            false => marks_end_is_one.then_some(marks_end),
+        };
         let all = near.into_iter().flatten().copied().chain(anywhere).chain([end]);
         let nearest = all.filter(|&mark| last < mark && mark <= end).min_by_key(|mark| mark.abs_diff(point));
         match nearest {
@@ -110,12 +115,17 @@ fn cut(end: u64, step: u64, timebase: Timebase) -> Result<Vec<i64>> {
 /// the segment before, unless that raises the target duration.
 fn join_stub(at: &mut Vec<i64>, step: i64, timebase: Timebase) {
     if let [.., start, stub, end] = at[..] {
-        let is_stub = micros(stub, end, timebase) < 500_000.min(micros(0, step, timebase) / 4);
+        let is_stub = is_stub(stub, end, step, timebase);
         let longest = target_duration(&at[..at.len() - 1], timebase);
         if is_stub && seconds(start, end, timebase) <= u64::from(longest) {
             at.remove(at.len() - 2);
         }
     }
+}
+
+/// Whether a segment is under half a second and a quarter of `step`.
+fn is_stub(start: i64, end: i64, step: i64, timebase: Timebase) -> bool {
+    micros(start, end, timebase) < 500_000.min(micros(0, step, timebase) / 4)
 }
 
 fn too_many() -> Error {
@@ -198,6 +208,11 @@ mod tests {
         assert_eq!(cuts(60_000_000, 61_000_000, "6s"), [60_000_000, 1_000_000], "far apart");
         let tail = at_marks(&[0, 2], 4, 20, Timebase::new(1, 1).unwrap(), "6s".parse().unwrap()).unwrap();
         assert_eq!(tail, [0, 6, 12, 18, 20], "sound goes on alone");
+        let seconds = |marks_end, end| {
+            at_marks(&[0], marks_end, end, Timebase::new(1, 1000).unwrap(), "1s".parse().unwrap()).unwrap()
+        };
+        assert_eq!(seconds(3000, 5000), [0, 3000, 4000, 5000], "pictures without a key frame end before it");
+        assert_eq!(seconds(3000, 3200), [0, 3200], "a stub of sound");
     }
 
     proptest! {

@@ -11,7 +11,7 @@ use super::samples::{self, Samples};
 use super::units::{self, Stream};
 use super::{fmp4, loudness, packed, sample_aes, ts, vtt};
 use crate::check::fetch::{Answer, Want};
-use crate::check::model::{ByteRange, Contents, Medium};
+use crate::check::model::{ByteRange, Contents, Medium, Track};
 use crate::check::read::uri::extension;
 use crate::check::table::audio::AU_FORMAT;
 use crate::check::table::encryption::EN_SCOPE;
@@ -98,6 +98,8 @@ pub(super) struct Seen {
     pub(super) faults: Faults,
     pub(super) skipped: Option<&'static str>,
     pub(super) failed: Option<String>,
+    /// Whether its pictures were decrypted, and nothing tells whether the key is the right one.
+    pub(super) is_unproved: bool,
     /// What to decode, until it is decoded.
     pub(super) streams: Vec<Stream>,
     /// What was found when it was decoded, and why not all of it was.
@@ -197,8 +199,8 @@ pub(super) fn take_apart(
         (Some(Init::Ts(tables)), Form::Ts) if job.is_iframe => {
             packets(tables, ts::iframe(body, tables, faults))
         }
-        (Some(Init::Ts(tables)), Form::Ts) => packets(tables, ts::segment(body, tables, faults)),
-        (None, Form::Ts) if !job.is_iframe => packets(&[], ts::segment(body, &[], faults)),
+        (Some(Init::Ts(tables)), Form::Ts) => packets(tables, ts::segment(body, tables, is_decoded, faults)),
+        (None, Form::Ts) if !job.is_iframe => packets(&[], ts::segment(body, &[], is_decoded, faults)),
         (init, Form::Packed) => {
             if init.is_some() {
                 faults.add(&AU_FORMAT, 0, "EXT-X-MAP applies to packed audio");
@@ -225,7 +227,15 @@ pub(super) fn take_apart(
             None
         }
     };
-    if let Some((contents, streams)) = found {
+    let is_opened = samples.is_some_and(|samples| samples.key.is_some());
+    if let Some((contents, mut streams)) = found {
+        let is_hidden = |track: &Track| match init {
+            Some(Init::Fmp4(_, protected)) => protected.of(track.id, None).is_some(),
+            _ => true,
+        };
+        let mut pictures = contents.tracks.iter().filter(|track| track.medium == Medium::Video);
+        seen.is_unproved = is_opened && !is_decoded && !job.is_iframe && pictures.any(is_hidden);
+        streams.iter_mut().for_each(|stream| stream.is_opened = is_opened);
         (seen.contents, seen.streams) = (Some(contents), streams);
     }
     // Without a sample nothing can be held against anything.

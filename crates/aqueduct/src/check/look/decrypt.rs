@@ -150,7 +150,7 @@ fn is_right(plain: &[u8]) -> Option<bool> {
     match plain {
         // A table of PID 0 has a checksum.
         [0x47, high, 0, ..] if high & 0x1f == 0 => {
-            Some(ts::read(plain.get(..PACKET)?).is_ok_and(|reading| !reading.pat.is_empty()))
+            Some(ts::survey(plain.get(..PACKET)?).is_ok_and(|reading| !reading.pat.is_empty()))
         }
         [_, _, _, _, b'm', b'o', b'o', b'f', ..] => Some(plain.get(12..16) == Some(b"mfhd")),
         [b'I', b'D', b'3', ..] => {

@@ -23,6 +23,8 @@ const HEAD: u64 = 64 * PACKET as u64;
 const INIT_BYTES: u64 = 4 << 20;
 /// Cues that are kept of all segments together.
 const MOST_CUES: usize = 2_000_000;
+/// Why nobody knows whether pictures were decrypted by the right key: what stays in the clear of them is what rules look at.
+const UNPROVED: &str = "only decoding tells, which was not asked for";
 
 /// What keys mean for bytes.
 enum Access {
@@ -74,7 +76,7 @@ fn access<'a>(
     }
     match (locked, sampled) {
         (Some(lock), _) => Access::Locked(lock),
-        (None, _) if has_whole => Access::Closed("they are encrypted, and no key was given"),
+        (None, _) if has_whole => Access::Closed(options.keys.lack()),
         (None, Some(samples)) => Access::Samples(samples),
         (None, None) => Access::Closed("their method of encryption is not looked into"),
     }
@@ -100,6 +102,7 @@ pub(super) fn look(
     for (media_at, media) in presentation.media.iter_mut().enumerate() {
         let mut skipped: BTreeMap<&str, u64> = BTreeMap::new();
         let mut undecoded: BTreeMap<(Medium, &str), u64> = BTreeMap::new();
+        let mut unproved = 0_u64;
         for at in 0..media.segments.len() {
             let job = of.get(&(media_at, at)).copied();
             let Some((job, seen)) = job.and_then(|job| Some((jobs.get(job)?, seen.get(&job)?))) else {
@@ -114,6 +117,7 @@ pub(super) fn look(
             if let Some(reason) = seen.skipped {
                 *skipped.entry(reason).or_default() += 1;
             }
+            unproved += u64::from(seen.is_unproved);
             if let Some(error) = &seen.failed {
                 findings.add(&MP_FETCH, place, format!("the bytes of the segment cannot be had: {error}"));
             }
@@ -123,6 +127,12 @@ pub(super) fn look(
         }
         for (reason, count) in skipped {
             findings.skip(format!("the bytes of {count} segments of {}", media.name), reason);
+        }
+        if unproved > 0 {
+            findings.skip(
+                format!("whether the key opens the pictures of {unproved} segments of {}", media.name),
+                UNPROVED,
+            );
         }
         for ((medium, reason), count) in undecoded {
             let what = format!("whether the {} of {count} segments of {} decode", medium.name(), media.name);
@@ -280,7 +290,7 @@ fn jobs(
         }
         if closed > 0 {
             let what = format!("the samples of {closed} segments of {}", media.name);
-            findings.skip(what, "they are encrypted, and no key was given");
+            findings.skip(what, options.keys.lack());
         }
     }
     (jobs, of)
@@ -398,6 +408,10 @@ pub(in crate::check) fn one(
     seen.faults.tell(place, base, findings);
     if let Some(reason) = seen.skipped {
         findings.skip(format!("the bytes of new segments of {}", media.name), reason);
+    }
+    if seen.is_unproved {
+        let what = format!("whether the key opens the pictures of new segments of {}", media.name);
+        findings.skip(what, "only decoding tells, which a watch does not do");
     }
     seen.contents
 }

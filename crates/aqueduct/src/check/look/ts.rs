@@ -20,7 +20,13 @@ const HOLE: i64 = 9_000;
 const STAMPS: i64 = 63_000;
 
 /// Reads a segment. `tables` are packets with PAT and PMT from EXT-X-MAP, or none.
-pub(super) fn segment(body: &[u8], tables: &[u8], faults: &mut Faults) -> Option<(Contents, Reading)> {
+/// Units have their bytes where `keeps` says so.
+pub(super) fn segment(
+    body: &[u8],
+    tables: &[u8],
+    keeps: bool,
+    faults: &mut Faults,
+) -> Option<(Contents, Reading)> {
     let joined;
     let bytes = if tables.is_empty() {
         body
@@ -28,7 +34,7 @@ pub(super) fn segment(body: &[u8], tables: &[u8], faults: &mut Faults) -> Option
         joined = [tables, body].concat();
         &joined
     };
-    let reading = match ts::read(bytes) {
+    let reading = match if keeps { ts::read(bytes) } else { ts::survey(bytes) } {
         Ok(reading) => reading,
         Err(error) => {
             faults.add(&TS_SYNC, 0, error.message());
@@ -36,9 +42,8 @@ pub(super) fn segment(body: &[u8], tables: &[u8], faults: &mut Faults) -> Option
         }
     };
     let first = reading.streams.iter().find(|stream| stream.kind == StreamType::H264);
-    let first_idr = first.and_then(|stream| {
-        stream.units.iter().find(|unit| avc::facts(&unit.data).idr).map(|unit| unit.offset)
-    });
+    let first_idr = first.and_then(|stream| stream.units.iter().find(|unit| unit.idr));
+    let first_idr = first_idr.map(|unit| unit.offset);
     for finding in &reading.findings {
         translate(finding, &reading, first_idr, tables.len() as u64, faults);
     }
@@ -73,7 +78,7 @@ pub(super) fn iframe(body: &[u8], tables: &[u8], faults: &mut Faults) -> Option<
     let video = reading.streams.iter().find(|stream| stream.kind == StreamType::H264)?;
     let others = reading.streams.iter().filter(|stream| stream.pid != video.pid);
     match video.units.as_slice() {
-        [one] if avc::facts(&one.data).idr || one.random_access => {}
+        [one] if one.idr || one.random_access => {}
         [_] => faults.add(&IF_SINGLE, 0, "the picture is no key picture"),
         units => faults.add(&IF_SINGLE, 0, format!("the range holds {} pictures, not one", units.len())),
     }
@@ -86,7 +91,7 @@ pub(super) fn iframe(body: &[u8], tables: &[u8], faults: &mut Faults) -> Option<
 
 /// The packets of the tables at the start of a resource, as far as `head` has them.
 pub(super) fn tables(head: &[u8]) -> Vec<u8> {
-    let Ok(reading) = ts::read(head) else { return Vec::new() };
+    let Ok(reading) = ts::survey(head) else { return Vec::new() };
     let last = reading.pmt.first().copied().unwrap_or(0);
     let (packets, _) = head.as_chunks::<PACKET>();
     // The tables stand together; what is before the PMT and no table is left out.
@@ -174,7 +179,7 @@ fn translate(
 /// Whether a PES packet begins with a start code.
 fn begins_there(stream: Option<&Elementary>, offset: u64) -> bool {
     let unit = stream.and_then(|stream| stream.units.iter().find(|unit| unit.offset == offset));
-    unit.is_some_and(|unit| avc::nal_units(&unit.data).next().is_some_and(|nal| nal.start == 0))
+    unit.is_some_and(|unit| unit.begins)
 }
 
 fn track(stream: &Elementary, faults: &mut Faults) -> Option<Track> {
@@ -237,7 +242,7 @@ fn track(stream: &Elementary, faults: &mut Faults) -> Option<Track> {
         longest,
         shortest: shown_steps.filter(|step| *step > 0).min().unwrap_or(0),
         units: stream.units.len() as u64,
-        starts_with_key: stream.kind != StreamType::H264 || avc::facts(&first.data).idr,
+        starts_with_key: stream.kind != StreamType::H264 || first.idr,
         has_key: stream.units.iter().any(|unit| unit.key),
         keys,
         size: sps.map(|sps| super::size(sps.width, sps.height, sps.sample_aspect_ratio)),

@@ -22,6 +22,8 @@ pub(super) struct Stream {
     pub(super) wraps: bool,
     /// Whether two units may be one picture.
     pub(super) is_interlaced: bool,
+    /// Whether its units were decrypted.
+    pub(super) is_opened: bool,
     /// In decoding order.
     pub(super) units: Vec<Unit>,
 }
@@ -40,7 +42,7 @@ pub(super) struct Unit {
 impl Stream {
     fn new(track: &Track, coded: Result<CodedStream, String>, units: Vec<Unit>) -> Self {
         let Track { id, medium, clock, wraps, is_interlaced, .. } = *track;
-        Self { id, medium, coded, clock, wraps, is_interlaced, units }
+        Self { id, medium, coded, clock, wraps, is_interlaced, is_opened: false, units }
     }
 }
 

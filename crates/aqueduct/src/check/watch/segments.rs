@@ -227,9 +227,7 @@ impl Watch {
                 Opening::of(&waiting.keys, &waiting.map_keys, waiting.sequence, &self.options, &fetched);
             let reason = match &opening {
                 Err(reason) => Some(("bytes", *reason)),
-                Ok(opening) if opening.is_partial() => {
-                    Some(("samples", "they are encrypted, and no key was given"))
-                }
+                Ok(opening) if opening.is_partial() => Some(("samples", self.options.keys.lack())),
                 Ok(_) => None,
             };
             if let Some((what, reason)) = reason.filter(|_| !waiting.is_base) {

@@ -11,7 +11,8 @@
 //! - The clock (PCR) runs [`CLOCK_LEAD`] behind the decoding times and never more than 100 ms without a mark, the
 //!   step to the next segment included.
 //!
-//! [`read`] takes a transport stream apart again and lists what breaks the rules.
+//! [`read`] takes a transport stream apart again and lists what breaks the rules; [`survey`] does so for less where nobody
+//! wants the units' bytes.
 
 mod layout;
 mod outline;
@@ -33,7 +34,7 @@ pub use outline::{AudioOutline, Counts, Outline, UnitSize, VideoOutline};
 pub use packet::PACKET;
 pub use psi::StreamType;
 pub(crate) use psi::crc32;
-pub use read::{Elementary, Finding, FoundKey, KeyScan, Kind, Pcr, ReadUnit, Reading, Scanned, read};
+pub use read::{Elementary, Finding, FoundKey, KeyScan, Kind, Pcr, ReadUnit, Reading, Scanned, read, survey};
 
 /// Ticks of 90 kHz by which the clock of a unit's first packet lies before its decoding time: half a second.
 /// It leaves the other half of the second that ISO/IEC 13818-1 §2.4.2 allows to streams whose decoding runs

@@ -103,7 +103,7 @@ impl<'a> CopyBuilder<'a> {
             (None, None) => return Err(crate::plan::builder::nothing_to_present(first.index)),
         };
         for lane in pictures.iter().chain(sounds.iter().map(|sound| &sound.lane)) {
-            let held = self.settings.container.holds(&lane.track.codec);
+            let held = self.settings.container.holds_track(lane.track);
             let several = self.inputs.len() > 1;
             held.map_err(|error| of_input(error.in_track(lane.track.id), lane.input, several))?;
         }
@@ -241,7 +241,7 @@ impl<'a> CopyBuilder<'a> {
             tracks.truncate(1);
         }
         // The others come along where they can.
-        let held = |track: &&Track| self.settings.container.holds(&track.codec).is_ok();
+        let held = |track: &&Track| self.settings.container.holds_track(track).is_ok();
         let mut others = tracks.split_off(tracks.len().min(1));
         others.retain(held);
         tracks.append(&mut others);

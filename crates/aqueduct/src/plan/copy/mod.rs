@@ -16,6 +16,9 @@ pub(crate) use silence::Units;
 
 use super::Origin;
 use crate::error::{Error, Result};
+use crate::index::Track;
+use crate::media::aac::AudioSpecificConfig;
+use crate::media::esds::ElementaryStream;
 use crate::media::{Codec, Colour};
 use crate::time::Timebase;
 
@@ -190,5 +193,17 @@ impl Container {
             format!("{codec} can be put into neither MPEG-TS nor fMP4 in HLS; `publish` encodes it anew")
         };
         Err(Error::unsupported(message))
+    }
+
+    /// [`Container::holds`] for a track: some forms of AAC have no ADTS header, without which MPEG-TS has no AAC.
+    pub(in crate::plan) fn holds_track(self, track: &Track) -> Result<()> {
+        self.holds(&track.codec)?;
+        if self == Self::Ts && track.codec == Codec::Aac {
+            let stream = ElementaryStream::parse(&track.configuration)?;
+            let header = AudioSpecificConfig::parse(stream.config)?.adts_header(0);
+            header
+                .map_err(|error| Error::unsupported(format!("{}: use --container fmp4", error.message())))?;
+        }
+        Ok(())
     }
 }

@@ -20,9 +20,23 @@ impl S3s {
     pub(super) async fn new() -> Self {
         let root = tempfile::tempdir().unwrap();
         std::fs::create_dir(root.path().join(BUCKET)).unwrap();
-        let mut server = Self { root, port: free_ports::<1>()[0], task: None };
+        let mut server = Self { root, port: 0, task: None };
         server.start().await;
         server
+    }
+
+    /// At its port; the first time at one that is free, since another process may take what was free a moment ago.
+    async fn listener(&mut self) -> TcpListener {
+        loop {
+            let port = if self.port == 0 { free_ports::<1>()[0] } else { self.port };
+            match TcpListener::bind(("127.0.0.1", port)).await {
+                Ok(listener) => {
+                    self.port = port;
+                    return listener;
+                }
+                Err(error) => assert!(self.port == 0, "port {port} was taken: {error}"),
+            }
+        }
     }
 
     fn service(&self) -> S3Service {
@@ -39,7 +53,7 @@ impl Server for S3s {
 
     fn start(&mut self) -> Done<'_> {
         Box::pin(async {
-            let listener = TcpListener::bind(("127.0.0.1", self.port)).await.unwrap();
+            let listener = self.listener().await;
             let service = self.service();
             self.task = Some(tokio::spawn(async move {
                 let mut connections = JoinSet::new();

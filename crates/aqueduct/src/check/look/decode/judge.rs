@@ -37,7 +37,8 @@ pub(super) fn judge(
         Some(pts) => format!("{:.3} s into the segment", seconds(pts.saturating_sub(start))),
         None => format!("at byte {}", unit.offset),
     };
-    let Open { units, faults, is_first, alone, .. } = open;
+    let Open { units, faults, is_first, is_opened, alone, .. } = open;
+    let opened = if *is_opened { " (it was decrypted: this may be another key)" } else { "" };
     let run_up = if *is_first && is_mp3 { RUN_UP } else { 0 };
     for (number, unit) in units.iter().enumerate() {
         let Some(damage) = &unit.outcome.damage else { continue };
@@ -46,7 +47,11 @@ pub(super) fn judge(
             continue;
         }
         let what = if medium == Medium::Audio { "sound" } else { "picture" };
-        faults.add(&DE_ERROR, unit.offset, format!("the {what} {} does not decode: {damage}", at(unit)));
+        faults.add(
+            &DE_ERROR,
+            unit.offset,
+            format!("the {what} {} does not decode: {damage}{opened}", at(unit)),
+        );
     }
     if let Some((unit, why)) = differs(units, alone) {
         faults.add(&DE_ALONE, unit.offset, format!("by itself, the picture {} {why}", at(unit)));

@@ -67,6 +67,8 @@ struct Open {
     units: Vec<State>,
     /// Whether the decoder was fresh.
     is_first: bool,
+    /// Whether its units were decrypted.
+    is_opened: bool,
     /// Its first pictures, decoded by themselves.
     alone: Vec<Outcome>,
     faults: Faults,
@@ -230,8 +232,9 @@ impl Line {
         let first = self.next;
         let units = stream.units.iter().map(|unit| self.state(unit, stream)).collect();
         let digested = alone.len();
-        let is_first = first == 0;
-        self.open.push_back(Open { segment, first, units, is_first, alone, faults: Faults::default() });
+        let (is_first, is_opened) = (first == 0, stream.is_opened);
+        let faults = Faults::default();
+        self.open.push_back(Open { segment, first, units, is_first, is_opened, alone, faults });
         let Self { decoder, open, shown, is_interlaced, .. } = self;
         for (at, unit) in stream.units.iter().enumerate() {
             let number = first.saturating_add(at as u64);

@@ -1,6 +1,6 @@
 //! PES packets put together, and access units out of them.
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 
 use super::super::packet::WRAP;
 use super::super::pes::{self, PesFacts};
@@ -19,9 +19,11 @@ const ROOM: [usize; 2] = [4 << 10, 256 << 10];
 /// One elementary stream while it is read.
 pub(super) struct Assembly {
     out: Elementary,
+    /// Whether units keep their bytes.
+    keeps: bool,
     open: Option<Open>,
-    /// The bytes of the PES packet that is open. Those before it lie in the same memory: it is asked for rarely, and nothing
-    /// moves when a packet grows.
+    /// The bytes of the PES packet that is open. Where they are kept, those before it lie in the same memory: it is asked for
+    /// rarely, and nothing moves when a packet grows. Else all packets use it, one after the other.
     bytes: BytesMut,
     /// Bytes of all PES packets so far.
     taken: usize,
@@ -42,10 +44,10 @@ struct Open {
 }
 
 impl Assembly {
-    pub(super) fn new(kind: StreamType, pid: u16) -> Self {
+    pub(super) fn new(kind: StreamType, pid: u16, keeps: bool) -> Self {
         let out = Elementary { pid, kind, packets: 0, units: Vec::new(), aac: None, sps: None };
         let (bytes, carried) = (BytesMut::new(), (Vec::new(), None));
-        Self { out, open: None, bytes, taken: 0, last_dts: None, carried, coding: None }
+        Self { out, keeps, open: None, bytes, taken: 0, last_dts: None, carried, coding: None }
     }
 
     pub(super) fn into_elementary(self) -> Elementary {
@@ -130,23 +132,38 @@ impl Assembly {
             findings.add(Kind::Times, open.offset, pid, "a PES packet has no presentation time");
         }
         self.check_times(&open, &facts, findings);
-        let payload = self.bytes.split().freeze().slice(facts.length..);
+        let whole =
+            if self.keeps { self.bytes.split().freeze() } else { std::mem::take(&mut self.bytes).freeze() };
         let unit = ReadUnit {
             offset: open.offset,
             pts: facts.pts,
             dts: facts.dts,
             stamped: facts.pts.is_some(),
             key: true,
+            idr: false,
+            begins: false,
             random_access: open.random_access,
-            data: payload,
+            data: whole.slice(facts.length..),
         };
         match self.out.kind {
             StreamType::H264 => self.picture(unit, facts.aligned, findings),
             StreamType::AacAdts => self.frames(unit, findings, adts),
             StreamType::Mpeg1Audio | StreamType::Mpeg2Audio => self.frames(unit, findings, mpeg),
             StreamType::Ac3 | StreamType::Eac3 => self.frames(unit, findings, dolby),
-            _ => self.out.units.push(unit),
+            _ => self.push(unit),
         }
+        // Where no unit has kept them, nobody else knows the bytes, and their memory can be used again.
+        if !self.keeps
+            && let Ok(mut bytes) = whole.try_into_mut()
+        {
+            bytes.clear();
+            self.bytes = bytes;
+        }
+    }
+
+    fn push(&mut self, unit: ReadUnit) {
+        let data = if self.keeps { unit.data } else { Bytes::new() };
+        self.out.units.push(ReadUnit { data, ..unit });
     }
 
     fn check_times(&mut self, open: &Open, facts: &PesFacts, findings: &mut Findings) {
@@ -165,7 +182,8 @@ impl Assembly {
         let mut add = |kind, message: &str| findings.add(kind, unit.offset, pid, message);
         let facts = facts(&unit.data);
         let first = nal_units(&unit.data).next();
-        if !aligned || first.is_none_or(|nal| nal.start != 0) {
+        let begins = first.is_some_and(|nal| nal.start == 0);
+        if !aligned || !begins {
             add(Kind::Alignment, "a video PES packet does not start with an access unit, or does not say so");
         }
         if first.is_none_or(|nal| nal.kind() != NalType::AccessUnitDelimiter) {
@@ -200,8 +218,9 @@ impl Assembly {
                 }
             }
         }
-        unit.key = facts.idr || unit.random_access;
-        self.out.units.push(unit);
+        (unit.idr, unit.begins) = (facts.idr, begins);
+        unit.key = unit.idr || unit.random_access;
+        self.push(unit);
     }
 
     /// Takes a PES packet of audio apart; `parse` reads the header of a frame.
@@ -234,7 +253,7 @@ impl Assembly {
                 // Too few bytes for a header may be the start of one.
                 Err(_) if data.len() - at < AdtsHeader::LONG && matches!(data[at], 0xff | 0x0b) => break,
                 Err(error) if error.kind() == ErrorKind::Unsupported && at == 0 => {
-                    self.out.units.push(pes);
+                    self.push(pes);
                     return;
                 }
                 Err(error) => {
@@ -261,7 +280,7 @@ impl Assembly {
                 findings.add(Kind::Program, pes.offset, pid, "the audio's config changes inside the stream");
             }
             let pts = time.map(|time| (time + since.ticks()) % WRAP as u64);
-            self.out.units.push(ReadUnit {
+            self.push(ReadUnit {
                 pts,
                 dts: pts,
                 stamped: stamped && since.samples == 0 && pes.pts.is_some(),
