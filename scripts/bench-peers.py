@@ -56,7 +56,7 @@ def transcoding(args, clip, scratch):
     source = repeated(clip, args.repeat, scratch / "transcoded.mp4")
     parts = []
     for preset in args.presets.split(","):
-        for copy in ways(args):
+        for copy in ways(args) if args.runs > 0 else []:
             parts.append(transcoded(args, clip, source, scratch, preset, copy))
         if args.quality:
             parts.append(quality(args, clip, scratch, preset))
@@ -210,20 +210,27 @@ def quality(args, clip, scratch, preset):
 
 
 def judged(judge, clip, e, segments, scratch):
-    """Size, PSNR and SSIM of luma, and VMAF where an ffmpeg has it."""
+    """Size, PSNR and SSIM of luma at the rung's size, and VMAF where an ffmpeg has it: at the source's size, as a viewer sees
+    it, so that whoever scales as the reference does has nothing from it."""
     joined = scratch / "joined.ts"
     with open(joined, "wb") as whole:
         for segment in segments:
             whole.write(segment.read_bytes())
-    graph = f"[1:v]scale={e['width']}:{e['height']}:flags=bicubic,format=yuv420p,setpts=PTS-STARTPTS[r];[0:v]setpts=PTS-STARTPTS[m];[m][r]"
+    told = check(["ffprobe", "-v", "error", "-select_streams", "v:0", "-show_entries", "stream=width,height", "-of", "csv=p=0", str(clip)])
+    whole = told.strip().split(",")[:2]
+
+    def graph(width, height, filter):
+        to = f"scale={width}:{height}:flags=bicubic,format=yuv420p,setpts=PTS-STARTPTS"
+        return f"[1:v]{to}[r];[0:v]{to}[m];[m][r]{filter}"
+
     marks = {"size": joined.stat().st_size}
-    for kind, filter, pattern, binary in (
-        ("PSNR", "psnr", r"PSNR y:([0-9.]+)", "ffmpeg"),
-        ("SSIM", "ssim", r"SSIM Y:([0-9.]+)", "ffmpeg"),
-        ("VMAF", "libvmaf", r"VMAF score: ([0-9.]+)", judge),
+    for kind, graph, pattern, binary in (
+        ("PSNR", graph(e["width"], e["height"], "psnr"), r"PSNR y:([0-9.]+)", "ffmpeg"),
+        ("SSIM", graph(e["width"], e["height"], "ssim"), r"SSIM Y:([0-9.]+)", "ffmpeg"),
+        ("VMAF", graph(*whole, f"libvmaf=n_threads={os.cpu_count()}"), r"VMAF score: ([0-9.]+)", judge),
     ):
         if binary:
-            command = [binary, "-nostdin", "-hide_banner", "-i", str(joined), "-i", str(clip), "-lavfi", graph + filter, "-f", "null", "-"]
+            command = [binary, "-nostdin", "-hide_banner", "-i", str(joined), "-i", str(clip), "-lavfi", graph, "-f", "null", "-"]
             told = subprocess.run(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True).stderr
             match = re.search(pattern, told)
             marks[kind] = float(match.group(1)) if match else float("nan")
@@ -298,7 +305,7 @@ def arguments():
     parser.add_argument("--repeat", type=int, default=4, help="transcoding: how often the input is played in a row (default 4)")
     parser.add_argument("--runs", type=int, default=3, help="runs of each contestant (default 3)")
     parser.add_argument("--presets", "--preset", default="veryfast,medium", help="transcoding: x264's presets (default veryfast,medium)")
-    parser.add_argument("--quality", action="store_true", help="transcoding: also each rung's size, PSNR, SSIM and VMAF beside ffmpeg's")
+    parser.add_argument("--quality", action="store_true", help="transcoding: also each rung's size, PSNR, SSIM and VMAF beside ffmpeg's; alone with --runs 0")
     parser.add_argument("--lengths", action="store_true", help="transcoding: also the memory for 30 s and for 10 min")
     parser.add_argument("--packaging", action="store_true", help="only the table of packaging")
     parser.add_argument("--transcoding", action="store_true", help="only the tables of transcoding")
