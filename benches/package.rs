@@ -9,8 +9,10 @@ mod mp4_writer;
 use std::hint::black_box;
 use std::sync::{Arc, OnceLock};
 
+use aqueduct::check::{Level, Nothing, Options, Overlay, check};
 use aqueduct::index::mp4;
-use aqueduct::plan::{Container, CopyInput, CopySettings, RenditionId, Role};
+use aqueduct::plan::{Container, CopyInput, CopySettings, Object, RenditionId, Role};
+use aqueduct::playlist::{self, Measured};
 use aqueduct::source::{Identity, identify};
 use aqueduct::{Control, MemorySource, Plan, Presentation, Source, SourceIndex};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
@@ -167,5 +169,56 @@ fn alone(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, whole, alone);
+/// What it takes to check segments, beside what it takes to make them.
+fn checked(criterion: &mut Criterion) {
+    let film = Film::new(300);
+    let mut bytes = vec![0; film.len() as usize];
+    let (start, moov) = &film.file.parts[0];
+    let (head, media) = bytes.split_at_mut(*start as usize + moov.len());
+    film.read_at(0, head).unwrap();
+    film.read_at(head.len() as u64, media).unwrap();
+    // In memory like the segments: what is made and what is checked then come from equally far away.
+    let source: Arc<dyn Source> = Arc::new(MemorySource::new(bytes, "film.mp4"));
+    let index = Arc::new(mp4::read(&*source, &mp4::Limits::default()).unwrap());
+    for container in [Container::Ts, Container::Fmp4] {
+        let plan = plan(&index, container);
+        let presentation =
+            Presentation::new(Arc::clone(&source), Arc::clone(&index), Arc::clone(&plan)).unwrap();
+        let made = || (0..plan.segments()).map(|segment| presentation.column(segment).unwrap());
+        let mut bytes = vec![Vec::new(); plan.renditions().len()];
+        let mut files = Overlay::<Nothing>::default();
+        let url = |key: String| format!("file:///vod/{key}");
+        for (segment, column) in made().enumerate() {
+            for (rendition, made) in plan.renditions().iter().zip(column) {
+                bytes[rendition.id.0 as usize].push(made.len() as u64);
+                files.put(url(plan.segment_key(rendition.id, segment as u32).unwrap()), made.to_vec());
+            }
+        }
+        let measured = Measured::new(&plan, bytes).unwrap();
+        for rendition in plan.renditions() {
+            let text = playlist::media(&plan, rendition.id, Some(&measured)).unwrap();
+            files.put(url(plan.playlist_key(rendition.id).unwrap()), text.into_bytes());
+            if let Some(init) = presentation.init(rendition.id).unwrap() {
+                files.put(url(plan.key(Object::Init(rendition.id)).unwrap()), init.to_vec());
+            }
+        }
+        let text = playlist::multivariant(&plan, Some(&measured));
+        let multivariant = url(plan.key(Object::Multivariant).unwrap());
+        files.put(multivariant.clone(), text.into_bytes());
+        let check = || check(&files, &multivariant, &Options::default()).unwrap();
+        assert!(
+            check().findings.iter().all(|finding| finding.level != Level::Error),
+            "{:?}",
+            check().findings
+        );
+
+        let mut group = criterion.benchmark_group(format!("{container:?}, segments of 5 min, one thread"));
+        group.sample_size(10).throughput(Throughput::Elements(plan.segments().into()));
+        group.bench_function("make", |bench| bench.iter(|| made().map(black_box).count()));
+        group.bench_function("check", |bench| bench.iter(check));
+        group.finish();
+    }
+}
+
+criterion_group!(benches, whole, alone, checked);
 criterion_main!(benches);

@@ -150,6 +150,20 @@ fn wrapped(time: i64) -> u64 {
     time.rem_euclid(WRAP) as u64
 }
 
+/// Start codes of pictures, delimiters and parameter sets, and what only looks like them.
+const CODES: &[&[u8]] = &[
+    &[0, 0, 1, 0x65],
+    &[0, 0, 1, 0x41],
+    &[0, 0, 0, 1, 9, 0xf0],
+    &[0, 0, 1, 0x67, 0x64],
+    &[0, 0, 1, 0x68],
+    &[0, 0, 1, 6],
+    &[0, 0],
+    &[0],
+    &[0, 0, 3],
+    &[0, 1],
+];
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(96))]
 
@@ -271,6 +285,29 @@ proptest! {
                 unit.data = Bytes::new();
             }
             prop_assert_eq!(surveyed.unwrap(), reading, "a survey finds what reading finds, but for the bytes");
+        }
+    }
+}
+
+/// A survey leaves out what has no start code: those that are there lie at any place, across packets too.
+#[test]
+fn start_codes_are_surveyed_wherever_they_lie() {
+    let units = [picture(900_000, 900_000, true, 100), picture(903_000, 903_000, false, 3_000)];
+    let plain = pictures(0, &units, None).to_bytes().unwrap();
+    // Where the packets that hold nothing but bytes of the second picture have them. The writer makes no such pictures.
+    let packets = plain.chunks(PACKET).enumerate();
+    let packets = packets.filter(|(_, packet)| packet[1] == 1 && packet[2] == 0 && packet[3] >> 4 == 1);
+    let places: Vec<_> = packets.flat_map(|(at, _)| at * PACKET + 4..(at + 1) * PACKET).collect();
+    for (code, fill) in CODES.iter().flat_map(|code| [0x5a, 1, 3].map(|fill| (*code, fill))) {
+        for at in 600..1_200 {
+            let mut bytes = plain.to_vec();
+            places[500..].iter().for_each(|place| bytes[*place] = fill);
+            places[at..].iter().zip(code).for_each(|(place, byte)| bytes[*place] = *byte);
+            let mut reading = read(&bytes).unwrap();
+            for unit in reading.streams.iter_mut().flat_map(|found| &mut found.units) {
+                unit.data = Bytes::new();
+            }
+            assert_eq!(survey(&bytes).unwrap(), reading, "{code:x?} at {at} between {fill}");
         }
     }
 }

@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 pub(crate) struct BitReader<'a> {
     data: &'a [u8],
     byte: usize,
-    bit: u8,
+    bit: u32,
     /// Zero bytes read in a row, while `emulation` is on.
     zeros: u8,
     emulation: bool,
@@ -25,28 +25,37 @@ impl<'a> BitReader<'a> {
 
     /// One bit.
     pub(crate) fn flag(&mut self) -> Result<bool> {
+        Ok(self.of_byte(1)?.1 == 1)
+    }
+
+    /// `count` bits, at most 32.
+    pub(crate) fn bits(&mut self, count: u32) -> Result<u32> {
+        let mut left = count.min(32);
+        let mut value = 0u32;
+        while left > 0 {
+            let (count, bits) = self.of_byte(left)?;
+            value = value << count | bits;
+            left -= count;
+        }
+        Ok(value)
+    }
+
+    /// The next bits of one byte, 1 to `count`, and how many they are.
+    fn of_byte(&mut self, count: u32) -> Result<(u32, u32)> {
         if self.bit == 0 && self.emulation && self.zeros >= 2 && self.data.get(self.byte) == Some(&3) {
             self.byte += 1;
             self.zeros = 0;
         }
         let byte = *self.data.get(self.byte).ok_or_else(|| self.ends())?;
-        let flag = byte & (0x80 >> self.bit) != 0;
-        self.bit += 1;
+        let count = count.min(8 - self.bit);
+        let bits = u32::from(byte << self.bit) >> (8 - count);
+        self.bit += count;
         if self.bit == 8 {
             self.bit = 0;
             self.byte += 1;
             self.zeros = if byte == 0 { self.zeros.saturating_add(1) } else { 0 };
         }
-        Ok(flag)
-    }
-
-    /// `count` bits, at most 32.
-    pub(crate) fn bits(&mut self, count: u32) -> Result<u32> {
-        let mut value = 0u32;
-        for _ in 0..count.min(32) {
-            value = value << 1 | u32::from(self.flag()?);
-        }
-        Ok(value)
+        Ok((count, bits))
     }
 
     /// `count` bits, at most 8.
@@ -90,7 +99,7 @@ impl<'a> BitReader<'a> {
 
     /// Bits left, not counting emulation prevention.
     pub(crate) fn bits_left(&self) -> usize {
-        (self.data.len() - self.byte.min(self.data.len())) * 8 - usize::from(self.bit)
+        (self.data.len() - self.byte.min(self.data.len())) * 8 - self.bit as usize
     }
 
     /// The byte of the input that is read next.

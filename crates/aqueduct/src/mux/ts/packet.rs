@@ -2,8 +2,10 @@
 
 /// Bytes of a transport packet.
 pub const PACKET: usize = 188;
-/// Bytes of a packet that its header of 4 bytes leaves to adaptation field and payload.
-pub(super) const ROOM: usize = PACKET - 4;
+/// Bytes of its header.
+pub(super) const HEADER: usize = 4;
+/// Bytes of a packet that its header leaves to adaptation field and payload.
+pub(super) const ROOM: usize = PACKET - HEADER;
 /// The first byte of every packet.
 pub(super) const SYNC: u8 = 0x47;
 /// Bytes of an adaptation field that holds flags and nothing else.

@@ -14,7 +14,7 @@ use std::fmt;
 use bytes::Bytes;
 
 use super::StreamType;
-use super::packet::{PACKET, PID_NULL, PID_PAT, SYNC};
+use super::packet::{PACKET, PID_NULL, PID_PAT, ROOM, SYNC};
 use crate::error::{Error, Result};
 use crate::media::aac::AudioSpecificConfig;
 use crate::media::avc::Sps;
@@ -181,8 +181,11 @@ fn take_apart(stream: &[u8], keeps: bool) -> Result<Reading> {
         return Err(Error::corrupt(message).at_offset(0));
     }
     let mut reader = Reader { keeps, ..Reader::default() };
-    for packet in Packets::new(stream) {
-        reader.packet(packet);
+    let mut packets = Packets::new(stream);
+    while let Some(packet) = packets.next() {
+        if let Some(pid) = reader.packet(packet) {
+            reader.go_on(pid, &mut packets);
+        }
     }
     Ok(reader.finish(stream.len() as u64))
 }
@@ -252,38 +255,40 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    fn packet(&mut self, packet: std::result::Result<Packet<'a>, Finding>) {
+    /// Takes a packet; says its PID where its payload is that of an elementary stream.
+    fn packet(&mut self, packet: std::result::Result<Packet<'a>, Finding>) -> Option<u16> {
         let packet = match packet {
             Ok(packet) => packet,
             Err(finding) => {
                 self.findings.add(finding.kind, finding.offset, finding.pid, finding.message);
-                return;
+                return None;
             }
         };
         self.reading.packets += 1;
         if packet.pid == PID_NULL {
-            return;
+            return None;
         }
         if packet.damaged || packet.scrambled {
             let message =
                 if packet.damaged { "the packet is marked as damaged" } else { "the packet is scrambled" };
             self.findings.add(Kind::Packet, packet.offset, packet.pid, message);
-            return;
+            return None;
         }
         // A PID has 13 bits, so there is a place for it.
-        let Some(pid) = self.pids.get(packet.pid) else { return };
+        let pid = self.pids.get(packet.pid)?;
         let fresh = pid.counter.check(&packet, &mut self.findings);
         let stream = pid.stream;
         if self.program.as_ref().is_some_and(|program| program.pcr_pid == packet.pid) {
             self.clock.packet(&packet, &mut self.findings);
         }
-        let Some(payload) = packet.payload.filter(|_| fresh) else { return };
+        let payload = packet.payload.filter(|_| fresh)?;
         if packet.pid == PID_PAT {
             self.program_association(&packet, payload);
         } else if self.pmt_pid == Some(packet.pid) {
             self.program_map(&packet, payload);
         } else if let Some(stream) = stream.and_then(|stream| self.streams.get_mut(stream)) {
             stream.packet(&packet, payload, &self.clock, &mut self.findings);
+            return Some(packet.pid);
         } else if self.program.is_none() && self.reading.packets <= 2 {
             self.findings.add(
                 Kind::TablesFirst,
@@ -292,6 +297,16 @@ impl<'a> Reader<'a> {
                 "a PAT and a PMT must come first",
             );
         }
+        None
+    }
+
+    /// Takes the packets that follow one of `pid` and only go on with its PES packet. Nearly all packets of video do, and
+    /// of these there is no more to know than that their header is the one expected.
+    fn go_on(&mut self, pid: u16, packets: &mut Packets<'a>) {
+        let Some(known) = self.pids.get(pid) else { return };
+        let Some(stream) = known.stream.and_then(|stream| self.streams.get_mut(stream)) else { return };
+        let run = packets.plain(&mut known.counter, pid, stream.room() / ROOM);
+        self.reading.packets += stream.append(run);
     }
 
     fn program_association(&mut self, packet: &Packet<'_>, payload: &[u8]) {

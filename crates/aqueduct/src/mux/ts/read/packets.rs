@@ -1,6 +1,6 @@
 //! Packets out of bytes, and their continuity counters.
 
-use super::super::packet::{PACKET, ROOM, SYNC};
+use super::super::packet::{HEADER, PACKET, ROOM, SYNC};
 use super::{Finding, Findings, Kind};
 
 /// One transport packet.
@@ -31,6 +31,29 @@ pub(super) struct Packets<'a> {
 impl<'a> Packets<'a> {
     pub(super) fn new(stream: &'a [u8]) -> Self {
         Self { stream, at: 0 }
+    }
+
+    /// The payloads, at most so many, of the packets that follow one of `pid` with nothing but payload and with the counter
+    /// that is due.
+    pub(super) fn plain<'b>(
+        &'b mut self,
+        counter: &'b mut Counter<'a>,
+        pid: u16,
+        most: usize,
+    ) -> impl Iterator<Item = &'a [u8; ROOM]> {
+        let [high, low] = pid.to_be_bytes();
+        let next = move || {
+            let due = (counter.last? + 1) % 16;
+            let (packet, _) = self.stream.get(self.at..)?.split_first_chunk::<PACKET>()?;
+            let (header, payload) = packet.split_first_chunk::<HEADER>()?;
+            if *header != [SYNC, high, low, 0x10 | due] {
+                return None;
+            }
+            *counter = Counter { last: Some(due), payload: Some(payload), repeated: false };
+            self.at += PACKET;
+            payload.first_chunk()
+        };
+        std::iter::from_fn(next).take(most)
     }
 
     fn in_sync(&self, at: usize) -> bool {

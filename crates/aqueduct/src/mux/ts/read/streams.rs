@@ -2,7 +2,7 @@
 
 use bytes::{Bytes, BytesMut};
 
-use super::super::packet::WRAP;
+use super::super::packet::{ROOM, WRAP};
 use super::super::pes::{self, PesFacts};
 use super::super::psi::StreamType;
 use super::clock::Clock;
@@ -14,7 +14,9 @@ use crate::media::avc::{NalType, Sps, facts, nal_units};
 use crate::media::{ac3, mp3};
 
 /// Bytes of a stream that are asked for at a time, from the first to the most.
-const ROOM: [usize; 2] = [4 << 10, 256 << 10];
+const ASKED: [usize; 2] = [4 << 10, 256 << 10];
+/// Bytes of a picture that are kept before parts of it are left out.
+const THINNED: usize = 512;
 
 /// One elementary stream while it is read.
 pub(super) struct Assembly {
@@ -41,6 +43,57 @@ struct Open {
     facts: Option<PesFacts>,
     /// Whether everything that it announced is there.
     complete: bool,
+    /// Bytes of it so far, its header included.
+    length: usize,
+    thinning: Thinning,
+}
+
+/// What is left out of a picture whose bytes nobody wants.
+#[derive(Clone, Copy)]
+enum Thinning {
+    /// Nothing, as long as it has no more bytes than this: what is before its first slice counts, all of it.
+    From(usize),
+    /// What has no start code: of the NAL units that follow a slice only the types count. The payload before this one may
+    /// have begun one.
+    After { code: bool },
+}
+
+impl Open {
+    /// Whether a payload can be left out of a picture of which `bytes` are kept.
+    fn passes_over(&mut self, bytes: &[u8], payload: &[u8; ROOM]) -> bool {
+        match self.thinning {
+            Thinning::From(length) if bytes.len() <= length => false,
+            Thinning::From(length) => {
+                let header = self.facts.map_or(0, |facts| facts.length);
+                let has_slice = facts(bytes.get(header..).unwrap_or_default()).picture;
+                let next = Thinning::From(2 * length);
+                self.thinning = if has_slice { Thinning::After { code: true } } else { next };
+                false
+            }
+            Thinning::After { code } => {
+                let code_may_begin = may_begin_code(payload);
+                self.thinning = Thinning::After { code: code_may_begin };
+                !code && !code_may_begin
+            }
+        }
+    }
+}
+
+/// Whether a start code begins in the payload, or may begin in it: two zeros in a row, or one at its end.
+fn may_begin_code(payload: &[u8; ROOM]) -> bool {
+    // All of it, whether something is found or not, eight pairs at a time: a byte of zero is the first that borrows from
+    // its highest bit.
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    let pairs = |first: &[u8], second: &[u8]| {
+        let pairs = first.as_chunks().0.iter().zip(second.as_chunks().0);
+        pairs.fold(0, |found, (first, second)| {
+            let either = u64::from_ne_bytes(*first) | u64::from_ne_bytes(*second);
+            found | either.wrapping_sub(ONES) & !either
+        })
+    };
+    let last = ROOM - 1 - 8;
+    let found = pairs(payload, &payload[1..]) | pairs(&payload[last..], &payload[last + 1..]);
+    found & ONES << 7 != 0 || payload.last() == Some(&0)
 }
 
 impl Assembly {
@@ -66,7 +119,8 @@ impl Assembly {
         if packet.start {
             self.finish(findings);
             let (offset, random_access) = (packet.offset, packet.random_access);
-            self.open = Some(Open { offset, random_access, facts: None, complete: false });
+            let (length, thinning) = (0, Thinning::From(THINNED));
+            self.open = Some(Open { offset, random_access, facts: None, complete: false, length, thinning });
             self.bytes.clear();
         } else if packet.random_access {
             let message = "random_access_indicator stands on a packet that starts no unit";
@@ -82,13 +136,13 @@ impl Assembly {
             findings.add(Kind::Pes, packet.offset, packet.pid, message);
             return;
         }
+        reserve(&mut self.bytes, &mut self.taken, payload.len());
         let bytes = &mut self.bytes;
-        if bytes.capacity() - bytes.len() < payload.len() {
-            let [first, most] = ROOM;
-            bytes.reserve(self.taken.clamp(first, most).max(bytes.len()));
-        }
         bytes.extend_from_slice(payload);
-        self.taken += payload.len();
+        open.length += payload.len();
+        if let Thinning::After { code } = &mut open.thinning {
+            *code = true;
+        }
         // The header is complete when its own length says so; it is parsed once.
         let header_end = bytes.get(8).map(|length| 9 + usize::from(*length));
         if open.facts.is_none() && header_end.is_some_and(|end| bytes.len() >= end) {
@@ -105,14 +159,46 @@ impl Assembly {
         if let Some(facts) = open.facts
             && let Some(announced) = facts.announced
         {
-            let got = bytes.len() - facts.length;
+            let got = open.length - facts.length;
             open.complete = got >= announced;
             if got > announced {
                 let message = format!("a PES packet has {} bytes more than it announced", got - announced);
                 findings.add(Kind::Pes, packet.offset, packet.pid, message);
-                bytes.truncate(facts.length + announced);
+                bytes.truncate(bytes.len() - (got - announced));
             }
         }
+    }
+
+    /// Bytes that the PES packet that is open takes and there is nothing else to know of it: it has its header, and is not
+    /// complete with them.
+    pub(super) fn room(&self) -> usize {
+        let open = self.open.as_ref().filter(|open| !open.complete);
+        let Some((open, facts)) = open.and_then(|open| open.facts.map(|facts| (open, facts))) else {
+            return 0;
+        };
+        let whole = facts.announced.map_or(usize::MAX, |announced| facts.length + announced);
+        whole.saturating_sub(open.length + 1)
+    }
+
+    /// Adds payloads to the PES packet that is open, which has [`Assembly::room`] for them; says how many.
+    pub(super) fn append<'a>(&mut self, payloads: impl Iterator<Item = &'a [u8; ROOM]>) -> u64 {
+        let Some(open) = &mut self.open else { return 0 };
+        let is_thinned = !self.keeps && self.out.kind == StreamType::H264;
+        let mut count = 0;
+        for payload in payloads {
+            count += 1;
+            if is_thinned && open.passes_over(&self.bytes, payload) {
+                continue;
+            }
+            reserve(&mut self.bytes, &mut self.taken, ROOM);
+            // In halves, which are short enough to be moved without a call.
+            let (first, second) = payload.as_slice().split_at(ROOM / 2);
+            self.bytes.extend_from_slice(first);
+            self.bytes.extend_from_slice(second);
+        }
+        open.length += count * ROOM;
+        self.out.packets += count as u64;
+        count as u64
     }
 
     /// Closes the PES packet that is open.
@@ -303,6 +389,15 @@ impl Assembly {
             findings.add(Kind::Alignment, length, self.out.pid, "the last audio frame is not complete");
         }
     }
+}
+
+/// Makes room for `count` bytes more of a stream that had `taken` before them.
+fn reserve(bytes: &mut BytesMut, taken: &mut usize, count: usize) {
+    if bytes.capacity() - bytes.len() < count {
+        let [first, most] = ASKED;
+        bytes.reserve((*taken).clamp(first, most).max(bytes.len()).max(count));
+    }
+    *taken += count;
 }
 
 /// One audio frame, as its header describes it.
