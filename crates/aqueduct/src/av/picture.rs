@@ -12,8 +12,22 @@ pub(crate) struct Picture(Arc<Frame>);
 
 struct Frame {
     frame: frame::Video,
-    siting: Siting,
+    sampling: Sampling,
     home: Option<PicturePool>,
+}
+
+/// How a picture's samples lie, and how they came about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Sampling {
+    pub(super) siting: Siting,
+    /// Whether it was made from a picture of another size.
+    pub(super) is_scaled: bool,
+}
+
+impl From<Siting> for Sampling {
+    fn from(siting: Siting) -> Self {
+        Self { siting, is_scaled: false }
+    }
 }
 
 /// Where the first chroma sample of a 4:2:0 picture lies, from the centre of the first luma sample, in 256ths of the
@@ -52,12 +66,16 @@ unsafe impl Sync for Frame {}
 impl Picture {
     /// Wraps a frame that nothing else writes to.
     pub(super) fn new(frame: frame::Video) -> Self {
-        let siting = Siting::of(&frame);
-        Self(Arc::new(Frame { frame, siting, home: None }))
+        let sampling = Siting::of(&frame).into();
+        Self(Arc::new(Frame { frame, sampling, home: None }))
+    }
+
+    pub(super) fn sampling(&self) -> Sampling {
+        self.0.sampling
     }
 
     pub(super) fn siting(&self) -> Siting {
-        self.0.siting
+        self.0.sampling.siting
     }
 
     pub(super) fn frame(&self) -> &frame::Video {
@@ -108,17 +126,17 @@ impl PicturePool {
         Self(Arc::new(Pool { width, height, free: Mutex::new(Vec::new()) }))
     }
 
-    /// Lets `draw` fill a picture whose chroma lies at `siting`.
+    /// Lets `draw` fill a picture.
     pub(super) fn draw<E>(
         &self,
-        siting: Siting,
+        sampling: impl Into<Sampling>,
         draw: impl FnOnce(&mut frame::Video) -> Result<(), E>,
     ) -> Result<Picture, E> {
         let free = self.0.free.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let mut frame =
             free.unwrap_or_else(|| frame::Video::new(format::Pixel::YUV420P, self.0.width, self.0.height));
         draw(&mut frame)?;
-        Ok(Picture(Arc::new(Frame { frame, siting, home: Some(self.clone()) })))
+        Ok(Picture(Arc::new(Frame { frame, sampling: sampling.into(), home: Some(self.clone()) })))
     }
 
     fn put(&self, mut frame: frame::Video) {

@@ -14,6 +14,38 @@ pub(crate) struct Axis {
     pub(crate) source_offset: i32,
     /// The same in the target.
     pub(crate) target_offset: i32,
+    pub(crate) kernel: Kernel,
+}
+
+/// How sharp a filter is: the C of Mitchell and Netravali's kernels, B being 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kernel {
+    /// C = 0.6, as FFmpeg has it.
+    First,
+    /// C = 0.65, for pictures that were scaled before: two steps then are about as sharp as one.
+    Second,
+}
+
+impl Kernel {
+    /// C in twentieths.
+    const fn sharpness(self) -> i128 {
+        match self {
+            Self::First => 12,
+            Self::Second => 13,
+        }
+    }
+
+    /// `20 * unit³` times its height at `distance / unit`.
+    fn height(self, distance: i64, unit: i64) -> i128 {
+        let (x, unit, c) = (i128::from(distance.abs()), i128::from(unit), self.sharpness());
+        if x < unit {
+            ((40 - c) * x - (60 - c) * unit) * x * x + 20 * unit * unit * unit
+        } else if x < 2 * unit {
+            c * (((5 * unit - x) * x - 8 * unit * unit) * x + 4 * unit * unit * unit)
+        } else {
+            0
+        }
+    }
 }
 
 impl Axis {
@@ -22,7 +54,7 @@ impl Axis {
 
     /// The axis of a luma plane.
     pub(crate) const fn luma(source: u32, target: u32) -> Self {
-        Self { source, target, step: 1, source_offset: 0, target_offset: 0 }
+        Self { source, target, step: 1, source_offset: 0, target_offset: 0, kernel: Kernel::First }
     }
 
     /// Samples of the source's plane.
@@ -66,23 +98,11 @@ impl Filter {
             let place = luma * source - (128 + i64::from(axis.source_offset)) * target;
             let start = (place - 2 * unit).div_euclid(sample) + 1;
             let heights: Vec<i128> =
-                (start..start + taps).map(|tap| kernel(place - tap * sample, unit)).collect();
+                (start..start + taps).map(|tap| axis.kernel.height(place - tap * sample, unit)).collect();
             starts.push(start as i32);
             weights.extend(normalised(&heights, 1 << bits));
         }
         Self { taps: taps as usize, starts, weights }
-    }
-}
-
-/// `5 * unit³` times the kernel of Mitchell and Netravali at `distance / unit`, with B = 0 and C = 0.6 as FFmpeg has it.
-fn kernel(distance: i64, unit: i64) -> i128 {
-    let (x, unit) = (i128::from(distance.abs()), i128::from(unit));
-    if x < unit {
-        (7 * x - 12 * unit) * x * x + 5 * unit * unit * unit
-    } else if x < 2 * unit {
-        ((15 * unit - 3 * x) * x - 24 * unit * unit) * x + 12 * unit * unit * unit
-    } else {
-        0
     }
 }
 

@@ -11,7 +11,7 @@ mod filter;
 
 use across::Across;
 use down::Down;
-pub(crate) use filter::Axis;
+pub(crate) use filter::{Axis, Kernel};
 
 /// Binary digits that a sample has after the point between the passes. The kernel goes beyond 0 to 255 by less than a
 /// fifth, so that 16 bits hold it.
