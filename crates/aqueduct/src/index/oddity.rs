@@ -213,11 +213,12 @@ fn sound(track: &Track, facts: &AudioTrack, found: &mut Found) {
     }
     let (gaps, longest) = gaps(track);
     if gaps > 0 {
-        let count = if gaps == 1 { "a gap".to_owned() } else { format!("{gaps} gaps") };
-        note(
-            "gaps",
-            format!("the sound has {count}, the longest of {}; silence goes there", Seconds(longest)),
-        );
+        let longest = Seconds(longest);
+        let found = match gaps {
+            1 => format!("a gap of {longest}"),
+            _ => format!("{gaps} gaps, the longest of {longest}"),
+        };
+        note("gaps", format!("the sound has {found}; silence goes there"));
     }
 }
 
@@ -422,7 +423,7 @@ mod tests {
         let gaps = holes.oddities();
         assert_eq!(gaps.len(), 1, "one packet, 20 ms, is no gap: {gaps:?}");
         assert_eq!(gaps[0].name, "gaps");
-        assert!(gaps[0].message.starts_with("the sound has a gap, the longest of 0.10 s"), "{}", gaps[0]);
+        assert!(gaps[0].message.starts_with("the sound has a gap of 0.10 s;"), "{}", gaps[0]);
         let fast = repacked(0, |_, p| Some(Packet { pts: p.pts / 5, dts: p.dts / 5, duration: 8, ..p }));
         assert_eq!(names(&fast), ["high-frame-rate", "long-audio"]);
         assert_eq!(
