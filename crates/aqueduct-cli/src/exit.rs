@@ -61,7 +61,9 @@ impl Exit {
             }
             Self::Io => "reading or writing failed, the disk is full",
             Self::Permission => "permission or credentials are missing",
-            Self::Interrupted => "stopped by Ctrl-C or SIGTERM; the same command goes on",
+            Self::Interrupted => {
+                "stopped by Ctrl-C or SIGTERM; the same publish or package goes on, check begins anew"
+            }
         }
     }
 }

@@ -75,10 +75,10 @@ pub(crate) struct CheckArgs {
     /// Requests that are under way at once, each on a thread [default: 8; with --decode as many as there are cores]
     #[arg(long, value_name = "N", value_parser = jobs, help_heading = "Run")]
     pub(crate) jobs: Option<NonZeroUsize>,
-    /// Ask private addresses too, where a playlist names them
+    /// Ask private addresses too, where the target is one or a playlist names them
     ///
-    /// Without it, only public addresses are asked, and those of this machine where the target is on it: whoever wrote the
-    /// playlist decides what is asked for.
+    /// Without it, only public addresses are asked over HTTP, and those of this machine where the URL of the target names it:
+    /// whoever wrote the playlist decides what is asked for.
     #[arg(long, help_heading = "Run")]
     pub(crate) allow_private: bool,
     #[command(flatten)]

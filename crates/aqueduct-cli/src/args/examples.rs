@@ -129,7 +129,9 @@ Examples:
 Of a folder it takes master.m3u8 or index.m3u8, or the only playlist in it. Every segment is
 read, unless --sample or --no-media says otherwise; with --decode it is decoded, too. -v shows
 all findings of each rule, and notes. What was not checked is listed, and does not count as
-passed.
+passed. Playlists and segments that cannot be had are errors (MP-FETCH), also where the check
+may not ask (--allow-private), its time over HTTP is over (15 minutes and that of --watch),
+or a media playlist is longer than it reads (16 MiB).
 
 With --watch live playlists are loaded again and again, and new segments are looked into. It
 ends when its time is over, when they end, or on Ctrl-C.

@@ -210,7 +210,7 @@ impl Web {
     }
 }
 
-const PRIVATE: &str = "the address is private, and private ones are not asked";
+const PRIVATE: &str = "the address is private, and private ones are asked only with --allow-private";
 
 /// A response after its redirects.
 struct Found {
