@@ -13,7 +13,7 @@ group! {
     TM_XV_SPAN = "TM-XV-SPAN" Must Rfc "RFC 8216bis §6.2.4",
         "All playlists have the same EXT-X-PLAYLIST-TYPE and last equally long, to a target duration.",
         "publish all playlists to the same end",
-        open "that they begin at the same media time needs the bytes of segments";
+        open "that they begin at the same media time is told by TM-XV-TIMESTAMPS, of finished variants and sound";
     TM_XV_PDT = "TM-XV-PDT" Must Rfc "RFC 8216bis §6.2.4",
         "If one playlist has EXT-X-PROGRAM-DATE-TIME all have it, with the same dates for the same content.",
         "write the same dates into all playlists",

@@ -20,18 +20,18 @@ group! {
     AP_AUDIO = "AP-AUDIO" Must Apple "Apple HLS Authoring 2.3, 2.4, 2.6, 9.5-9.7",
         "There is stereo AAC, AC-3 beside E-AC-3, and sound SHOULD be a rendition of its own.",
         "add the rendition",
-        open "what a rendition really holds needs the bytes of segments";
+        open "sound is told by CODECS, which MV-CODECS holds against the media; whether AAC is stereo is not looked at";
     AP_ACCESSIBILITY = "AP-ACCESSIBILITY" Must Apple "Apple HLS Authoring 2.12-2.14, 4.1-4.6, 5.11",
         "Captions, descriptions and forced subtitles are declared as such, with AUTOSELECT=YES.",
         "add CHARACTERISTICS, AUTOSELECT=YES and LANGUAGE",
-        open "captions inside pictures need the bytes of segments";
+        open "captions inside pictures are not looked for";
     AP_LANGUAGE = "AP-LANGUAGE" Must Apple "Apple HLS Authoring 4.7, 8.10",
         "Every EXT-X-MEDIA but those of TYPE=VIDEO has LANGUAGE, a tag of BCP 47.",
         "add LANGUAGE, such as \"en\", or \"und\" where nobody knows it";
     AP_PLAYLIST = "AP-PLAYLIST" Must Apple "Apple HLS Authoring 8.3, 8.6-8.8, 8.14, 9.12",
         "Finished playlists say VOD or EVENT, and independent segments are declared.",
         "add #EXT-X-PLAYLIST-TYPE:VOD, and #EXT-X-INDEPENDENT-SEGMENTS where segments begin with an IDR",
-        open "changes of codec and frame rate need the bytes of segments";
+        open "changes of frame rate, and of the codec at a discontinuity, are not looked at";
     AP_DELIVERY = "AP-DELIVERY" Must Apple "Apple HLS Authoring 10.1, 10.4, 11.1, 12.1",
         "Playlists are answered gzip-encoded; media SHOULD come over TLS with its usual Content-Type.",
         "let the server compress .m3u8, and name the types of segments",

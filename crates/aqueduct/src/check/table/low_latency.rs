@@ -16,7 +16,7 @@ group! {
     LL_PART_SUM = "LL-PART-SUM" Must Rfc "RFC 8216bis §3.2",
         "The parts of a segment last as long as the segment.",
         "list all parts of a segment, with the durations they have",
-        open "that they hold the same samples needs the bytes of segments";
+        open "that they hold the same samples is not looked at: parts are not read";
     LL_PART_ORDER = "LL-PART-ORDER" Must Rfc "RFC 8216bis §4.4.4.9",
         "Discontinuity, key, map and date of a segment come before its first part.",
         "move the tag before the parts";
@@ -36,11 +36,11 @@ group! {
     LL_PROFILE_STREAM = "LL-PROFILE-STREAM" Must Apple "RFC 8216bis App. B.1",
         "Low-latency playlists have dates, and all of them emit parts.",
         "add EXT-X-PROGRAM-DATE-TIME and parts to every playlist",
-        open "independent frames need the bytes of segments";
+        open "that each segment has an independent frame is told by TM-IDR";
     LL_TUNING = "LL-TUNING" Should Players "RFC 8216bis App. B.1; Apple HLS Authoring 14.2",
         "PART-TARGET is not so short that players become unstable.",
         "choose parts of about a second, at least 0.2 s",
-        open "times of caches need questions to a live server";
+        open "how long caches keep playlists is told by LV-FRESH; of blocked reloads and of errors it is not looked at";
     LL_PART_LIFE = "LL-PART-LIFE" Should Rfc "RFC 8216bis §6.2.2",
         "Parts leave the playlist when they are three target durations old.",
         "remove EXT-X-PART of old segments",
@@ -72,7 +72,7 @@ group! {
     LL_PROFILE_HTTP = "LL-PROFILE-HTTP" Must Apple "RFC 8216bis App. B.1",
         "Low-latency playlists come gzip-encoded and from one server.",
         "compress playlists, and serve all variants from one host",
-        open "the version of HTTP, Age of caches and priorities are not looked at; ranges are a matter of MP-FETCH";
+        open "the version of HTTP is not told by what fetches; Age of caches and priorities are not looked at; ranges are a matter of MP-FETCH";
     !unchecked
     "LL-PART-INDEPENDENT" Should Rfc "INDEPENDENT=YES is on each part with an independent frame, and only there.", BYTES;
     "LL-HINT-BURST" Must Rfc "A hinted part is sent at once when it is whole.", "needs the times of the bytes of an answer";

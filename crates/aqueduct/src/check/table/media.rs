@@ -27,7 +27,7 @@ group! {
     MP_MAP = "MP-MAP" Must Rfc "RFC 8216bis §3.1.2, §4.4.4.5",
         "Segments of fMP4 have an EXT-X-MAP, and its byte range an offset.",
         "put #EXT-X-MAP before the first segment",
-        open "fMP4 is told by the names of files, not by their bytes";
+        open "of segments that are not looked into only the names of files tell fMP4";
     MP_DISCONTINUITY = "MP-DISCONTINUITY" Must Rfc "RFC 8216bis §3, §4.4.4.3",
         "A change of container, tracks or timeline is announced by EXT-X-DISCONTINUITY.",
         "put #EXT-X-DISCONTINUITY before the first segment that differs";

@@ -26,7 +26,7 @@ group! {
     DR_INT_ASSET = "DR-INT-ASSET" Must Rfc "RFC 8216bis App. D.2",
         "An interstitial has X-ASSET-URI or X-ASSET-LIST, not both.",
         "keep one of the two",
-        open "asset lists are not fetched";
+        open "what an asset list holds: it is JSON and no playlist, and is not fetched";
     DR_INT_ATTRS = "DR-INT-ATTRS" Must Rfc "RFC 8216bis App. D.2",
         "Attributes of interstitials have their types and values.",
         "write a value that the appendix names";

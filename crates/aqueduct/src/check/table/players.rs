@@ -14,7 +14,7 @@ group! {
     PC_DISCONTINUITY_NOISE = "PC-DISCONTINUITY-NOISE" Player Players "hls.js",
         "No EXT-X-DISCONTINUITY is doubled or stands where nothing changes.",
         "remove the tag",
-        open "whether something changes needs the bytes of segments";
+        open "told are doubled ones, and a thousand in one playlist; whether something changes is not looked at";
     PC_MAP_CHANGES = "PC-MAP-CHANGES" Player Players "Shaka Player",
         "EXT-X-MAP changes at discontinuities only, and is not repeated.",
         "put #EXT-X-DISCONTINUITY before the segment with the new init section";
@@ -27,7 +27,7 @@ group! {
     PC_TS_CODECS = "PC-TS-CODECS" Player Players "hls.js, Shaka Player",
         "No HEVC, E-AC-3 or DRM in MPEG-TS where browsers shall play it.",
         "package it as fMP4",
-        open "SAMPLE-AES is not looked into";
+        open "that segments are under SAMPLE-AES is not told";
     PC_DOUBLE_PICTURE = "PC-DOUBLE-PICTURE" Player Players "hls.js",
         "No picture is repeated where segments meet.",
         "leave the picture out of one of the two",

@@ -46,7 +46,7 @@ group! {
     TS_AUD = "TS-AUD" Must Rfc "ISO/IEC 13818-1 §2.14.1",
         "Each picture begins with exactly one access unit delimiter.",
         "begin each picture with one access unit delimiter",
-        open "HEVC is not looked into";
+        open "of H.264 only: HEVC in MPEG-TS is an error as a whole (TS-STREAMTYPE)";
     TS_PARAMSETS = "TS-PARAMSETS" Player Players "Apple TN2235",
         "Parameter sets stand before the first IDR of each segment.",
         "repeat SPS and PPS before the first IDR picture of each segment";
