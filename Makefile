@@ -28,9 +28,10 @@ demo: ## Publish a real clip into ./demo-out and say how to play it
 	@echo "In a browser: python3 -m http.server -d demo-out/hls 8000"
 	@echo "              then open http://localhost:8000/master.m3u8 (Safari), or with hls.js elsewhere"
 
-# The pure half proves itself on a machine without FFmpeg: pkg-config finds nothing.
+# The pure half, and the CLI of it, prove themselves on a machine without FFmpeg: pkg-config finds nothing.
 test: setup ## All tests
 	PKG_CONFIG_LIBDIR=/nonexistent cargo test -p aqueduct --no-default-features
+	PKG_CONFIG_LIBDIR=/nonexistent cargo test -p aqueduct-cli --no-default-features --test cli without_av
 	cargo test --workspace
 
 check: setup fmt clippy doc deny imports ## What must hold before a merge, besides the tests
@@ -72,5 +73,6 @@ bench-peers: ## The whole command against ffmpeg, Shaka Packager and cp: wall, C
 fuzz: ## Each fuzz target for FUZZ_SECONDS (needs a nightly toolchain)
 	@command -v cargo-fuzz >/dev/null || cargo install --locked cargo-fuzz
 	@for target in $$(cargo +nightly fuzz list); do \
-		cargo +nightly fuzz run "$$target" -- -max_total_time=$(FUZZ_SECONDS); \
+		mkdir -p "fuzz/corpus/$$target"; \
+		cargo +nightly fuzz run "$$target" "fuzz/corpus/$$target" testdata -- -max_total_time=$(FUZZ_SECONDS); \
 	done

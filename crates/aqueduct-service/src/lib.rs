@@ -35,6 +35,7 @@ mod keys;
 mod profile;
 mod publish;
 mod report;
+mod source;
 mod verdict;
 
 pub use check::{CheckTarget, FetchOptions, decoders};
@@ -45,5 +46,6 @@ pub use object_store;
 pub use profile::{PartReport, ProfileReport, SegmentProfile};
 pub use publish::Publish;
 pub use report::{RenditionReport, Report};
+pub use source::StoreSource;
 pub use tokio_util::sync::CancellationToken;
 pub use verdict::{Verdict, Verify};

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use aqueduct::plan::{AudioLayout, Container, CopyInput, CopySettings, Length, Role};
 use aqueduct::source::Counting;
-use aqueduct::{Error, ErrorKind, MemorySource, Plan, Presentation, Source};
+use aqueduct::{Error, ErrorKind, MemorySource, Plan, Presentation, Source, playlist};
 use copying::{SHAPES, assert_near, read_back_odd, settings, wanted};
 use mp4_writer::{File, Sample, Sparse, Track, atom, audio_entry, video_entry};
 use proptest::prelude::*;
@@ -105,6 +105,8 @@ fn pictures() -> impl Strategy<Value = Vec<Sample>> {
         4 => 1u32..20_000,
         1 => Just(0),
         1 => 100_000u32..40_000_000,
+        // Two of them are more than a clock of 33 bits counts.
+        1 => Just(u32::MAX),
     ];
     let offset = prop_oneof![4 => Just(0i32), 4 => -9000i32..9000, 1 => -400_000i32..400_000];
     let sample = (duration, offset, 6u32..400, prop::bool::weighted(0.2));
@@ -219,6 +221,15 @@ proptest! {
             prop_assert_eq!(Plan::from_json(&plan.to_json().unwrap()).unwrap(), (*plan).clone());
             let presentation = Presentation::new(Arc::clone(&source), Arc::clone(&index), Arc::clone(&plan)).unwrap();
             for rendition in plan.renditions() {
+                let lines = playlist::media(&plan, rendition.id, None).unwrap();
+                let told = |tag: &str| lines.lines().filter_map(|line| line.strip_prefix(tag)).map(str::to_owned).collect::<Vec<_>>();
+                let extinf: Vec<f64> = told("#EXTINF:").iter().map(|line| line.trim_end_matches(',').parse().unwrap()).collect();
+                prop_assert_eq!(extinf.len(), plan.segments() as usize);
+                prop_assert_eq!(told("#EXT-X-TARGETDURATION:"), [plan.target_duration.to_string()]);
+                for (n, seconds) in (0..).zip(extinf) {
+                    let planned = plan.rendition_micros(&rendition, n) as f64 / 1e6;
+                    prop_assert!((seconds - planned).abs() < 1e-5, "{seconds} s told of {planned}");
+                }
                 let micros: u64 = (0..plan.segments()).map(|n| plan.rendition_micros(&rendition, n)).sum();
                 prop_assert!(micros <= plan.total_micros() + 2_000_000_000);
                 for segment in 0..plan.segments() {
@@ -245,6 +256,44 @@ fn container_default(container: Container) -> AudioLayout {
     match container {
         Container::Ts => AudioLayout::Muxed,
         _ => AudioLayout::Separate,
+    }
+}
+
+/// One segment in the midst of two hours: less than twice its bytes are read, in a few pieces.
+#[test]
+fn a_segment_of_a_long_film_reads_little_more_than_itself() {
+    let picture = |n: u32| Sample {
+        duration: 3600,
+        composition_offset: 0,
+        bytes: if n.is_multiple_of(50) { 60_000 } else { 4_000 + n * 7919 % 9_000 },
+        key: n.is_multiple_of(50),
+    };
+    let sound = Sample { duration: 1536, composition_offset: 0, bytes: 128, key: true };
+    let mut video = Track::video((0..7200 * 25).map(picture).collect());
+    (video.entry, video.samples_per_chunk) =
+        (video_entry(b"avc1", &[&atom(b"avcC", &[&avcc()])]), vec![12, 13]);
+    let mut audio = Track::video(vec![sound; 7200 * 48_000 / 1536]);
+    (audio.timescale, audio.handler, audio.entry) = (48_000, *b"soun", ac3_entry());
+    audio.samples_per_chunk = vec![15, 16];
+    let file = File { tracks: vec![video, audio], gap: 0, moov_last: false, fragments: None };
+    let source = Arc::new(Counting::new(Filled::new(file.write())));
+    for (container, layout) in SHAPES {
+        let film =
+            copying::present(Arc::clone(&source) as Arc<dyn Source>, settings(container, layout, 6000))
+                .unwrap();
+        assert_eq!(film.plan().segments(), 1200);
+        for rendition in film.plan().renditions() {
+            source.reset();
+            let made = film.segment(rendition.id, 900).unwrap();
+            let (bytes, calls) = (source.bytes(), source.calls());
+            assert!(calls <= 4, "{container:?} {layout:?} {}: {calls} reads", rendition.name);
+            assert!(
+                bytes < 2 * made.len() as u64,
+                "{} in {container:?}: {bytes} for {}",
+                rendition.name,
+                made.len()
+            );
+        }
     }
 }
 

@@ -263,6 +263,61 @@ proptest! {
         prop_assert_eq!(write(&bare), write(&marked));
     }
 
+    // As other writers make them: adaptation fields anywhere, other PIDs between, packets twice, lengths that are wrong.
+    #[test]
+    fn any_packets_are_surveyed_as_they_are_read(
+        size in 250usize..4_000,
+        fill in prop::sample::select(vec![0u8, 1, 3, 0x5a]),
+        codes in prop::collection::vec((0usize..4_000, prop::sample::select(CODES.to_vec())), 0..30),
+        fields in prop::collection::vec(prop_oneof![8 => Just(0usize), 1 => 1usize..4, 1 => 178usize..184], 1..40),
+        others in prop::collection::vec(0usize..30, 0..4),
+        announced in prop_oneof![Just(None), (-200i32..200).prop_map(Some)],
+    ) {
+        let mut unit = vec![fill; size];
+        for (at, code) in [(0, &DELIMITER[..]), (6, &[0, 0, 1, 0x41])].into_iter().chain(codes) {
+            for (byte, changed) in unit.iter_mut().skip(at).zip(code) {
+                *byte = *changed;
+            }
+        }
+        let length = announced.map_or(0, |more| (size as i32 + 8 + more).max(1) as u16);
+        let [high, low] = length.to_be_bytes();
+        let header = [0, 0, 1, 0xe0, high, low, 0x84, 0x80, 5, 0x21, 0, 0x37, 0x77, 0x41];
+        let mut rest: &[u8] = &[&header[..], &unit].concat();
+        let first = picture(900_000, 900_000, true, 100);
+        let mut bytes = pictures(0, &[first], None).to_bytes().unwrap().to_vec();
+        let mut counter = bytes.chunks(PACKET).filter(|packet| packet[1] & 0x1f == 1 && packet[2] == 0).count() as u8;
+        for (at, field) in fields.iter().cycle().enumerate() {
+            // A field takes its bytes and, with them, whatever the end of the unit leaves.
+            let room = (184 - field).min(rest.len());
+            let (payload, left) = rest.split_at(room);
+            let field = 184 - room;
+            let start = if at == 0 { 0x40 } else { 0 };
+            let control = if field > 0 { 0x30 } else { 0x10 };
+            let mut packet = vec![0x47, start | 1, 0, control | (counter % 16)];
+            packet.extend((field > 0).then(|| field as u8 - 1).into_iter().chain((field > 1).then_some(0)));
+            packet.resize(4 + field, 0xff);
+            packet.extend_from_slice(payload);
+            (counter, rest) = (counter.wrapping_add(1), left);
+            bytes.extend_from_slice(&packet);
+            if others.first() == Some(&at) {
+                bytes.extend_from_slice(&packet);
+            } else if others.contains(&at) {
+                let mut other = [0xff; PACKET];
+                other[..4].copy_from_slice(&[0x47, 3, 0, 0x10]);
+                bytes.extend_from_slice(&other);
+            }
+            if rest.is_empty() {
+                break;
+            }
+        }
+        let mut reading = read(&bytes).unwrap();
+        prop_assert_eq!(reading.streams[0].units.len(), 2, "{:?}", reading.findings);
+        for unit in reading.streams.iter_mut().flat_map(|found| &mut found.units) {
+            unit.data = Bytes::new();
+        }
+        prop_assert_eq!(survey(&bytes).unwrap(), reading);
+    }
+
     #[test]
     fn any_bytes_are_read_to_the_end(
         stream in stream(),

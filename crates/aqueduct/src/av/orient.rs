@@ -1,6 +1,6 @@
 //! Turns and mirrors pictures so that they stand upright.
 
-use super::picture::{Picture, PicturePool, Siting};
+use super::picture::{Picture, PicturePool, Sampling, Siting};
 use super::scaler::Scaler;
 use crate::error::{Error, Result};
 use crate::media::{Colour, Orientation};
@@ -29,7 +29,8 @@ impl Orienter {
     pub(crate) fn upright(&mut self, picture: &Picture) -> Result<Picture> {
         let plain = self.plain.scale(picture)?;
         let input = plain.frame();
-        self.pool.draw(turned_siting(self.orientation, plain.siting()), |output| {
+        let siting = turned_siting(self.orientation, plain.siting());
+        self.pool.draw(Sampling { siting, ..plain.sampling() }, |output| {
             for plane in 0..3 {
                 let from = Plane {
                     samples: input.data(plane),

@@ -63,10 +63,10 @@ impl Open {
     fn passes_over(&mut self, bytes: &[u8], payload: &[u8; ROOM]) -> bool {
         match self.thinning {
             Thinning::From(length) if bytes.len() <= length => false,
-            Thinning::From(length) => {
+            Thinning::From(_) => {
                 let header = self.facts.map_or(0, |facts| facts.length);
                 let has_slice = facts(bytes.get(header..).unwrap_or_default()).picture;
-                let next = Thinning::From(2 * length);
+                let next = Thinning::From(2 * bytes.len());
                 self.thinning = if has_slice { Thinning::After { code: true } } else { next };
                 false
             }
