@@ -6,6 +6,8 @@
 //! the rules of HLS ([`Verify`]): one that breaks them is not shown. There is no progress file: what exists at its key is
 //! done, so a run that was stopped is finished by running it again.
 //!
+//! A [`StoreSource`] is a film that lies in a bucket.
+//!
 //! A [`CheckTarget`] is a presentation, ours or anybody's, to hold to the rules of [`aqueduct::check`] where it lies.
 //!
 //! What it is not: it decides no byte. Bytes come from [`aqueduct`], whose segments are a pure function of

@@ -150,6 +150,13 @@ fn wrapped(time: i64) -> u64 {
     time.rem_euclid(WRAP) as u64
 }
 
+/// What a survey does not have.
+fn forget_bytes(reading: &mut Reading) {
+    for unit in reading.streams.iter_mut().flat_map(|found| &mut found.units) {
+        unit.data = Bytes::new();
+    }
+}
+
 /// Start codes of pictures, delimiters and parameter sets, and what only looks like them.
 const CODES: &[&[u8]] = &[
     &[0, 0, 1, 0x65],
@@ -312,9 +319,7 @@ proptest! {
         }
         let mut reading = read(&bytes).unwrap();
         prop_assert_eq!(reading.streams[0].units.len(), 2, "{:?}", reading.findings);
-        for unit in reading.streams.iter_mut().flat_map(|found| &mut found.units) {
-            unit.data = Bytes::new();
-        }
+        forget_bytes(&mut reading);
         prop_assert_eq!(survey(&bytes).unwrap(), reading);
     }
 
@@ -336,9 +341,7 @@ proptest! {
             let got: usize = reading.streams.iter().flat_map(|found| &found.units).map(|unit| unit.data.len()).sum();
             prop_assert!(got <= bytes.len());
             prop_assert!(reading.findings.iter().all(|finding| finding.offset <= bytes.len() as u64));
-            for unit in reading.streams.iter_mut().flat_map(|found| &mut found.units) {
-                unit.data = Bytes::new();
-            }
+            forget_bytes(&mut reading);
             prop_assert_eq!(surveyed.unwrap(), reading, "a survey finds what reading finds, but for the bytes");
         }
     }
@@ -359,9 +362,7 @@ fn start_codes_are_surveyed_wherever_they_lie() {
             places[500..].iter().for_each(|place| bytes[*place] = fill);
             places[at..].iter().zip(code).for_each(|(place, byte)| bytes[*place] = *byte);
             let mut reading = read(&bytes).unwrap();
-            for unit in reading.streams.iter_mut().flat_map(|found| &mut found.units) {
-                unit.data = Bytes::new();
-            }
+            forget_bytes(&mut reading);
             assert_eq!(survey(&bytes).unwrap(), reading, "{code:x?} at {at} between {fill}");
         }
     }

@@ -11,8 +11,8 @@
 //! - The clock (PCR) runs [`CLOCK_LEAD`] behind the decoding times and never more than 100 ms without a mark, the
 //!   step to the next segment included.
 //!
-//! [`read`] takes a transport stream apart again and lists what breaks the rules; [`survey`] does so in less memory where
-//! nobody wants the units' bytes.
+//! [`read`] takes a transport stream apart again and lists what breaks the rules; [`survey`] does so in less memory
+//! and time where nobody wants the units' bytes.
 
 mod layout;
 mod outline;

@@ -167,7 +167,7 @@ pub fn read(stream: &[u8]) -> Result<Reading> {
     take_apart(stream, true)
 }
 
-/// [`read`] without the bytes of units ([`ReadUnit::data`]): the same findings and facts, in less memory.
+/// [`read`] without the bytes of units ([`ReadUnit::data`]): the same findings and facts, in less memory and time.
 pub fn survey(stream: &[u8]) -> Result<Reading> {
     take_apart(stream, false)
 }
