@@ -33,9 +33,10 @@ want 'have pkg-config' pkg-config
 for library in avcodec avformat avutil swscale swresample; do
   want "pkg-config --exists lib$library" "lib$library-dev"
 done
-# bindgen loads libclang and needs clang's own headers beside it.
 want 'have cc' build-essential
-want 'ls /usr/lib/llvm-*/lib/libclang*.so* /usr/lib/*/libclang*.so*' clang libclang-dev
+# bindgen loads libclang (not libclang-cpp, which other packages bring along) and needs clang's own headers beside it.
+want 'compgen -G "/usr/lib/llvm-*/lib/libclang.so*" || compgen -G "/usr/lib/llvm-*/lib/libclang-[0-9]*.so*"' clang libclang-dev
+want 'compgen -G "/usr/lib/llvm-*/lib/clang/*/include/stddef.h" || compgen -G "/usr/lib/clang/*/include/stddef.h"' clang libclang-dev
 want 'have python3' python3
 if [ -z "$build_only" ]; then
   want 'have chromium || have chromium-browser || have google-chrome' chromium
