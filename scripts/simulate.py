@@ -139,8 +139,9 @@ def simulate(film, cores, batch=BATCH, most_runs=None):
         free_rungs = [rung for rung in rungs if rung not in run.busy and run.waiting[rung]]
         if not free_rungs:
             return None
-        # Where most are waiting, of equals the largest; its encoder takes all of them.
-        rung = max(free_rungs, key=lambda rung: len(run.waiting[rung]))
+        # Where a column ends, else where most are waiting; of equals the largest. Its encoder takes all of them.
+        ends = lambda rung: any(ends for _, _, ends in run.waiting[rung])
+        rung = max(free_rungs, key=lambda rung: (ends(rung), 0 if ends(rung) else len(run.waiting[rung])))
         run.busy.add(rung)
         items = list(run.waiting[rung])
         run.waiting[rung].clear()

@@ -9,9 +9,6 @@ use crate::av::{Orienter, Picture, Scaler, VideoReader};
 use crate::error::Result;
 use crate::plan::{FrameMap, Rung, VideoPlan};
 
-/// Pictures drawn in one step.
-pub(super) const BATCH: u64 = 2;
-
 /// Draws the pictures of a plan's rungs: decoder, orientation, scaling tree. Kept open from column to column.
 pub(super) struct Painter {
     reader: VideoReader,
@@ -81,27 +78,24 @@ impl Painter {
         self.drawing.is_some()
     }
 
-    /// The next few pictures of what was begun, each with its rung, in presentation order.
+    /// The next picture of what was begun, for each rung that is wanted. One at a time: whoever waits for a picture gets it
+    /// the sooner.
     pub(super) fn draw(&mut self, control: &Control) -> Result<Vec<(usize, Picture)>> {
-        let mut batch = Vec::new();
-        let Some(mut drawing) = self.drawing.take() else { return Ok(batch) };
-        let end = drawing.slots.end.min(drawing.slots.start.saturating_add(BATCH));
-        for slot in drawing.slots.start..end {
-            let pts = self.map.at(slot).pts;
-            if drawing.last.as_ref().is_none_or(|(time, _)| *time != pts) {
-                let decoded = control.time(drawing.segment, Part::Decode, || self.reader.picture(pts))?;
-                let drawn =
-                    control.time(drawing.segment, Part::Scale, || self.spread(decoded, &drawing.needed));
-                drawing.last = Some((pts, drawn?));
-            }
-            let Some((_, pictures)) = &drawing.last else { continue };
-            for &rung in &drawing.wanted {
-                batch.extend(pictures.get(rung).cloned().flatten().map(|picture| (rung, picture)));
-            }
+        let Some(mut drawing) = self.drawing.take() else { return Ok(Vec::new()) };
+        let Some(slot) = drawing.slots.next() else { return Ok(Vec::new()) };
+        let pts = self.map.at(slot).pts;
+        if drawing.last.as_ref().is_none_or(|(time, _)| *time != pts) {
+            let decoded = control.time(drawing.segment, Part::Decode, || self.reader.picture(pts))?;
+            let drawn = control.time(drawing.segment, Part::Scale, || self.spread(decoded, &drawing.needed));
+            drawing.last = Some((pts, drawn?));
         }
-        drawing.slots.start = end;
+        let pictures = drawing.last.iter().flat_map(|(_, pictures)| {
+            let of = |rung: usize| pictures.get(rung).cloned().flatten().map(|picture| (rung, picture));
+            drawing.wanted.iter().copied().filter_map(of)
+        });
+        let pictures = pictures.collect();
         self.drawing = Some(drawing).filter(|drawing| !drawing.slots.is_empty());
-        Ok(batch)
+        Ok(pictures)
     }
 
     /// A decoded picture for each rung that is needed.

@@ -3,7 +3,6 @@
 //! Fitted to the peak memory of whole processes: x264 164 at ultrafast, veryfast, medium and veryslow, single rungs
 //! of 270p to 1080p and ladders of them, FFmpeg 5.1, x86-64. It is to be too high rather than too low.
 
-use super::draw::BATCH;
 use crate::index::{SourceIndex, TrackKind};
 use crate::media::{AvcCoding, Preset, VideoCoding, VideoEncoding};
 use crate::plan::{Plan, Rung};
@@ -57,7 +56,7 @@ impl MemoryNeed {
             _ => 0,
         };
         // What a step draws is drawn besides what may wait.
-        let run = decoded * DECODED + encoders + coded * CODED + pictures * BATCH;
+        let run = decoded * DECODED + encoders + coded * CODED + pictures;
         Self { once, run, waiting: pictures }
     }
 }

@@ -104,6 +104,13 @@ struct Line {
     waiting: VecDeque<Item>,
 }
 
+impl Line {
+    /// Whether the end of a column waits.
+    fn ends(&self) -> bool {
+        self.waiting.iter().any(|item| matches!(item, Item::End(_)))
+    }
+}
+
 enum Item {
     Picture(Picture),
     /// The pictures of the column with this serial number are through.
@@ -119,12 +126,14 @@ enum Step<'j> {
 }
 
 impl<'j> State<'j> {
-    /// The rung whose pictures are encoded next: where most are waiting, for it would be the first to hold up drawing. Of
-    /// equals the largest, which takes longest.
+    /// The rung whose pictures are encoded next. One whose column ends comes first: giving out all that its encoder looked
+    /// ahead at is the longest step there is, and what begins it last makes the others wait. Else where most are waiting,
+    /// for it would be the first to hold up drawing. Of equals the largest, which takes longest.
     fn next_line(&self) -> Option<usize> {
         let is_free = |line: &Line| !line.is_busy && !line.waiting.is_empty();
         let lines = self.lines.iter().enumerate().filter(|(_, line)| is_free(line));
-        lines.max_by_key(|&(rung, line)| (line.waiting.len(), Reverse(rung))).map(|(rung, _)| rung)
+        let urgency = |line: &Line| if line.ends() { usize::MAX } else { line.waiting.len() };
+        lines.max_by_key(|&(rung, line)| (urgency(line), Reverse(rung))).map(|(rung, _)| rung)
     }
 
     fn next_to_hear(&self) -> Option<usize> {
@@ -400,10 +409,10 @@ impl<'j> Works<'j> {
         let Some(painter) = &mut front.painter else {
             return Err(Error::internal("pictures are drawn of a plan without pictures"));
         };
-        let batch = painter.draw(self.control).map_err(|error| self.locate(error, serial))?;
+        let drawn = painter.draw(self.control).map_err(|error| self.locate(error, serial))?;
         let is_through = !painter.is_drawing();
         let mut state = self.lock();
-        for (rung, picture) in batch {
+        for (rung, picture) in drawn {
             if let Some(line) = state.lines.get_mut(rung) {
                 line.waiting.push_back(Item::Picture(picture));
             }
