@@ -7,6 +7,7 @@ mod check;
 mod gate;
 mod help;
 mod memory;
+mod modes;
 mod package;
 mod publish;
 mod support;
