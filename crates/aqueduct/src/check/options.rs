@@ -144,6 +144,8 @@ pub struct Limits {
     pub lines: u32,
     /// Attributes of one tag. Default: 256.
     pub attributes: usize,
+    /// Attributes of all tags of one playlist. Default: 1 000 000.
+    pub all_attributes: usize,
     /// Variants, renditions and other entries of a multivariant playlist. Default: 1000.
     pub entries: usize,
     /// Media playlists that are fetched. Default: 256.
@@ -168,6 +170,7 @@ impl Default for Limits {
             line_bytes: 64 << 10,
             lines: 500_000,
             attributes: 256,
+            all_attributes: 1_000_000,
             entries: 1000,
             playlists: 256,
             segments: 400_000,

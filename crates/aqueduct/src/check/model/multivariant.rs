@@ -110,7 +110,7 @@ pub(in crate::check) fn build(
         is_independent: false,
         start: None,
         variables: document.variables,
-        is_cut: false,
+        is_cut: document.is_cut,
     };
     let mut builder = Builder {
         multivariant,

@@ -68,7 +68,13 @@ impl Attributes {
             };
             list.push(Attribute { name: name.to_owned(), value, is_quoted });
         }
+        list.shrink_to_fit();
         (Self(list), faults)
+    }
+
+    /// How many there are.
+    pub(in crate::check) fn len(&self) -> usize {
+        self.0.len()
     }
 
     /// The value of an attribute, whatever its type.

@@ -53,6 +53,8 @@ pub(super) struct Document {
     pub(super) variables: Variables,
     /// Whether its first line is #EXTM3U.
     pub(super) is_playlist: bool,
+    /// Whether it has more variants, renditions and the like than are kept.
+    pub(super) is_cut: bool,
 }
 
 /// A line that says something.
@@ -91,6 +93,9 @@ pub(super) fn read(text: &Text<'_>, findings: &mut Findings<'_>) -> Document {
         findings,
         seen: Vec::new(),
         importing: None,
+        attributes: 0,
+        kept: 0,
+        leaves_out: false,
         document: Document {
             name: text.name.to_owned(),
             url: text.url.clone(),
@@ -99,6 +104,7 @@ pub(super) fn read(text: &Text<'_>, findings: &mut Findings<'_>) -> Document {
             version: 1,
             variables: Variables::new(text.limits.line_bytes),
             is_playlist: false,
+            is_cut: false,
         },
     };
     reader.run();
@@ -114,6 +120,12 @@ struct Reader<'a, 'f, 'o> {
     seen: Vec<(&'static Spec, u32)>,
     /// The first EXT-X-DEFINE with IMPORT.
     importing: Option<u32>,
+    /// Attributes of the tags that are kept.
+    attributes: usize,
+    /// Variants, renditions and the like that are kept.
+    kept: usize,
+    /// The last tag that wants a URI line was not kept.
+    leaves_out: bool,
     document: Document,
 }
 
@@ -132,6 +144,14 @@ impl Reader<'_, '_, '_> {
                 let most = self.text.limits.lines;
                 self.findings
                     .skip(format!("{} from line {most}", self.text.name), format!("more than {most} lines"));
+                break;
+            }
+            if self.attributes > self.text.limits.all_attributes {
+                let most = self.text.limits.all_attributes;
+                self.findings.skip(
+                    format!("{} from line {}", self.text.name, line.number),
+                    format!("more than {most} attributes"),
+                );
                 break;
             }
             self.line(&line);
@@ -179,7 +199,22 @@ impl Reader<'_, '_, '_> {
         if let Some(fault) = fault {
             self.findings.add(&PL_DEFINE, place, fault);
         }
-        self.document.entries.push(Entry::Uri(UriLine { line: line.number, text: uri }));
+        if !self.leaves_out {
+            self.document.entries.push(Entry::Uri(UriLine { line: line.number, text: uri }));
+        }
+    }
+
+    /// Whether a tag is kept: variants and the like only as far as they are looked at, so that a million take no memory.
+    fn keeps(&mut self, spec: &Spec) -> bool {
+        let is_entry = spec.class == Class::Multivariant && !spec.is_single;
+        let keeps = !is_entry || self.kept < self.text.limits.entries;
+        self.kept += usize::from(is_entry && keeps);
+        self.document.is_cut |= !keeps;
+        // The next line with a URI belongs to it.
+        if matches!(spec.tag, Tag::StreamInf | Tag::Extinf) {
+            self.leaves_out = !keeps;
+        }
+        keeps
     }
 
     fn encoding(&mut self, line: &Line<'_>, lossy: &str, place: &Place) {
@@ -275,6 +310,10 @@ impl Reader<'_, '_, '_> {
         if spec.tag == Tag::Define {
             self.define(number, &attributes, place);
         }
+        if !self.keeps(spec) {
+            return;
+        }
+        self.attributes += attributes.len();
         // Attribute lists are kept as attributes.
         let text = if matches!(spec.form, Form::Attributes(_)) { String::new() } else { text.to_owned() };
         self.document.entries.push(Entry::Tag(TagLine { line: number, spec, text, attributes }));
