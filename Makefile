@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
-.PHONY: help setup demo test check fmt clippy doc deny audit imports testdata bench bench-peers fuzz
+.PHONY: help setup demo test check fmt clippy doc deny audit imports testdata bench bench-check bench-peers fuzz
 
 # A film when one is at hand, else a clip of our own making. `make demo INPUT=film.mkv` takes yours.
 INPUT ?= $(firstword $(wildcard ../shared/media/tears-1080p30-8s.mp4) demo-out/clip.mp4)
@@ -69,6 +69,11 @@ bench-peers: ## The whole command against ffmpeg, Shaka Packager and cp: wall, C
 	@scripts/setup.sh
 	cargo build --release -p aqueduct-cli
 	@python3 scripts/bench-peers.py --aqueduct $(BIN) $(BENCH_ARGS)
+
+bench-check: ## `aqueduct check` of two hours in five rungs against `cat` of the same files: wall, CPU, memory
+	@scripts/setup.sh
+	cargo build --release -p aqueduct-cli
+	@python3 scripts/bench-check.py --aqueduct $(BIN) $(BENCH_ARGS)
 
 fuzz: ## Each fuzz target for FUZZ_SECONDS (needs a nightly toolchain)
 	@command -v cargo-fuzz >/dev/null || cargo install --locked cargo-fuzz
