@@ -8,7 +8,7 @@ mod check_world;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aqueduct::check::{Http, Level, Profile, Report, Rule};
+use aqueduct::check::{Http, Level, Profile, Report, Requirement, Rule};
 use aqueduct::plan::{AudioLayout, Container, Files};
 use check_segments::locked::{APPLE_HELD, LOCKED};
 use check_segments::sampled::SAMPLED;
@@ -399,6 +399,7 @@ const HTTP: &[Fixture] = &[
     ("no-origin", Served, |w| { w.http.as_mut().unwrap().headers.remove("access-control-allow-origin"); }, &["PC-CORS"]),
     ("not-compressed", Served, |w| { w.http.as_mut().unwrap().headers.remove("content-encoding"); }, &["AP-DELIVERY"]),
     ("redirected", Served, |w| { w.http.as_mut().unwrap().redirects = 1; }, &["LV-DELIVERY"]),
+    ("redirected-and-live", Served, |w| { open_end(w); w.http.as_mut().unwrap().redirects = 1; }, &["LV-DELIVERY", "LV-PDT"]),
     ("no-ranges", Served, |w| { w.http.as_mut().unwrap().status = 200; }, &["MP-FETCH"]),
     ("cached-too-long", Served, |w| { open_end(w); header(w, "cache-control", "public, max-age=3600"); }, &["LV-FRESH", "LV-PDT"]),
     ("low-latency-not-compressed", LowLatency, |w| {
@@ -479,6 +480,7 @@ fn usual() -> Vec<Fixture> {
 fn each_bad_one_fires_what_it_should_and_nothing_else() {
     let good = good();
     let mut wrong = String::new();
+    let mut broken: BTreeSet<&str> = BTreeSet::new();
     for (profiles, fixtures) in
         [(USUAL, usual()), (&Profile::ALL, [APPLE, HTTP, APPLE_SEGMENTS, APPLE_HELD].concat())]
     {
@@ -490,6 +492,7 @@ fn each_bad_one_fires_what_it_should_and_nothing_else() {
             let report = checked(&world, of, profiles);
             let least =
                 if expected.iter().any(|id| id.ends_with('!')) { Level::Note } else { Level::Warning };
+            broken.extend(told(&report, Level::Error).filter(|one| !before.contains(one)).map(|(id, _)| id));
             let found: BTreeSet<_> =
                 told(&report, least).filter(|one| !before.contains(one)).map(|(id, _)| id).collect();
             // A rule of Apple's is only wanted where Apple is asked.
@@ -506,6 +509,10 @@ fn each_bad_one_fires_what_it_should_and_nothing_else() {
         }
     }
     assert!(wrong.is_empty(), "\n{wrong}");
+    // Not only what a rule advises.
+    let demands = Rule::all().filter(|rule| rule.requirement == Requirement::Must).map(|rule| rule.id);
+    let lacking: Vec<_> = demands.filter(|id| !broken.contains(id) && !is_elsewhere(id)).collect();
+    assert!(lacking.is_empty(), "no fixture breaks what these demand: {lacking:?}");
 }
 
 /// Rules that need time to pass: `check_watch` has the bad ones.
@@ -515,6 +522,12 @@ const WATCHED: &[&str] = &[
     "DR-KEEP", "LL-PART-CADENCE", "LL-BLOCK", "LL-BLOCK-ERRORS", "LL-DELTA", "LL-HINT-TRUE", "LL-SYNC",
 ];
 
+/// Whether another test has the worst ones of a rule: the next but one here, those of time, and those of decoders, true ones and
+/// one that lies.
+fn is_elsewhere(id: &str) -> bool {
+    id == "PC-CONTENT-TYPE" || id == "PL-IDENT" || WATCHED.contains(&id) || id.starts_with("DE-")
+}
+
 #[test]
 fn every_rule_that_is_checked_has_a_bad_one() {
     let all = [usual(), [APPLE, APPLE_SEGMENTS, APPLE_HELD].concat()].concat();
@@ -523,8 +536,12 @@ fn every_rule_that_is_checked_has_a_bad_one() {
     assert_eq!(names.len(), all.len(), "names differ");
     let fires: BTreeSet<&str> =
         all.iter().flat_map(|fixture| fixture.3).map(|id| id.trim_end_matches('!')).collect();
-    // The last test is that of the one; decoders have tests of their own, true ones and one that lies.
-    let is_elsewhere = |id: &str| id == "PC-CONTENT-TYPE" || WATCHED.contains(&id) || id.starts_with("DE-");
+    // What is said to be elsewhere is there.
+    let (watch, decode) = (include_str!("check_watch.rs"), include_str!("check_decode.rs"));
+    let named = |text: &str, id: &str| text.contains(&format!("\"{id}\""));
+    for id in Rule::all().map(|rule| rule.id).filter(|id| is_elsewhere(id) && !fires.contains(id)) {
+        assert!(named(watch, id) || named(decode, id) || id.starts_with('P'), "{id} is nowhere");
+    }
     let lacks = |id: &&str| !fires.contains(id) && !is_elsewhere(id);
     let lacking: Vec<_> = Rule::all().map(|rule| rule.id).filter(lacks).collect();
     assert!(lacking.is_empty(), "no fixture fires {lacking:?}");
@@ -544,6 +561,7 @@ fn a_playlist_without_a_name_needs_its_type() {
     header(&mut world, "content-type", "text/plain");
     let report = world.check_at("play", USUAL);
     assert_eq!(fired(&report, Level::Warning), ["PC-CONTENT-TYPE", "PL-IDENT"].into());
+    assert_eq!(fired(&report, Level::Error), ["PL-IDENT"].into());
 }
 
 /// Priorities, a place to come again, and clones on another host, by parameters and by URIs of their own.

@@ -20,7 +20,8 @@ group! {
         open "whether they block reloads where other playlists do is not looked at";
     IF_PROVIDED = "IF-PROVIDED" Must Apple "Apple HLS Authoring 6.1, 6.2, 6.16",
         "There are I-frame playlists, in SDR too.",
-        "add EXT-X-I-FRAME-STREAM-INF and its playlists";
+        "add EXT-X-I-FRAME-STREAM-INF and its playlists",
+        open "how dense they are, and of how many bit rates";
     IF_SINGLE = "IF-SINGLE" Must Rfc "RFC 8216bis §4.4.3.6",
         "Each entry is one intra picture and nothing else.",
         "point at one I-frame, from its first byte to its last";

@@ -7,7 +7,7 @@ group! {
     LV_WINDOW = "LV-WINDOW" Must Rfc "RFC 8216bis §6.2.2",
         "A live playlist from which segments were removed lasts at least three target durations.",
         "keep more segments in the playlist",
-        open "removal is told from EXT-X-MEDIA-SEQUENCE";
+        open "removal is told from EXT-X-MEDIA-SEQUENCE; the six segments that Apple asks for are not counted";
     LV_PDT = "LV-PDT" Must Apple "Apple HLS Authoring 8.4",
         "Live playlists have EXT-X-PROGRAM-DATE-TIME.",
         "add #EXT-X-PROGRAM-DATE-TIME to the first segment";

@@ -19,7 +19,8 @@ group! {
         open "that they hold the same samples is not looked at: parts are not read";
     LL_PART_ORDER = "LL-PART-ORDER" Must Rfc "RFC 8216bis §4.4.4.9",
         "Discontinuity, key, map and date of a segment come before its first part.",
-        "move the tag before the parts";
+        "move the tag before the parts",
+        open "byte ranges of parts are not looked at";
     LL_PART_HOLD = "LL-PART-HOLD" Must Rfc "RFC 8216bis §4.4.3.8",
         "With EXT-X-PART-INF there is PART-HOLD-BACK, at least two, better three times PART-TARGET.",
         "declare three times PART-TARGET";

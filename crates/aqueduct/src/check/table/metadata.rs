@@ -19,10 +19,12 @@ group! {
         "choose one of PRE and POST, and quote the value";
     DR_XV = "DR-XV" Must Rfc "RFC 8216bis §6.2.4",
         "Playlists that have date ranges have the same ones.",
-        "write the same EXT-X-DATERANGE tags into all playlists that have any";
+        "write the same EXT-X-DATERANGE tags into all playlists that have any",
+        open "of finished playlists; the order of interstitials at one instant is not looked at";
     DR_SCTE35 = "DR-SCTE35" Must Rfc "RFC 8216bis §4.4.5.1.1",
         "SCTE35-CMD, -OUT and -IN are whole splice_info_sections in hexadecimal.",
-        "write all bytes of the section, with its checksum";
+        "write all bytes of the section, with its checksum",
+        open "whether what goes out comes in again, by the same ID and with an end";
     DR_INT_ASSET = "DR-INT-ASSET" Must Rfc "RFC 8216bis App. D.2",
         "An interstitial has X-ASSET-URI or X-ASSET-LIST, not both.",
         "keep one of the two",
