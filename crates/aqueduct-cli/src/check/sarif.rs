@@ -56,9 +56,13 @@ fn of_run(rules: &[&Rule], results: Vec<Value>, invocation: &Value) -> Value {
 }
 
 fn of_rule(rule: &Rule) -> Value {
+    // GitHub's code scanning refuses rules without a full description.
+    let unchecked =
+        if rule.open.is_empty() { String::new() } else { format!(" Not checked: {}.", rule.open) };
     json!({
         "id": rule.id,
         "shortDescription": { "text": rule.statement },
+        "fullDescription": { "text": format!("{}{unchecked}", rule.statement) },
         "help": { "text": format!("{} ({})", rule.fix, rule.section) },
         "defaultConfiguration": { "level": level(rule.requirement.level()) },
         "properties": { "requirement": rule.requirement, "profile": rule.profile },

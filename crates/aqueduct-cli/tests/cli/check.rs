@@ -243,6 +243,11 @@ fn machines_read_json_and_sarif() {
     let result = &results[0];
     let index = usize::try_from(result["ruleIndex"].as_u64().unwrap()).unwrap();
     assert_eq!(tool["rules"][index]["id"], result["ruleId"]);
+    for rule in tool["rules"].as_array().unwrap() {
+        for text in ["shortDescription", "fullDescription", "help"] {
+            assert!(rule[text]["text"].as_str().unwrap().len() > 10, "{rule}");
+        }
+    }
     assert_eq!(result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"], "master.m3u8");
     assert_eq!(results.as_array().unwrap().len(), report["findings"].as_array().unwrap().len());
     // The same presentation elsewhere gives the same report.

@@ -119,8 +119,10 @@ fn axes(page: &mut Page, scale: &Scale) {
             break;
         }
         let (x, words) = (scale.x(time), clock(time));
+        // In the middle below the last moment, half of it would lie outside of the drawing.
+        let anchor = if x > RIGHT - 20.0 { "end" } else { "middle" };
         page.line(format_args!(
-            "<text x=\"{x:.1}\" y=\"{}\" text-anchor=\"middle\">{words}</text>",
+            "<text x=\"{x:.1}\" y=\"{}\" text-anchor=\"{anchor}\">{words}</text>",
             HEIGHT - 10.0
         ));
     }
