@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Holds `aqueduct check` against `cat`: a film of two hours in five rungs, packaged by `aqueduct package`, every segment read.
 
-The film is a clip, encoded once into five rungs (keyframes every two seconds) and played in a row without encoding again until
+The film is a clip, encoded once into five rungs (a key frame every two seconds) and played in a row without encoding again until
 it is long enough. It is packaged as MPEG-TS with the sound muxed in (five files for each six seconds) and as fMP4 with the sound
 beside. `cat` reads every file of the presentation into /dev/null, `aqueduct check` checks them under its default profiles without
 --decode. The page cache is warm for both: all files are read before each run. Runs alternate; the table shows medians.
