@@ -76,7 +76,7 @@ fn mux(criterion: &mut Criterion) {
         let segment = |form, units| Segment {
             index: 7,
             video: Some(VideoStream { form, parameter_sets: &SETS, units }),
-            audio: Some(AudioStream { format, units: &audio }),
+            audio: Some(AudioStream { format, language: *b"und", units: &audio }),
             next_dts: Some(START + FRAMES * FRAME),
             continuity: Continuity::default(),
         };

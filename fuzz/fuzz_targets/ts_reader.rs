@@ -90,7 +90,7 @@ fn write(data: &[u8]) {
     let segment = Segment {
         index: 5,
         video: (!video.is_empty()).then_some(VideoStream { form, parameter_sets, units: &video }),
-        audio: (!audio.is_empty()).then_some(AudioStream { format, units: &audio }),
+        audio: (!audio.is_empty()).then_some(AudioStream { format, language: *b"und", units: &audio }),
         next_dts: None,
         continuity,
     };

@@ -289,8 +289,8 @@ fn playlists_say_what_is_there() {
         assert!(master.contains(&format!("#EXT-X-STREAM-INF:BANDWIDTH={both},")), "{master}");
         assert!(master.contains("CODECS=\"avc1.64000d,mp4a.40.2\""), "{master}");
         assert!(master.contains(",AUDIO=\"aac\"\nvideo/180p/index.m3u8"), "{master}");
-        let media = "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"aac\",NAME=\"Main\",DEFAULT=YES,AUTOSELECT=YES,CHANNELS=\"2\",\
-                     URI=\"audio/main/index.m3u8\"";
+        let media = "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"aac\",NAME=\"Main\",LANGUAGE=\"und\",DEFAULT=YES,AUTOSELECT=YES,\
+                     CHANNELS=\"2\",URI=\"audio/main/index.m3u8\"";
         assert!(master.contains(media), "{master}");
         assert!(
             master.contains("#EXT-X-I-FRAME-STREAM-INF:") && master.contains("video/180p/iframes.m3u8"),

@@ -39,6 +39,25 @@ fn each_coding_has_its_variants_in_a_row() {
     assert_eq!(seen, expected);
 }
 
+/// Sound that is encoded says its language as sound that is copied does; `und` is the tag of none (RFC 5646 §4.1).
+#[test]
+fn sound_of_its_own_says_its_language() {
+    for (said, written) in [
+        ("ger", "NAME=\"German\",LANGUAGE=\"de\""),
+        ("pt-BR", "NAME=\"Portuguese (BR)\",LANGUAGE=\"pt-BR\""),
+        ("und", "NAME=\"Main\",LANGUAGE=\"und\""),
+        ("", "NAME=\"Main\",LANGUAGE=\"und\""),
+        ("\"no\ntag\"", "NAME=\"Main\",LANGUAGE=\"und\""),
+    ] {
+        let mut index = film().index();
+        index.tracks.iter_mut().for_each(|track| said.clone_into(&mut track.language));
+        let plan = Plan::builder(&index, engine()).container(Container::Fmp4).build().unwrap();
+        let text = multivariant(&plan, None);
+        assert!(text.contains(&format!("{written},DEFAULT=YES")), "{said}: {text}");
+        assert_eq!(Plan::from_json(&plan.to_json().unwrap()).unwrap(), plan);
+    }
+}
+
 fn film_plan() -> Plan {
     Plan::builder(&film().index(), engine()).build().unwrap()
 }

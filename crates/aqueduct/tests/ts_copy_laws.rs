@@ -128,7 +128,7 @@ impl Film {
             let segment = Segment {
                 index: at as u32,
                 video: self.has_video.then_some(video),
-                audio: Some(AudioStream { format: self.format, units: audio }),
+                audio: Some(AudioStream { format: self.format, language: *b"und", units: audio }),
                 next_dts: self.next_dts(at),
                 continuity,
             };
@@ -385,7 +385,7 @@ fn says_what_is_wrong_with_a_sample_and_when() {
 fn audio_units_must_start_with_a_frame() {
     let write = |format, data: &'static [u8]| {
         let units = [AccessUnit { pts: 900_000, dts: 900_000, key: true, data: Bytes::from_static(data) }];
-        let audio = Some(AudioStream { format, units: &units });
+        let audio = Some(AudioStream { format, language: *b"und", units: &units });
         Segment { index: 0, video: None, audio, next_dts: None, continuity: Continuity::default() }.to_bytes()
     };
     let mp3 = AudioFormat::Mp3 { sample_rate: 44_100 };
@@ -410,7 +410,7 @@ fn units_may_hold_several_frames() {
     for (format, unit, frames) in [(EAC3, &both, 1), (AC3, &two, 2)] {
         let unit = |at: i64| AccessUnit { pts: at * 5760, dts: at * 5760, key: true, data: unit.clone() };
         let units: Vec<_> = (0..20).map(unit).collect();
-        let audio = Some(AudioStream { format, units: &units });
+        let audio = Some(AudioStream { format, language: *b"und", units: &units });
         let segment =
             Segment { index: 0, video: None, audio, next_dts: None, continuity: Continuity::default() };
         let reading = read(&segment.to_bytes().unwrap()).unwrap();
@@ -422,7 +422,7 @@ fn units_may_hold_several_frames() {
 #[test]
 fn counters_cannot_move_without_a_unit() {
     let units = [AccessUnit { pts: 0, dts: 0, key: true, data: audio_unit(AC3, 768, 1) }];
-    let audio = Some(AudioStream { format: AC3, units: &units });
+    let audio = Some(AudioStream { format: AC3, language: *b"und", units: &units });
     let video = Some(VideoStream::byte_stream(&[]));
     let mut continuity = Continuity::default();
     let segment = |continuity| Segment { index: 0, video, audio, next_dts: None, continuity };

@@ -43,7 +43,11 @@ impl Stream {
     }
 
     fn segment(&self, segment: usize) -> Bytes {
-        let audio = AudioStream { format: AudioFormat::Aac(self.config), units: &self.audio[segment] };
+        let audio = AudioStream {
+            format: AudioFormat::Aac(self.config),
+            language: *b"und",
+            units: &self.audio[segment],
+        };
         let next_dts = self.first_dts(segment + 1);
         Segment {
             index: self.first_index.wrapping_add(segment as u32),
@@ -408,7 +412,7 @@ fn one_tiny_unit_makes_a_segment() {
     for size in 1..40 {
         let unit = AccessUnit { pts: 900_000, dts: 900_000, key: true, data: vec![0x21; size].into() };
         let units = [unit];
-        let audio = Some(AudioStream { format: AudioFormat::Aac(config), units: &units });
+        let audio = Some(AudioStream { format: AudioFormat::Aac(config), language: *b"und", units: &units });
         let continuity = Continuity::default();
         let write = |index| {
             Segment { index, video: None, audio, next_dts: Some(901_920), continuity }.to_bytes().unwrap()
@@ -426,7 +430,7 @@ fn a_segment_without_a_unit_of_the_clocks_stream_keeps_the_clock() {
     let units: Vec<_> = (0..100)
         .map(|at| AccessUnit { pts: at * 1920, dts: at * 1920, key: true, data: vec![0x21; 300].into() })
         .collect();
-    let audio = Some(AudioStream { format: AudioFormat::Aac(config), units: &units });
+    let audio = Some(AudioStream { format: AudioFormat::Aac(config), language: *b"und", units: &units });
     let bytes = Segment { audio, ..pictures(0, &[], None) }.to_bytes().unwrap();
     let reading = read(&bytes).unwrap();
     assert_eq!(faults(&reading), Vec::<String>::new());

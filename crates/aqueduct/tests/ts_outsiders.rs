@@ -80,7 +80,11 @@ impl Clip {
             let next_audio = self.audio.get(last).filter(|_| next.is_some());
             let next_dts = if with_video { next } else { next_audio }.map(|unit| unit.dts);
             let format = AudioFormat::Aac(self.config);
-            let audio = with_audio.then(|| AudioStream { format, units: &self.audio[first..last] });
+            let audio = with_audio.then(|| AudioStream {
+                format,
+                language: *b"und",
+                units: &self.audio[first..last],
+            });
             let video = with_video.then_some(VideoStream::byte_stream(video));
             let segment = Segment { index, video, audio, next_dts, continuity: Continuity::default() };
             segments.push(segment.to_bytes().unwrap());
@@ -370,7 +374,7 @@ impl Copied {
             };
             continuity = continuity.after(outline.packets().unwrap());
             let video = VideoStream { form: self.form, parameter_sets: &self.parameter_sets, units: video };
-            let audio = AudioStream { format: self.format, units: audio };
+            let audio = AudioStream { format: self.format, language: *b"und", units: audio };
             let video = self.with_video.then_some(video);
             let segment = Segment { index, video, audio: Some(audio), next_dts, continuity };
             segments.push(segment.to_bytes().unwrap());

@@ -154,13 +154,13 @@ impl Sound {
         let encoded = rendition.audio.map(|audio| &audio.encoding).map(|encoding| Self {
             sample_rate: encoding.sample_rate,
             channels: encoding.channels,
-            language: None,
+            language: rendition.language().map(str::to_owned),
         });
         encoded.or_else(|| match &rendition.copied_audio?.media {
-            CopiedMedia::Audio { sample_rate, channels, language, .. } => Some(Self {
+            CopiedMedia::Audio { sample_rate, channels, .. } => Some(Self {
                 sample_rate: *sample_rate,
                 channels: *channels,
-                language: Some(language.clone()).filter(|language| !language.is_empty()),
+                language: rendition.language().map(str::to_owned),
             }),
             _ => None,
         })

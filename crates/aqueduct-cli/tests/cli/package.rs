@@ -542,9 +542,39 @@ fn the_words_are_inputs_and_last_the_destination() {
     // Its own sound, in a language, is no second input.
     run(["package", path(&film), path(&out), "--audio", &en]).done();
     assert!(text(&out, "master.m3u8").contains("LANGUAGE=\"en\""), "sound that is asked for is a rendition");
+    assert_eq!(language(&out.join("audio/en/00000.ts")), "eng");
     run(["package", path(&film), path(&out), "--audio", &en, "--audio-layout", "muxed", "--overwrite"])
         .done();
     assert!(!text(&out, "master.m3u8").contains("EXT-X-MEDIA"));
+    assert_eq!(language(&out.join("video/180p/00000.ts")), "eng", "where no playlist says it, the PMT does");
+    run(["package", path(&film), path(&out), "--audio", &de_of(&film), "--container", "fmp4", "--overwrite"])
+        .done();
+    assert_eq!(language(&out.join("audio/de/init.mp4")), "deu");
+    // Nobody knows the language of this one.
+    run(["package", path(&film), path(&out), "--overwrite"]).done();
+    assert_eq!(language(&out.join("video/180p/00000.ts")), "");
+}
+
+fn de_of(file: &Path) -> String {
+    format!("{}:de", file.display())
+}
+
+/// The language of the sound in a file, as ffprobe reads it; empty where there is none.
+fn language(file: &Path) -> String {
+    let words = [
+        "-v",
+        "error",
+        "-select_streams",
+        "a",
+        "-show_entries",
+        "stream_tags=language",
+        "-of",
+        "default=nk=1:nw=1",
+    ];
+    let probed = Command::new("ffprobe").args(words).arg(file).output().expect("ffprobe");
+    let told = String::from_utf8(probed.stdout).unwrap();
+    // Of MPEG-TS it tells each stream by itself and once more in its program.
+    told.lines().next().unwrap_or_default().to_owned()
 }
 
 #[test]

@@ -47,7 +47,7 @@ pub struct Track {
     pub codec: Codec,
     /// The coding for people: profile and level where known, such as `High, level 4`.
     pub profile: String,
-    /// Language as the container says it (ISO 639-2), empty where it says nothing.
+    /// Language as the container says it (ISO 639-2, or a tag of RFC 5646), empty where it says nothing.
     pub language: String,
     /// Whether the container marks it as the default of its kind.
     pub default: bool,

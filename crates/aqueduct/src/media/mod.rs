@@ -15,6 +15,7 @@ mod engine;
 pub mod esds;
 pub mod flac;
 pub mod hevc;
+mod language;
 pub mod mp3;
 pub mod opus;
 
@@ -30,6 +31,7 @@ pub use encoding::{
     AacEncoding, Av1Coding, AvcCoding, Crf, HevcCoding, Preset, VideoCodec, VideoCoding, VideoEncoding,
 };
 pub use engine::Engine;
+pub(crate) use language::{UNDETERMINED, language, letters};
 
 /// The coding of a track.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]

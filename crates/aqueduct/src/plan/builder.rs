@@ -2,6 +2,7 @@
 
 use super::cuts::Cuts;
 use super::ladder::Step;
+use super::rendition::UNNAMED;
 use super::settings::{BitRate, Length, Limits, Settings};
 use super::source_rung::{Candidate, CopySource, Reason, SourceCopy, SourceRung, rounded};
 use super::{
@@ -10,7 +11,7 @@ use super::{
 };
 use crate::error::{Error, ErrorKind, Result};
 use crate::index::{AudioTrack, SourceIndex, Track, TrackKind, VideoTrack, sound};
-use crate::media::{AacEncoding, Colour, Crf, Engine, Preset, VideoCodec};
+use crate::media::{AacEncoding, Colour, Crf, Engine, Preset, VideoCodec, language};
 use crate::time::{Rounding, Timebase};
 
 /// Samples per second of the fastest sound there is (16 times 48 kHz). A header can claim any number, and a segment
@@ -476,6 +477,8 @@ impl Sound<'_> {
         if !rate::is_within(samples, sample, &settings.limits) {
             return Err(too_long(&settings.limits).in_track(self.track.id));
         }
+        let (language, label) =
+            language(&self.track.language).unwrap_or_else(|| (String::new(), UNNAMED.to_owned()));
         let plan = AudioPlan {
             track: self.track.id,
             units: samples.unsigned_abs().div_ceil(AacEncoding::UNIT.into()),
@@ -483,6 +486,8 @@ impl Sound<'_> {
             pre_roll: encode::PRE_ROLL,
             post_roll: encode::POST_ROLL,
             codec: encode::AAC_LC.to_owned(),
+            language,
+            label,
         };
         Ok(Some(PlannedSound { plan, samples, sample_duration: sample }))
     }

@@ -219,7 +219,11 @@ fn sound(audio: &AudioPlan) -> Result<()> {
     law(audio.pre_roll <= LONGEST_ROLL && audio.post_roll <= LONGEST_ROLL, || {
         "the audio's roll is bounded".to_owned()
     })?;
-    law(audio.codec == encode::AAC_LC, || "the audio's codec is AAC-LC".to_owned())
+    law(audio.codec == encode::AAC_LC, || "the audio's codec is AAC-LC".to_owned())?;
+    let told = [&audio.language, &audio.label];
+    law(told.into_iter().all(|text| copies::is_quotable(text)), || {
+        "the audio's language and label can be quoted".to_owned()
+    })
 }
 
 fn sound_alone(audio: &AudioPlan, decisions: &Decisions) -> Result<()> {

@@ -194,6 +194,10 @@ pub struct AudioPlan {
     pub post_roll: u32,
     /// The audio's part of CODECS, such as `mp4a.40.2`.
     pub codec: String,
+    /// Language as the source says it, a tag of RFC 5646; empty where it says none.
+    pub language: String,
+    /// What a player shows in its menu.
+    pub label: String,
 }
 
 impl Plan {

@@ -4,6 +4,9 @@ use super::{AudioLayout, AudioPlan, CopiedMedia, CopiedTrack, Decisions, MICROS,
 use crate::media::{AacEncoding, Colour};
 use crate::time::{Rounding, Timebase};
 
+/// The name of a sound whose language nobody knows.
+pub(in crate::plan) const UNNAMED: &str = "Main";
+
 /// A rendition of a plan by its position in [`Decisions::renditions`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[allow(clippy::exhaustive_structs, reason = "a position and nothing else")]
@@ -75,6 +78,15 @@ impl<'a> Rendition<'a> {
         let pictures = [self.rung.map(|rung| rung.codec.as_str()), self.copied_video.map(copied)];
         let sounds = [self.audio.map(|audio| audio.codec.as_str()), self.copied_audio.map(copied)];
         pictures.into_iter().chain(sounds).flatten().collect()
+    }
+
+    /// The language of its sound, a tag of RFC 5646; `None` where nobody knows it, and where there is no sound.
+    pub fn language(&self) -> Option<&'a str> {
+        let copied = self.copied_audio.and_then(|copy| match &copy.media {
+            CopiedMedia::Audio { language, .. } => Some(language.as_str()),
+            CopiedMedia::Video { .. } => None,
+        });
+        copied.or(self.audio.map(|audio| audio.language.as_str())).filter(|language| !language.is_empty())
     }
 
     /// Whether its pictures are copied, or its sound where it has no others.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::media::Codec;
+use crate::media::{Codec, UNDETERMINED};
 use crate::plan::{CopiedMedia, Decisions, Rates, Rendition, RenditionId};
 
 /// The sounds that a variant may be played with.
@@ -56,12 +56,12 @@ impl<'a> Group<'a> {
     /// The tags of its sounds.
     pub(super) fn tags(&self, plan: &Decisions) -> Vec<ExtMedia<'_>> {
         let tag = |(number, rendition): (usize, &Rendition<'a>)| {
-            let (language, channels) = match (rendition.copied_audio.map(|copy| &copy.media), rendition.audio)
-            {
-                (Some(CopiedMedia::Audio { language, channels, .. }), _) => (language.as_str(), *channels),
-                (_, Some(audio)) => ("", audio.encoding.channels),
-                _ => ("", 0),
+            let channels = match (rendition.copied_audio.map(|copy| &copy.media), rendition.audio) {
+                (Some(CopiedMedia::Audio { channels, .. }), _) => *channels,
+                (_, Some(audio)) => audio.encoding.channels,
+                _ => 0,
             };
+            let language = rendition.language().unwrap_or(UNDETERMINED);
             let uri = plan.playlist_key(rendition.id)?;
             let same = |other: &&Rendition<'a>| label(other) == label(rendition);
             let earlier = self.renditions.iter().take(number).filter(same).count();
@@ -82,9 +82,9 @@ fn coding<'a>(rendition: &Rendition<'a>) -> Option<(String, &'a str)> {
 }
 
 fn label<'a>(rendition: &Rendition<'a>) -> &'a str {
-    match rendition.copied_audio.map(|copy| &copy.media) {
-        Some(CopiedMedia::Audio { label, .. }) => label,
-        _ => "Main",
+    match (rendition.copied_audio.map(|copy| &copy.media), rendition.audio) {
+        (Some(CopiedMedia::Audio { label, .. }), _) => label,
+        (_, audio) => audio.map_or("", |audio| audio.label.as_str()),
     }
 }
 
@@ -93,7 +93,7 @@ pub(super) struct ExtMedia<'a> {
     group: &'a str,
     /// Unique in its group (§4.4.6.1.1).
     name: String,
-    /// A language tag, or nothing.
+    /// A tag of RFC 5646: `und` where nobody knows the language (its §4.1; Apple HLS Authoring 8.10 asks for one).
     language: &'a str,
     /// 0 where the number is not known.
     channels: u8,
@@ -104,9 +104,7 @@ pub(super) struct ExtMedia<'a> {
 impl fmt::Display for ExtMedia<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"{}\",NAME=\"{}\"", self.group, self.name)?;
-        if !self.language.is_empty() {
-            write!(f, ",LANGUAGE=\"{}\"", self.language)?;
-        }
+        write!(f, ",LANGUAGE=\"{}\"", self.language)?;
         let default = if self.default { "YES" } else { "NO" };
         write!(f, ",DEFAULT={default},AUTOSELECT=YES")?;
         if self.channels > 0 {

@@ -10,8 +10,8 @@ use super::pictures::decoding_time;
 use super::presentation::Made;
 use super::sets::Sets;
 use crate::error::{Error, Result};
-use crate::media::AacEncoding;
 use crate::media::aac::AudioSpecificConfig;
+use crate::media::{AacEncoding, letters};
 use crate::mux::fmp4::{
     self, Audio, AudioCodec, Clock, Composition, Format, Init, Run, Sample, SampleFlags, SegmentIndex,
     TimedSample,
@@ -177,7 +177,8 @@ fn transport_stream(
     let copied_sound = copied.and_then(|copied| copied.sound.as_ref());
     let video = rendition.rung.map(|_| ts::VideoStream::byte_stream(units.pictures));
     let format = rendition.audio.map(|audio| config(audio).map(AudioFormat::Aac)).transpose()?;
-    let audio = format.map(|format| ts::AudioStream { format, units: units.sound });
+    let language = letters(rendition.language().unwrap_or_default());
+    let audio = format.map(|format| ts::AudioStream { format, language, units: units.sound });
     let next_dts = match copied.filter(|_| copied_video.is_some()) {
         Some(copied) => copied.next_dts,
         None => next_dts(plan, rendition, segment)?,
@@ -239,7 +240,8 @@ fn sound(audio: &AudioPlan) -> Result<fmp4::Track> {
     let (sample_rate, channels) = (audio.encoding.sample_rate, audio.encoding.channels.into());
     let codec = AudioCodec::Aac(config(audio)?.to_bytes()?.into());
     let timescale = NonZeroU32::new(sample_rate).unwrap_or(NonZeroU32::MIN);
-    Ok(fmp4::Track::new(AUDIO, timescale, Format::Audio(Audio { channels, sample_rate, codec })))
+    let format = Format::Audio(Audio { channels, sample_rate, codec });
+    Ok(fmp4::Track { language: letters(&audio.language), ..fmp4::Track::new(AUDIO, timescale, format) })
 }
 
 fn config(audio: &AudioPlan) -> Result<AudioSpecificConfig> {

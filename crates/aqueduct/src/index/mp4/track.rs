@@ -148,7 +148,8 @@ impl Draft {
         draft.track_id = tkhd.track_id;
         draft.track.timebase = timebase;
         draft.track.default = tkhd.enabled;
-        draft.track.language = language(header.body);
+        let extended = mdia.child(b"elng", &mdia_path)?.and_then(|elng| extended_language(elng.body));
+        draft.track.language = extended.unwrap_or_else(|| language(header.body));
 
         let stbl_path = format!("{mdia_path}/minf/stbl");
         let minf = mdia.must(b"minf", &mdia_path)?;
@@ -346,6 +347,14 @@ fn language(mdhd: &[u8]) -> String {
     }
 }
 
+/// The tag of an `elng` box (§8.4.6), which says more than the media header beside it can.
+fn extended_language(elng: &[u8]) -> Option<String> {
+    let text = elng.get(4..)?.split(|&byte| byte == 0).next()?;
+    let is_tag = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'-';
+    let valid = (2..=64).contains(&text.len()) && text.iter().all(is_tag);
+    valid.then(|| text.iter().copied().map(char::from).collect())
+}
+
 /// A sample entry's code for people; `name` escapes what is no letter.
 pub(super) fn code(kind: &[u8; 4]) -> String {
     name(kind).trim_end().to_owned()
@@ -354,4 +363,20 @@ pub(super) fn code(kind: &[u8; 4]) -> String {
 fn within(error: Error, path: &str) -> Error {
     let offset = error.place().offset.unwrap_or_default();
     Error::new(error.kind(), format!("{path}: {}", error.message())).at_offset(offset)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::extended_language;
+
+    #[test]
+    fn an_extended_language_is_a_tag_or_nothing() {
+        let read = |text: &[u8]| extended_language(&[&[0; 4], text].concat());
+        assert_eq!(read(b"pt-BR\0").as_deref(), Some("pt-BR"));
+        assert_eq!(read(b"pt-BR").as_deref(), Some("pt-BR"), "not terminated");
+        for wrong in [b"" as &[u8], b"\0", b"e\0", b"en\"\0", &[b'a'; 65]] {
+            assert_eq!(read(wrong), None);
+        }
+        assert_eq!(extended_language(&[0; 3]), None);
+    }
 }

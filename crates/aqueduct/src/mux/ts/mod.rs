@@ -109,6 +109,8 @@ pub enum VideoForm {
 pub struct AudioStream<'a> {
     /// How it is coded.
     pub format: AudioFormat,
+    /// ISO 639-2 code of the language, three small letters; `und` where it is not known, and then the PMT says none.
+    pub language: [u8; 3],
     /// Its units in order, times rising; `dts` equals `pts`.
     pub units: &'a [AccessUnit],
 }

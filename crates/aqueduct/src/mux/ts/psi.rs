@@ -84,17 +84,37 @@ pub(super) fn write_pat(out: &mut Vec<u8>, continuity: u8) {
     write(out, PID_PAT, continuity, TABLE_PAT, &[program_high, program_low, pid_high, pid_low]);
 }
 
-/// Appends the packet with the PMT of `streams`, at most 14, the clock on `pcr_pid`.
-pub(super) fn write_pmt(out: &mut Vec<u8>, continuity: u8, pcr_pid: u16, streams: &[(StreamType, u16)]) {
-    let mut body = Vec::with_capacity(4 + 11 * streams.len());
+/// An elementary stream as the PMT lists it (§2.4.4.8).
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Listed {
+    pub(super) kind: StreamType,
+    pub(super) pid: u16,
+    /// Three letters of ISO 639-2; `None` where the language is not known.
+    pub(super) language: Option<[u8; 3]>,
+}
+
+impl Listed {
+    fn descriptors(&self) -> Vec<u8> {
+        let mut all = self.kind.descriptors().to_vec();
+        if let Some([first, second, third]) = self.language {
+            // ISO_639_language_descriptor (§2.6.18); audio_type 0 says nothing more.
+            all.extend_from_slice(&[10, 4, first, second, third, 0]);
+        }
+        all
+    }
+}
+
+/// Appends the packet with the PMT of `streams`, at most 8, the clock on `pcr_pid`.
+pub(super) fn write_pmt(out: &mut Vec<u8>, continuity: u8, pcr_pid: u16, streams: &[Listed]) {
+    let mut body = Vec::with_capacity(4 + 17 * streams.len());
     body.extend_from_slice(&pid(pcr_pid));
     body.extend_from_slice(&[0xf0, 0]); // program_info_length
-    for (kind, stream_pid) in streams {
-        body.push(kind.to_byte());
-        body.extend_from_slice(&pid(*stream_pid));
-        let descriptors = kind.descriptors();
+    for stream in streams {
+        body.push(stream.kind.to_byte());
+        body.extend_from_slice(&pid(stream.pid));
+        let descriptors = stream.descriptors();
         body.extend_from_slice(&[0xf0, descriptors.len() as u8]); // ES_info_length
-        body.extend_from_slice(descriptors);
+        body.extend_from_slice(&descriptors);
     }
     write(out, PID_PMT, continuity, TABLE_PMT, &body);
 }
@@ -172,10 +192,18 @@ mod tests {
     #[test]
     fn sections_check_out() {
         let mut packet = Vec::new();
-        write_pmt(&mut packet, 5, 0x100, &[(StreamType::H264, 0x100), (StreamType::AacAdts, 0x101)]);
+        let listed = |kind, pid| Listed { kind, pid, language: None };
+        write_pmt(
+            &mut packet,
+            5,
+            0x100,
+            &[listed(StreamType::H264, 0x100), listed(StreamType::AacAdts, 0x101)],
+        );
         assert_eq!(packet.len(), 188);
         assert_eq!(crc32(&packet[5..5 + 3 + usize::from(packet[7])]), 0);
-        write_pmt(&mut packet, 6, 0x100, &[(StreamType::Eac3, 0x101)]);
-        assert_eq!(packet[188 + 17..][..11], [0x87, 0xe1, 0x01, 0xf0, 6, 5, 4, b'E', b'A', b'C', b'3']);
+        let english = Listed { language: Some(*b"eng"), ..listed(StreamType::Eac3, 0x101) };
+        write_pmt(&mut packet, 6, 0x100, &[english]);
+        assert_eq!(packet[188 + 17..][..11], [0x87, 0xe1, 0x01, 0xf0, 12, 5, 4, b'E', b'A', b'C', b'3']);
+        assert_eq!(packet[188 + 28..][..6], [10, 4, b'e', b'n', b'g', 0]);
     }
 }

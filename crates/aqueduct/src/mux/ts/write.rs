@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::layout::{self, Pes};
 use super::packet::{Head, PACKET, PID_AUDIO, PID_VIDEO, ROOM, SYNC};
 use super::pes::{ID_VIDEO, PesHeader};
-use super::psi::{StreamType, TABLES, write_pat, write_pmt};
+use super::psi::{Listed, StreamType, TABLES, write_pat, write_pmt};
 use super::units::{Packets, Piece};
 use super::{CLOCK_LEAD, Counters, KeyFrame, Segment};
 use crate::error::Result;
@@ -49,7 +49,13 @@ impl Segment<'_> {
         let begin = out.len();
         out.reserve((TABLES as usize + marks.len() + packets as usize) * PACKET);
         let continuity = (self.index % 16) as u8;
-        let program: Vec<_> = streams.iter().map(|stream| (stream.kind, stream.pid)).collect();
+        let spoken = self.audio.map(|audio| audio.language).filter(|language| language != b"und");
+        let listed = |stream: &Stream<'_>| Listed {
+            kind: stream.kind,
+            pid: stream.pid,
+            language: spoken.filter(|_| stream.pid == PID_AUDIO),
+        };
+        let program: Vec<_> = streams.iter().map(listed).collect();
         write_pat(out, continuity);
         write_pmt(out, continuity, streams.first().map_or(0, |stream| stream.pid), &program);
         let mut keys = Vec::new();

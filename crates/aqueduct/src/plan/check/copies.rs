@@ -115,7 +115,7 @@ fn is_name(name: &str) -> bool {
 }
 
 /// Whether it can stand between quotes in a playlist (RFC 8216bis §4.2).
-fn is_quotable(text: &str) -> bool {
+pub(super) fn is_quotable(text: &str) -> bool {
     text.len() <= 128 && !text.contains(['"', '\n', '\r']) && !text.chars().any(char::is_control)
 }
 

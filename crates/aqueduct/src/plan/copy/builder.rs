@@ -8,6 +8,8 @@ use super::{AudioLayout, CopiedMedia, CopiedTrack, Files, MoreInput, names};
 use crate::error::{Error, ErrorKind, Result};
 use crate::index::{SourceIndex, Track, TrackKind};
 use crate::media;
+use crate::media::language;
+use crate::plan::rendition::UNNAMED;
 use crate::plan::settings::{Length, Limits, Settings};
 use crate::plan::{Container, Decisions, FORMAT_VERSION, Origin, Plan, check, cuts, rate};
 use crate::time::{Rounding, Timebase};
@@ -418,12 +420,9 @@ impl Sound<'_> {
         let TrackKind::Audio(facts) = &lane.track.kind else {
             return Err(Error::internal("a sound is no sound").in_track(lane.track.id));
         };
-        let known = Some(lane.track.language.clone()).filter(|language| language != "und");
-        let tag = self.language.clone().or(known).unwrap_or_default();
-        let (language, label) = match tag.as_str() {
-            "" => (String::new(), "Main".to_owned()),
-            tag => names::language(tag),
-        };
+        // An empty word asks for none.
+        let said = self.language.as_deref().unwrap_or(&lane.track.language);
+        let (language, label) = language(said).unwrap_or_else(|| (String::new(), UNNAMED.to_owned()));
         let name = names::sound(&language);
         let (sample_rate, channels) = (facts.sample_rate, facts.channels);
         let media = CopiedMedia::Audio { sample_rate, channels, language, label };

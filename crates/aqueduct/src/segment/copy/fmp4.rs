@@ -8,8 +8,9 @@ use super::read::Read;
 use super::{Form as AnyForm, Part};
 use crate::error::{Error, Result};
 use crate::index::{Track, TrackKind};
+use crate::media::letters;
 use crate::mux::fmp4::{self, Clock, Init, Run, Sample, SampleFlags, Segment, SegmentIndex, TimedSample};
-use crate::plan::{CopiedTrack, KeyFrame, TIME_ZERO};
+use crate::plan::{CopiedMedia, CopiedTrack, KeyFrame, TIME_ZERO};
 use crate::segment::presentation::Made;
 use crate::time::{MPEG, Rounding, Timebase};
 
@@ -52,11 +53,10 @@ impl Form {
         let at = MPEG.rescale(TIME_ZERO, own, Rounding::Nearest);
         let clock = Clock { source, track: own, zero: copy.origin.ticks, at };
         let mut made = fmp4::Track::new(id, timescale, format);
-        if let Ok(language) = <[u8; 3]>::try_from(track.language.as_bytes())
-            && language.iter().all(u8::is_ascii_lowercase)
-        {
-            made.language = language;
-        }
+        made.language = letters(match &copy.media {
+            CopiedMedia::Audio { language, .. } => language,
+            _ => &track.language,
+        });
         Ok(Self { track: made, clock })
     }
 }

@@ -78,7 +78,7 @@ impl Copies {
             let units = Units::of(found, copy);
             let units = units.ok_or_else(|| mismatch("the plan copies more packets than the track has"))?;
             let form = match plan.container {
-                Container::Ts => ts::Form::new(found).map(Form::Ts),
+                Container::Ts => ts::Form::new(found, copy).map(Form::Ts),
                 Container::Fmp4 => fmp4::Form::new(found, copy).map(Form::Fmp4),
             };
             let form = form.map_err(|error| error.in_track(copy.track))?;

@@ -12,11 +12,12 @@ use crate::media::Codec;
 use crate::media::aac::AudioSpecificConfig;
 use crate::media::avc::{DecoderConfiguration, LengthSize};
 use crate::media::esds::ElementaryStream;
+use crate::media::letters;
 use crate::mux::ts::{
     self, AccessUnit, AudioFormat, AudioOutline, AudioStream, Continuity, Counters, Counts, Outline,
     UnitSize, VideoForm, VideoOutline, VideoStream,
 };
-use crate::plan::{Decisions, KeyFrame, TIME_ZERO};
+use crate::plan::{CopiedMedia, CopiedTrack, Decisions, KeyFrame, TIME_ZERO};
 use crate::segment::presentation::Made;
 use crate::time::{MPEG, Rescaler};
 
@@ -30,30 +31,35 @@ const RUN: u32 = 32;
 /// How a track goes into a transport stream.
 pub(super) enum Form {
     Video { length_size: LengthSize, parameter_sets: Vec<u8> },
-    Audio(AudioFormat),
+    Audio { format: AudioFormat, language: [u8; 3] },
 }
 
 impl Form {
-    pub(super) fn new(track: &Track) -> Result<Self> {
+    pub(super) fn new(track: &Track, copy: &CopiedTrack) -> Result<Self> {
         let sample_rate = || match &track.kind {
             TrackKind::Audio(facts) => Ok(facts.sample_rate),
             _ => Err(Error::internal("sound is planned as pictures")),
         };
-        Ok(match &track.codec {
+        let format = match &track.codec {
             Codec::H264 => {
                 let record = DecoderConfiguration::parse(&track.configuration)?;
                 let parameter_sets = record.to_byte_stream();
-                Self::Video { length_size: record.length_size, parameter_sets }
+                return Ok(Self::Video { length_size: record.length_size, parameter_sets });
             }
             Codec::Aac => {
                 let stream = ElementaryStream::parse(&track.configuration)?;
-                Self::Audio(AudioFormat::Aac(AudioSpecificConfig::parse(stream.config)?))
+                AudioFormat::Aac(AudioSpecificConfig::parse(stream.config)?)
             }
-            Codec::Mp3 => Self::Audio(AudioFormat::Mp3 { sample_rate: sample_rate()? }),
-            Codec::Ac3 => Self::Audio(AudioFormat::Ac3 { sample_rate: sample_rate()? }),
-            Codec::Eac3 => Self::Audio(AudioFormat::Eac3 { sample_rate: sample_rate()? }),
+            Codec::Mp3 => AudioFormat::Mp3 { sample_rate: sample_rate()? },
+            Codec::Ac3 => AudioFormat::Ac3 { sample_rate: sample_rate()? },
+            Codec::Eac3 => AudioFormat::Eac3 { sample_rate: sample_rate()? },
             other => return Err(Error::internal(format!("{other} is planned into MPEG-TS"))),
-        })
+        };
+        let language = match &copy.media {
+            CopiedMedia::Audio { language, .. } => letters(language),
+            _ => letters(""),
+        };
+        Ok(Self::Audio { format, language })
     }
 }
 
@@ -91,12 +97,13 @@ impl CopiedVideo<'_> {
 /// Sound of a segment that is copied.
 pub(in crate::segment) struct CopiedSound {
     format: AudioFormat,
+    language: [u8; 3],
     units: Vec<AccessUnit>,
 }
 
 impl CopiedSound {
     pub(in crate::segment) fn stream(&self) -> AudioStream<'_> {
-        AudioStream { format: self.format, units: &self.units }
+        AudioStream { format: self.format, language: self.language, units: &self.units }
     }
 }
 
@@ -116,7 +123,9 @@ pub(super) fn streams<'a>(
                 let length_size = *length_size;
                 streams.video = Some(CopiedVideo { part, length_size, parameter_sets, units, first });
             }
-            AnyForm::Ts(Form::Audio(format)) => streams.sound = Some(CopiedSound { format: *format, units }),
+            AnyForm::Ts(Form::Audio { format, language }) => {
+                streams.sound = Some(CopiedSound { format: *format, language: *language, units });
+            }
             AnyForm::Fmp4(_) => return Err(Error::internal("a track is prepared for another container")),
         }
     }
@@ -229,7 +238,9 @@ fn packets(plan: &Decisions, segment: u32, parts: &[Part<'_>]) -> Counts {
                 let parameter_sets = parameter_sets.len();
                 outline.video = Some(VideoOutline { units, parameter_sets, delimited: false });
             }
-            AnyForm::Ts(Form::Audio(format)) => outline.audio = Some(AudioOutline { format: *format, units }),
+            AnyForm::Ts(Form::Audio { format, .. }) => {
+                outline.audio = Some(AudioOutline { format: *format, units })
+            }
             AnyForm::Fmp4(_) => {}
         }
     }
