@@ -437,6 +437,33 @@ fn a_segment_without_a_unit_of_the_clocks_stream_keeps_the_clock() {
     assert!(reading.pcrs.len() >= 20);
 }
 
+/// All of a picture must be there when it is decoded (§2.4.2): a clock mark inside it tells.
+#[test]
+fn bytes_that_come_after_their_picture_is_decoded_are_found() {
+    let times = [900_000, 945_000, 990_000];
+    let units = times.map(|dts| picture(dts + 3000, dts, dts == times[0], 40_000));
+    let mut bytes = pictures(0, &units, None).to_bytes().unwrap().to_vec();
+    let good = read(&bytes).unwrap();
+    assert_eq!(faults(&good), Vec::<String>::new());
+    // A packet in the middle of the first picture gets a mark, in place of 8 of its bytes, 10 ms after the picture is decoded.
+    let mark = good.streams[0].units[0].offset + 100 * PACKET as u64;
+    let packet = &mut bytes[mark as usize..][..PACKET];
+    assert_eq!(packet[1..4], [1, 0, packet[3] & 0x0f | 0x10], "nothing but bytes of the picture");
+    let late = times[0] as u64 + 900;
+    packet[3] |= 0x20;
+    packet[4..6].copy_from_slice(&[7, 0x10]);
+    packet[6..10].copy_from_slice(&((late >> 1) as u32).to_be_bytes());
+    packet[10..12].copy_from_slice(&[(late as u8 & 1) << 7 | 0x7e, 0]);
+    let reading = read(&bytes).unwrap();
+    let told = |reading: &Reading| -> Vec<(u64, String)> {
+        let late = reading.findings.iter().filter(|finding| finding.kind == Kind::ClockLead);
+        late.map(|finding| (finding.offset, finding.message.clone())).collect()
+    };
+    let expected = [(mark, "bytes of a picture come 10 ms after it should be decoded".to_owned())];
+    assert_eq!(told(&reading), expected);
+    assert_eq!(told(&survey(&bytes).unwrap()), expected, "also where nobody wants the bytes");
+}
+
 #[test]
 fn says_what_breaks_a_rule_and_when() {
     let good = vec![picture(6000, 0, true, 50), picture(3000, 3000, false, 50)];

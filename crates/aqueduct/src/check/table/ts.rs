@@ -35,7 +35,7 @@ group! {
         "Clocks are at most 100 ms apart and never go back.",
         "write a clock mark at least every 100 ms";
     TS_PCR_LEAD = "TS-PCR-LEAD" Must Rfc "ISO/IEC 13818-1 §2.4.2",
-        "The clock is not later than what it serves, and data waits at most about a second.",
+        "The clock is not later than what it serves, to the last byte of a picture, and data waits at most about a second.",
         "send data at most a second before it is decoded, and not after";
     TS_PTS = "TS-PTS" Must Rfc "ISO/IEC 13818-1 §2.4.3.7",
         "Every access unit that begins a PES packet has a time, at least every 700 ms.",

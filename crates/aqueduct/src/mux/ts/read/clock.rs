@@ -37,6 +37,12 @@ impl Clock {
         self.marks.push(Pcr { offset: packet.offset, ticks });
     }
 
+    /// By how many milliseconds what comes now is too late to be decoded at `dts`, in 33 bits of 90 kHz.
+    pub(super) fn lateness(&self, dts: u64) -> Option<u64> {
+        let lead = forward(self.marks.last()?.ticks, dts % WRAP as u64 * 300);
+        (lead > CLOCK_WRAP / 2).then(|| (CLOCK_WRAP - lead) / 27_000)
+    }
+
     /// Checks a unit that starts now and is decoded at `dts`, in 33 bits of 90 kHz.
     pub(super) fn check_lead(&self, dts: u64, offset: u64, pid: u16, findings: &mut Findings) {
         let Some(mark) = self.marks.last() else {
@@ -44,8 +50,7 @@ impl Clock {
             return;
         };
         let lead = forward(mark.ticks, dts % WRAP as u64 * 300);
-        if lead > CLOCK_WRAP / 2 {
-            let late = (CLOCK_WRAP - lead) / 27_000;
+        if let Some(late) = self.lateness(dts) {
             findings.add(
                 Kind::ClockLead,
                 offset,

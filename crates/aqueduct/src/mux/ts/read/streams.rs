@@ -46,6 +46,8 @@ struct Open {
     /// Bytes of it so far, its header included.
     length: usize,
     thinning: Thinning,
+    /// Whether some of it came after it should be decoded, which is told.
+    is_late: bool,
 }
 
 /// What is left out of a picture whose bytes nobody wants.
@@ -120,7 +122,15 @@ impl Assembly {
             self.finish(findings);
             let (offset, random_access) = (packet.offset, packet.random_access);
             let (length, thinning) = (0, Thinning::From(THINNED));
-            self.open = Some(Open { offset, random_access, facts: None, complete: false, length, thinning });
+            self.open = Some(Open {
+                offset,
+                random_access,
+                facts: None,
+                complete: false,
+                length,
+                thinning,
+                is_late: false,
+            });
             self.bytes.clear();
         } else if packet.random_access {
             let message = "random_access_indicator stands on a packet that starts no unit";
@@ -151,10 +161,20 @@ impl Assembly {
                 .ok();
             if let Some(dts) = open.facts.and_then(|facts| facts.dts) {
                 clock.check_lead(dts, open.offset, packet.pid, findings);
+                open.is_late = clock.lateness(dts).is_some();
             }
             if open.facts.is_none() {
                 open.complete = true;
             }
+        }
+        // All of a picture must be there when it is decoded (§2.4.2). Of sound a PES packet holds later frames, too.
+        if !open.is_late
+            && matches!(self.out.kind, StreamType::H264 | StreamType::H265)
+            && let Some(late) = open.facts.and_then(|facts| facts.dts).and_then(|dts| clock.lateness(dts))
+        {
+            open.is_late = true;
+            let message = format!("bytes of a picture come {late} ms after it should be decoded");
+            findings.add(Kind::ClockLead, packet.offset, packet.pid, message);
         }
         if let Some(facts) = open.facts
             && let Some(announced) = facts.announced
