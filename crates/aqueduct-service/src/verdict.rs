@@ -94,6 +94,17 @@ impl Verdict {
         self.exit_code != 0
     }
 
+    /// Whether a `check.json` is the bad verdict of a full look.
+    pub(crate) fn is_broken_full(json: &[u8]) -> bool {
+        #[derive(Deserialize)]
+        struct Stored {
+            verify: String,
+            exit_code: u64,
+        }
+        let stored = serde_json::from_slice::<Stored>(json);
+        stored.is_ok_and(|of| of.verify == Verify::Full.name() && of.exit_code != 0)
+    }
+
     /// The bytes of `check.json`.
     pub(crate) fn to_json(&self) -> Result<Bytes> {
         let mut text = serde_json::to_vec(self).map_err(|error| {

@@ -81,15 +81,24 @@ fn what_is_damaged_is_found_named_and_made_again() {
     let ended = run(full()).failed(2, &says);
     assert!(ended.stderr.contains("hint: check.json there tells all"), "{ended:?}");
     assert_eq!(verdict(&out), checked(&out));
+    // A look at sizes does not undo what was found in the bytes.
+    let bad = fs::read(out.join("check.json")).unwrap();
+    run(words).failed(2, &says);
+    assert_eq!(fs::read(out.join("check.json")).unwrap(), bad);
     let ended = run(full().chain(["--json"]));
     let error = ended.last("error");
     assert_eq!((ended.code, &error["kind"], &error["exit_code"]), (2, &"rules-broken".into(), &2.into()));
     let verified = ended.values().into_iter().find(|event| event["event"] == "verified").unwrap();
     assert_eq!(verified["findings"], verdict(&out)["findings"]);
     fs::remove_file(&segment).unwrap();
-    run(full()).done();
+    // It is made again, and read back as all others are: then the verdict is the one that was asked for.
+    let copy = folder.path().join("copy");
+    assert!(std::process::Command::new("cp").arg("-r").args([&out, &copy]).status().unwrap().success());
     run(words).done();
     assert!(tree(&out) == whole);
+    run(["package", path(&film), path(&copy), "--segment", "2s", "--verify", "full"]).done();
+    run(["package", path(&film), path(&copy), "--segment", "2s"]).done();
+    assert!(tree(&copy) == whole);
 }
 
 #[test]

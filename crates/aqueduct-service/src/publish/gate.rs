@@ -21,6 +21,7 @@ use crate::check::{CheckTarget, FetchOptions, decoders};
 use crate::destination::Destination;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, Observer};
+use crate::keys::CHECK_KEY;
 use crate::verdict::{Verdict, Verify};
 
 /// Requests to a bucket that are under way at once: they wait more than they work.
@@ -50,10 +51,29 @@ impl Gate<'_> {
     pub(super) async fn verdict(&self) -> Result<Option<Verdict>> {
         let report = match self.verify {
             Verify::Off => return Ok(None),
-            Verify::Structure => self.structure().await?,
+            Verify::Structure => {
+                // What was found in bytes is not undone by a look at their sizes.
+                if self.was_broken().await? {
+                    tracing::info!("every byte is looked at again, for the last look at them found errors");
+                    let whole = Verdict::new(Verify::Full, self.full().await?);
+                    if whole.is_broken() {
+                        return Ok(Some(whole));
+                    }
+                }
+                self.structure().await?
+            }
             Verify::Full => self.full().await?,
         };
         Ok(Some(Verdict::new(self.verify, report)))
+    }
+
+    /// Whether the verdict that is stored is a bad one of a full look. One that cannot be read says nothing.
+    async fn was_broken(&self) -> Result<bool> {
+        if !self.sizes.contains_key(CHECK_KEY) {
+            return Ok(false);
+        }
+        let text = self.store.read(CHECK_KEY).await?.flatten();
+        Ok(text.is_some_and(|text| Verdict::is_broken_full(&text)))
     }
 
     /// From playlists and sizes that the run knows.
