@@ -46,7 +46,9 @@ impl Exit {
 
     const fn meaning(self) -> &'static str {
         match self {
-            Self::RulesBent => "check --strict: there are warnings",
+            Self::RulesBent => {
+                "check --strict: there are warnings, or limits kept something from being checked"
+            }
             Self::RulesBroken => {
                 "a rule of HLS is broken: found by check, or by publish and package before they show it"
             }
@@ -208,9 +210,7 @@ impl From<aqueduct_service::Error> for Failure {
             ServiceKind::RulesBroken => (
                 Exit::RulesBroken,
                 "rules-broken",
-                Some(
-                    "check.json there tells all; --verify off, or structure where only bytes break the rule, shows it all the same",
-                ),
+                Some("check.json there tells all; --verify off shows it all the same"),
             ),
             ServiceKind::Cancelled => (Exit::Interrupted, "cancelled", None),
             ServiceKind::Media(kind) => {

@@ -343,6 +343,8 @@ pub(crate) fn check(args: CheckArgs, json: bool, verbose: bool) -> Result<CheckJ
     if args.decode {
         fetch.total_timeout = DECODING;
     }
+    set(&mut fetch.total_timeout, args.timeout);
+    set(&mut fetch.request_timeout, args.request_timeout);
     let form = match (args.sarif, json) {
         (true, true) => {
             return Err(Failure::usage("--sarif and --json are two forms of the report; give one"));

@@ -61,7 +61,16 @@ fn run(args: Args, console: &Console) -> Result<ExitCode, Failure> {
         Command::ExitCodes if console.is_json() => console.value(&exit::lines()),
         Command::ExitCodes => console.text(&exit::table()),
         // The only command that tells by its exit code what it found.
-        Command::Check(check) => return check::run(&job::check(check, console.is_json(), verbose)?, console),
+        Command::Check(typed) => {
+            let is_log = typed.sarif && !console.is_json();
+            let job = job::check(typed, console.is_json(), verbose);
+            let done = job.and_then(|job| check::run(&job, console));
+            return done.inspect_err(|failure| {
+                if is_log {
+                    check::failed(failure, console);
+                }
+            });
+        }
     };
     done.map(|()| ExitCode::SUCCESS)
 }
@@ -93,11 +102,14 @@ fn misused(error: &clap::Error, typed: &[OsString]) -> ExitCode {
         return Exit::Usage.into();
     }
     let _ = error.print();
-    if typed.iter().any(|word| word == "--json") {
-        let message = error.to_string();
-        let line = message.lines().next().unwrap_or_default();
-        let failure = Failure::usage(line.strip_prefix("error: ").unwrap_or(line));
+    let has = |flag: &str| typed.iter().any(|word| word == flag);
+    let message = error.to_string();
+    let line = message.lines().next().unwrap_or_default();
+    let failure = Failure::usage(line.strip_prefix("error: ").unwrap_or(line));
+    if has("--json") {
         Console::new(true, true).failure_event(&failure);
+    } else if has("--sarif") && has("check") {
+        check::failed(&failure, &Console::new(false, true));
     }
     Exit::Usage.into()
 }

@@ -65,6 +65,12 @@ fn said<'a>(report: &'a Report, id: &str) -> Vec<&'a str> {
         .collect()
 }
 
+/// Why things were not checked that limits of ours kept away.
+fn kept_away(report: &Report) -> Vec<&str> {
+    assert_eq!(report.cut_short, report.skipped.iter().any(|skipped| skipped.by_limit));
+    report.skipped.iter().filter(|skipped| skipped.by_limit).map(|skipped| skipped.reason.as_str()).collect()
+}
+
 fn clean(report: &Report) {
     let is_broken =
         |of: &&aqueduct::check::Finding| of.level == Level::Error && of.rule.profile != Profile::Apple;
@@ -144,10 +150,9 @@ async fn nothing_outside_the_folder_is_read() {
         let text = format!("#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n{uri}\n#EXT-X-ENDLIST\n");
         std::fs::write(inside.join("index.m3u8"), text).unwrap();
         let report = check(inside.to_str().unwrap()).await.unwrap();
-        assert!(
-            said(&report, "MP-FETCH").iter().any(|message| message.contains("outside")),
-            "{uri}: {report:#?}"
-        );
+        // That we do not look there is no fault of the presentation, and no pass either.
+        assert!(said(&report, "MP-FETCH").is_empty(), "{uri}: {report:#?}");
+        assert!(kept_away(&report).iter().any(|reason| reason.contains("outside")), "{uri}: {report:#?}");
         assert_eq!(report.playlists[0].bytes, None);
     }
 }
@@ -169,7 +174,8 @@ async fn a_bucket_answers_below_its_prefix() {
     store.put(&Path::parse("täg/film/bad.m3u8").unwrap(), text.into()).await.unwrap();
     let bad = CheckTarget::at(&destination, "bad.m3u8", FetchOptions::default());
     let report = bad.check(&options).await.unwrap();
-    assert!(said(&report, "MP-FETCH")[0].contains("outside"), "{report:#?}");
+    assert!(kept_away(&report)[0].contains("outside") && said(&report, "MP-FETCH").is_empty(), "{report:#?}");
+    assert_eq!(report.playlists[0].bytes, None);
     // A multivariant playlist that nobody sees yet.
     let master =
         store.get(&Path::parse("täg/film/master.m3u8").unwrap()).await.unwrap().bytes().await.unwrap();
@@ -273,8 +279,15 @@ mod http {
             "inward/index.m3u8" => playlist(
                 "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nhttp://169.254.169.254/a\n#EXTINF:1,\na.ts\n#EXTINF:1,\nfile:///etc/passwd\n#EXT-X-ENDLIST\n",
             ),
+            "away/index.m3u8" => playlist(
+                "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nftp.ts\n#EXTINF:1,\nloop.ts\n#EXTINF:1,\ndenied.ts\n#EXT-X-ENDLIST\n",
+            ),
+            "away/ftp.ts" => to("ftp://10.0.0.1/a.ts".to_owned()),
+            "away/loop.ts" => to("/away/loop.ts".to_owned()),
+            "away/denied.ts" => StatusCode::FORBIDDEN.into_response(),
+            "late/index.m3u8" => playlist(MEDIA),
             "inward/a.ts" => to("http://10.0.0.1/a.ts".to_owned()),
-            "slow/index.m3u8" => {
+            "slow/index.m3u8" | "late/a.ts" => {
                 tokio::time::sleep(Duration::from_secs(60)).await;
                 StatusCode::OK.into_response()
             }
@@ -319,9 +332,26 @@ mod http {
         let error = check_with(&format!("{server}/slow/index.m3u8"), hasty).await.unwrap_err();
         assert!(error.to_string().contains("too long"), "{error}");
         let inward = check(&format!("{server}/inward/index.m3u8")).await.unwrap();
-        let told = said(&inward, "MP-FETCH");
-        assert_eq!(told.iter().filter(|message| message.contains("private")).count(), 2, "{told:?}");
-        assert!(told.iter().any(|message| message.contains("may not name")), "{told:?}");
+        let private =
+            inward.skipped.iter().find(|skipped| skipped.reason.contains("--allow-private")).unwrap();
+        assert_eq!(
+            (private.what.as_str(), private.by_limit),
+            ("2 segments of index.m3u8", true),
+            "{inward:#?}"
+        );
+        assert!(kept_away(&inward).iter().any(|reason| reason.contains("may not name")), "{inward:#?}");
+        // Of what can be told without asking there is a finding all the same; nothing was asked.
+        assert!(said(&inward, "PL-URI")[0].contains("scheme file") && inward.playlists[0].bytes.is_none());
+        let away = check(&format!("{server}/away/index.m3u8")).await.unwrap();
+        let told = said(&away, "MP-FETCH");
+        assert!(told.iter().any(|message| message.contains("a redirect to ftp:")), "{away:#?}");
+        assert!(told.iter().any(|message| message.contains("more than 5 redirects")), "{away:#?}");
+        assert!(told.iter().any(|message| message.contains("403")) && told.len() == 3, "{away:#?}");
+        assert!(!away.cut_short, "what a server does is its own");
+        let mut hasty = FetchOptions::default();
+        hasty.request_timeout = Duration::from_millis(300);
+        let slow = check_with(&format!("{server}/late/index.m3u8"), hasty).await.unwrap();
+        assert!(said(&slow, "MP-FETCH")[0].contains("too long") && !slow.cut_short, "{slow:#?}");
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -333,7 +363,8 @@ mod http {
         std::fs::write(folder.path().join("index.m3u8"), text.replace("127.0.0.1", "localhost")).unwrap();
         let target = folder.path().to_str().unwrap();
         let refused = check(target).await.unwrap();
-        assert!(said(&refused, "MP-FETCH")[0].contains("private"), "{refused:#?}");
+        assert!(kept_away(&refused)[0].contains("private") && said(&refused, "MP-FETCH").is_empty());
+        assert_eq!(refused.playlists[0].bytes, None, "{refused:#?}");
         let mut allowed = FetchOptions::default();
         allowed.allow_private = true;
         let allowed = check_with(target, allowed).await.unwrap();
@@ -341,7 +372,8 @@ mod http {
         let mut late = FetchOptions::default();
         (late.allow_private, late.total_timeout) = (true, Duration::ZERO);
         let late = check_with(target, late).await.unwrap();
-        assert!(said(&late, "MP-FETCH")[0].contains("time"), "{late:#?}");
+        assert!(kept_away(&late)[0].contains("--timeout"), "{late:#?}");
+        assert!(said(&late, "MP-FETCH").is_empty(), "{late:#?}");
     }
 
     /// A server of the files of a folder, as they are now.

@@ -230,6 +230,30 @@ fn variants(count: usize) -> World {
     one(format!("#EXTM3U\n{variants}"))
 }
 
+/// That we read no more of a media playlist is no fault of it, and no pass.
+#[test]
+fn media_playlists_beyond_what_is_read_are_not_checked() {
+    let long = format!(
+        "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#{}\n#EXTINF:1,\n0.ts\n#EXT-X-ENDLIST\n",
+        "x".repeat(5000)
+    );
+    let mut world =
+        one("#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\na.m3u8\n#EXT-X-STREAM-INF:BANDWIDTH=2\nb.m3u8\n");
+    for name in ["a.m3u8", "b.m3u8"] {
+        world.put(name, long.clone());
+    }
+    world.put("0.ts", vec![0x47; 188]);
+    for (each, all, words) in
+        [(4000, 64 << 20, "longer than 4000 bytes"), (16 << 20, 6000, "together are longer")]
+    {
+        let mut options = Options::default();
+        (options.limits.playlist_bytes, options.limits.all_playlist_bytes) = (each, all);
+        let report = check(&world, &format!("{BASE}master.m3u8"), &options).unwrap();
+        assert!(report.findings.iter().all(|finding| finding.rule.id != "MP-FETCH"), "{:?}", report.findings);
+        assert!(report.cut_short && said(&report, words), "{:?}", report.skipped);
+    }
+}
+
 #[test]
 fn a_million_variants() {
     let _alone = bounds::alone();

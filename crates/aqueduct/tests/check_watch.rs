@@ -638,6 +638,49 @@ fn six_hours_of_television() {
     assert!(serde_json::to_string(&report).unwrap().len() < 20_000);
 }
 
+/// An outage is one finding for each playlist, however often it was asked meanwhile; and counts are those of loads.
+#[test]
+fn an_outage_is_told_once() {
+    let run = |out: std::ops::Range<f64>| {
+        let mut asked = 0;
+        let report =
+            watch("live.m3u8", 30.0, &[Profile::Rfc, Profile::Players], false, &mut |path, _, time| {
+                if path != "live.m3u8" {
+                    return (time, Ok(vec![0x47; 188]));
+                }
+                asked += 1;
+                // Longer than it takes nothing new, but for what is asked for meanwhile.
+                if out.contains(&time) {
+                    (time, Err(503))
+                } else {
+                    (time, Ok(window(time, false).text().into_bytes()))
+                }
+            });
+        (report, asked)
+    };
+    let (report, asked) = run(10.0..17.0);
+    let told: Vec<_> = report.findings.iter().filter(|finding| finding.rule.id == "MP-FETCH").collect();
+    let [one] = &told[..] else { panic!("{told:#?}") };
+    assert!(
+        one.message.contains("the playlist cannot be had, ") && one.message.contains(" times until 1"),
+        "{one:?}"
+    );
+    assert!(one.message.contains("503"), "{one:?}");
+    let watched = report.playlists[0].watched.as_ref().unwrap();
+    assert!(watched.failed_loads >= 3, "{watched:?}");
+    assert!(one.message.contains(&format!("had, {} times", watched.failed_loads)), "{one:?} {watched:?}");
+    // The last one may have come after the end.
+    assert!((asked - 1..=asked).contains(&(watched.loads + watched.failed_loads)), "{asked}: {watched:?}");
+    assert_eq!(watched.segments, report.segments());
+    assert_eq!(watched.segments - watched.new_segments, window(0.0, false).segments.len() as u64);
+    // One that does not end is told with the end of the watch; a short one in its own words.
+    let (report, _) = run(20.0..99.0);
+    assert_eq!(report.findings.iter().filter(|finding| finding.rule.id == "MP-FETCH").count(), 1);
+    let (report, _) = run(10.0..10.5);
+    let one = report.findings.iter().find(|finding| finding.rule.id == "MP-FETCH").unwrap();
+    assert!(one.message.ends_with("the playlist cannot be had: the server answers 503"), "{one:?}");
+}
+
 #[test]
 fn what_is_no_live_playlist_is_over_at_once() {
     let text = "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\na.ts\n#EXT-X-ENDLIST\n";

@@ -31,7 +31,7 @@ pub(crate) struct CheckArgs {
     /// Weigh a rule otherwise: off, warning or error; may be given several times
     #[arg(long, value_name = "ID=WEIGHT", help_heading = "Rules")]
     pub(crate) rule: Vec<String>,
-    /// End with exit code 1 where there are warnings
+    /// End with exit code 1 where there are warnings, or limits kept something from being checked
     #[arg(long, help_heading = "Rules")]
     pub(crate) strict: bool,
     /// Tell what a rule says, and what to do where it does not hold
@@ -75,6 +75,17 @@ pub(crate) struct CheckArgs {
     /// Requests that are under way at once, each on a thread [default: 8; with --decode as many as there are cores]
     #[arg(long, value_name = "N", value_parser = jobs, help_heading = "Run")]
     pub(crate) jobs: Option<NonZeroUsize>,
+    /// Longest time for all requests over HTTP together, such as 90s, 30m or 2h [default: 15m; with --decode 12h]
+    ///
+    /// What was not asked for by then is told as not checked, and is no fault of the presentation. With --watch the time that
+    /// it lasts is added.
+    #[arg(long, value_name = "TIME", value_parser = span, help_heading = "Run")]
+    pub(crate) timeout: Option<Duration>,
+    /// Longest time for one request over HTTP, its body included, such as 10s or 2m [default: 30s]
+    ///
+    /// A server that takes longer breaks MP-FETCH.
+    #[arg(long, value_name = "TIME", value_parser = span, help_heading = "Run")]
+    pub(crate) request_timeout: Option<Duration>,
     /// Ask private addresses too, where the target is one or a playlist names them
     ///
     /// Without it, only public addresses are asked over HTTP, and those of this machine where the URL of the target names it:

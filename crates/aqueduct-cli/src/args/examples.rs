@@ -129,15 +129,16 @@ Examples:
 Of a folder it takes master.m3u8 or index.m3u8, or the only playlist in it. Every segment is
 read, unless --sample or --no-media says otherwise; with --decode it is decoded, too. -v shows
 all findings of each rule, and notes. What was not checked is listed, and does not count as
-passed. Playlists and segments that cannot be had are errors (MP-FETCH), also where the check
-may not ask (--allow-private), its time over HTTP is over (15 minutes and that of --watch),
-or a media playlist is longer than it reads (16 MiB).
+passed. Playlists and segments that a server does not give are errors (MP-FETCH). What the
+check itself would not ask for or read, since an address is private (--allow-private), its time
+over HTTP was over (--timeout) or a playlist is longer than 16 MiB, is listed with `limit:`.
+Then the last line says that this is no clean pass, and --strict ends with 1.
 
 With --watch live playlists are loaded again and again, and new segments are looked into. It
 ends when its time is over, when they end, or on Ctrl-C.
 
-Exit codes of its own: 0 no rule is broken, 1 with --strict there are warnings, 2 a rule is
-broken, 3 the target cannot be reached or read.
+Exit codes of its own: 0 no rule is broken, 1 with --strict there are warnings or limits kept
+something from being checked, 2 a rule is broken, 3 the target cannot be reached or read.
 
 Exit codes: `aqueduct exit-codes` lists them.";
 

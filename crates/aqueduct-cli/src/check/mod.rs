@@ -23,13 +23,14 @@ use file::PageFile;
 pub(crate) fn run(job: &CheckJob, console: &Console) -> Result<ExitCode, Failure> {
     match job {
         CheckJob::Explain(id) => explain::run(id, console).map(|()| ExitCode::SUCCESS),
-        CheckJob::Run(job) => check(job, console).inspect_err(|failure| {
-            if matches!(job.form, CheckForm::Sarif) {
-                // It failed already: that this cannot be written either is no news.
-                let _ = console.value(&sarif::of_failure(failure));
-            }
-        }),
+        CheckJob::Run(job) => check(job, console),
     }
+}
+
+/// A log of SARIF in which nothing but this failure stands: whoever asked for a log gets one.
+pub(crate) fn failed(failure: &Failure, console: &Console) {
+    // It failed already: that this cannot be written either is no news.
+    let _ = console.value(&sarif::of_failure(failure));
 }
 
 fn check(job: &CheckRun, console: &Console) -> Result<ExitCode, Failure> {
@@ -128,9 +129,11 @@ struct Whole<'a> {
 
 /// How the command ends; `None` where all is well.
 fn verdict(report: &Report, strict: bool) -> Option<Exit> {
-    match report.worst()? {
-        Level::Error => Some(Exit::RulesBroken),
-        Level::Warning if strict => Some(Exit::RulesBent),
+    match report.worst() {
+        Some(Level::Error) => Some(Exit::RulesBroken),
+        Some(Level::Warning) if strict => Some(Exit::RulesBent),
+        // Nobody asked for less: what was not looked at may break anything.
+        _ if strict && report.cut_short => Some(Exit::RulesBent),
         _ => None,
     }
 }
@@ -143,8 +146,10 @@ fn unreachable_target(error: aqueduct_service::Error) -> Failure {
         failure.exit = Exit::NotChecked;
         failure.hint = None;
     }
-    if kind == ErrorKind::NotFound {
-        failure.kind = "not-found";
+    match kind {
+        ErrorKind::NotFound => failure.kind = "not-found",
+        ErrorKind::Destination => failure.kind = "target",
+        _ => {}
     }
     failure
 }

@@ -28,7 +28,8 @@ pub(super) fn text(target: &str, report: &Report, style: &Style) -> String {
     if !report.skipped.is_empty() {
         text.push_str("\nnot checked\n");
         for skipped in &report.skipped {
-            let _ = writeln!(text, "  {}: {}", skipped.what, skipped.reason);
+            let limit = if skipped.by_limit { "limit: " } else { "" };
+            let _ = writeln!(text, "  {limit}{}: {}", skipped.what, skipped.reason);
         }
     }
     let unchecked: usize = report.unchecked.values().map(Vec::len).sum();
@@ -55,11 +56,13 @@ fn playlists(text: &mut String, target: &str, report: &Report) {
         if let Some(watched) = &playlist.watched {
             let _ = writeln!(
                 text,
-                "    watched for {:.0} s: {} loads, {} new segments of {:.1} s, nothing new for {:.1} s at most",
+                "    watched for {:.0} s: {}, {} failed; {} of {:.1} s, {} looked into; nothing new for {:.1} s at most",
                 watched.seconds,
-                count(watched.loads),
-                count(watched.new_segments),
+                counted(watched.loads, "load"),
+                count(watched.failed_loads),
+                counted(watched.new_segments, "new segment"),
                 watched.new_duration,
+                count(watched.looked_into),
                 watched.longest_wait
             );
         }
@@ -126,17 +129,20 @@ fn place(place: &Place) -> String {
 
 fn verdict(report: &Report, style: &Style) -> String {
     let Totals { errors, warnings, notes, .. } = report.totals;
-    let segments: u64 = report.playlists.iter().map(|playlist| playlist.segments).sum();
     let hidden = if notes > 0 && !style.all { " (-v shows them)" } else { "" };
     let decoded = if report.decoded { ", decoded" } else { "" };
-    let left_out = if report.skipped.is_empty() { "" } else { ", but for what was not checked" };
+    let left_out = match (report.skipped.is_empty(), report.cut_short) {
+        (true, _) => "",
+        (_, false) => ", but for what was not checked",
+        (_, true) => "; no clean pass: limits of the check kept some of it from being checked",
+    };
     format!(
         "{}, {}, {}{hidden} in {} and {}{decoded}{left_out}",
         counted(errors, "error"),
         counted(warnings, "warning"),
         counted(notes, "note"),
         counted(report.playlists.len() as u64, "playlist"),
-        counted(segments, "segment")
+        counted(report.segments(), "segment")
     )
 }
 

@@ -14,7 +14,7 @@ pub(super) fn log(report: &Report) -> Value {
         .iter()
         .map(|skipped| {
             json!({
-                "level": "note",
+                "level": if skipped.by_limit { "warning" } else { "note" },
                 "message": { "text": format!("not checked: {}: {}", skipped.what, skipped.reason) },
             })
         })

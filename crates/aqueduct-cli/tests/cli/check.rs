@@ -259,9 +259,32 @@ fn machines_read_json_and_sarif() {
 
 #[test]
 fn a_check_that_could_not_be_done_is_a_log_too() {
-    for (words, code) in [(["check", "/nowhere/out", "--sarif"], 3), (["check", "ftp://x/y", "--sarif"], 64)]
-    {
-        let ended = run(words).failed(code, &[words[1]]);
+    let cases: [(&[&str], i32); 6] = [
+        (&["check", "/nowhere/out", "--sarif"], 3),
+        (&["check", "ftp://x/y", "--sarif"], 64),
+        (&["check", "PL-NONE", "--sarif", "--rule", "PL-NONE=off"], 64),
+        (&["check", "--sarif", "--profile", "mine"], 64),
+        (&["check", "--sarif", "--mine"], 64),
+        (&["check", "--html", "--sarif", "-"], 64),
+    ];
+    for (words, code) in &cases[3..] {
+        let ended = run(words.iter().copied());
+        assert_eq!(ended.code, *code, "{ended:?}");
+        let log: Value = serde_json::from_str(&ended.stdout).unwrap();
+        assert_eq!(log["runs"][0]["invocations"][0]["exitCode"], *code, "{log}");
+        // The same for who reads lines.
+        let words: Vec<&str> =
+            words.iter().map(|word| if *word == "--sarif" { "--json" } else { word }).collect();
+        assert_eq!(run(words).last("error")["exit_code"], *code);
+    }
+    let ftp = run(["check", "ftp://x/y", "--json"]);
+    assert_eq!(ftp.last("error")["kind"], "target");
+    assert!(!ftp.stderr.contains("destination"), "{ftp:?}");
+    let bucket = run(["check", "s3://"]);
+    assert!(bucket.code == 64 && !bucket.stderr.contains("destination"), "{bucket:?}");
+    for (words, code) in &cases[..3] {
+        let (words, code) = (*words, *code);
+        let ended = run(words.iter().copied()).failed(code, &[words[1]]);
         let log: Value = serde_json::from_str(&ended.stdout).unwrap();
         let of = &log["runs"][0];
         assert_eq!(of["results"], Value::Array(Vec::new()), "{log}");
@@ -292,6 +315,45 @@ fn what_was_not_looked_at_is_told() {
     assert_eq!((check(&out, &["--sample", "2"]).code, check(&out, &[]).code), (2, 2));
     assert_eq!(run(["check", path(&out), "--sample", "0"]).code, 64);
     assert_eq!(run(["check", path(&out), "--sample", "2", "--no-media"]).code, 64);
+}
+
+/// What limits of ours keep away breaks no rule, and is no clean pass.
+#[test]
+fn what_limits_keep_away_is_no_pass() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    run(["package", path(&clip("plain-25.mp4")), path(&out), "--segment", "1s"]).done();
+    let playlist = out.join("video/180p/index.m3u8");
+    let text = fs::read_to_string(&playlist).unwrap();
+    fs::write(&playlist, text.replace("00001.ts", "http://127.0.0.1:9/00001.ts")).unwrap();
+    let told = check(&out, &[]).done();
+    assert!(told.stdout.contains("  limit: 1 segments of video/180p/index.m3u8: "), "{told:?}");
+    assert!(
+        told.stdout.contains("no errors, ") && told.stdout.contains("; no clean pass: limits"),
+        "{told:?}"
+    );
+    assert!(!told.stdout.contains("MP-FETCH"), "{told:?}");
+    assert_eq!(check(&out, &["--strict"]).code, 1);
+    let report = check(&out, &["--json", "--strict"]).values().remove(0);
+    assert_eq!((&report["cut_short"], &report["exit_code"]), (&true.into(), &1.into()));
+    assert!(report["skipped"].as_array().unwrap().iter().any(|skipped| skipped["by_limit"] == true));
+    let log: Value = serde_json::from_str(&check(&out, &["--sarif"]).stdout).unwrap();
+    let notes = log["runs"][0]["invocations"][0]["toolExecutionNotifications"].as_array().unwrap();
+    assert!(notes.iter().any(|note| note["level"] == "warning"), "{log}");
+    // What was asked for so is no limit.
+    fs::write(&playlist, text).unwrap();
+    let asked =
+        check(&out, &["--strict", "--sample", "1", "--json", "--timeout", "1m", "--request-timeout", "5s"]);
+    let report = asked.done().values().remove(0);
+    assert_eq!(
+        (&report["cut_short"], report["skipped"].as_array().unwrap().is_empty()),
+        (&false.into(), false)
+    );
+    run(["check", path(&out), "--timeout", "soon"])
+        .stderr
+        .contains("no length of time")
+        .then_some(())
+        .unwrap();
 }
 
 #[test]

@@ -36,7 +36,9 @@ impl Folder {
         // With links followed, so that none leads out of the folder.
         let path = path.canonicalize().map_err(|error| failed(&error))?;
         if !path.starts_with(&self.root) {
-            return Err(refused("it lies outside the folder that is checked"));
+            return Err(refused(
+                "it lies outside the folder that is checked; name a playlist further up, whose folder has all of it",
+            ));
         }
         // Looked at before it is opened: opening a named pipe would wait for its writer.
         if !path.metadata().map_err(|error| failed(&error))?.is_file() {

@@ -22,6 +22,7 @@ use crate::error::{Error, ErrorKind, Result};
 
 /// Longest time to connect.
 const CONNECT: Duration = Duration::from_secs(10);
+const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
 /// Where a page would come from that plays the presentation: servers answer it as they answer pages.
 const PAGE: &str = "https://player.example";
 /// Headers that rules look at.
@@ -43,6 +44,7 @@ pub(super) struct Web {
     reach: Reach,
     redirects: u32,
     ends: Instant,
+    lasts: Duration,
     runtime: Handle,
 }
 
@@ -71,8 +73,11 @@ impl Web {
             .map_err(|error| {
                 Error::new(ErrorKind::Internal, "no HTTP client can be made").with_cause(error)
             })?;
-        let ends = Instant::now() + options.total_timeout;
-        Ok(Self { client, reach, redirects: options.redirects, ends, runtime: runtime.clone() })
+        let lasts = options.total_timeout;
+        // Longer than any clock counts is as good as a year.
+        let now = Instant::now();
+        let ends = now.checked_add(lasts).unwrap_or(now + YEAR);
+        Ok(Self { client, reach, redirects: options.redirects, ends, lasts, runtime: runtime.clone() })
     }
 
     pub(super) fn fetch(&self, request: &Request<'_>) -> std::result::Result<Answer, FetchError> {
@@ -81,7 +86,10 @@ impl Web {
 
     pub(super) async fn get(&self, request: &Request<'_>) -> std::result::Result<Answer, FetchError> {
         if Instant::now() >= self.ends {
-            return Err(refused("the time for the whole check is over"));
+            let seconds = self.lasts.as_secs();
+            let message =
+                format!("the time for the whole check, {seconds} s, was over; --timeout gives it more");
+            return Err(refused(message));
         }
         match &request.want {
             Want::Length => self.length(request.url).await,
@@ -181,6 +189,9 @@ impl Web {
                 }
                 let next = next.to_str().ok().and_then(|next| url.join(next).ok());
                 url = next.ok_or_else(|| failed("a redirect to no URL"))?;
+                if !matches!(url.scheme(), "http" | "https") {
+                    return Err(failed(&format!("a redirect to {}:, where no player follows", url.scheme())));
+                }
                 continue;
             }
             if !status.is_success() {

@@ -36,9 +36,9 @@ pub struct FetchOptions {
     /// Whether addresses of this machine and of private networks may be asked. Default: no; a target on the loopback
     /// may name other resources there. Danger: a playlist from outside then reaches what only this machine can.
     pub allow_private: bool,
-    /// Longest time for one request. Default: 30 s.
+    /// Longest time for one request, its body included; a server that takes longer breaks `MP-FETCH`. Default: 30 s.
     pub request_timeout: Duration,
-    /// Longest time for the whole check; requests after it fail. Default: 15 min.
+    /// Longest time for the whole check over HTTP; what was not asked for by then is told as not checked. Default: 15 min.
     pub total_timeout: Duration,
     /// Redirects that are followed for one request. Default: 5.
     pub redirects: u32,
@@ -227,7 +227,9 @@ impl Fetch for Fetcher {
             #[cfg(feature = "http")]
             ("http" | "https", _) => self.web.fetch(request),
             #[cfg(not(feature = "http"))]
-            ("http" | "https", _) => Err(refused("this build fetches nothing over HTTP")),
+            ("http" | "https", _) => {
+                Err(refused("this build fetches nothing over HTTP; build it with --features http"))
+            }
             ("file", Some(Home::Folder(folder))) => folder.fetch(request),
             (_, Some(Home::Bucket(bucket))) => bucket.fetch(request),
             _ => Err(refused("a playlist may not name what lies there")),
@@ -328,6 +330,9 @@ fn first_playlist(folder: &Path) -> Result<String> {
 }
 
 fn bucket(text: &str, options: &StoreOptions) -> Result<Place> {
+    if text.split_once("://").is_none_or(|(_, rest)| rest.trim_matches('/').is_empty()) {
+        return Err(wrong(text, "it names no bucket"));
+    }
     let (folder, url) = match text.rsplit_once('/') {
         Some((folder, file)) if file.ends_with(".m3u8") => (folder, text.to_owned()),
         _ => (text.trim_end_matches('/'), format!("{}/{}", text.trim_end_matches('/'), NAMES[0])),

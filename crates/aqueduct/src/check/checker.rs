@@ -137,7 +137,7 @@ impl Run<'_> {
         let most = self.options.limits.playlists;
         if named.len() > most {
             let left_out = named.len() - most;
-            self.findings.skip(format!("{left_out} media playlists"), format!("more than {most} of them"));
+            self.findings.limit(format!("{left_out} media playlists"), format!("more than {most} of them"));
             named.truncate(most);
         }
         named
@@ -153,6 +153,10 @@ impl Run<'_> {
         let name = Url::parse(&named.url).map(|url| uri::name(&self.folder, &url)).unwrap_or_default();
         let answer = match answer {
             Ok(answer) => answer,
+            Err(error) if error.is_ours() => {
+                self.findings.limit(format!("the playlist {name}"), error.to_string());
+                return None;
+            }
             Err(error) => {
                 let message = format!("the playlist cannot be had: {error}");
                 self.findings.add(&MP_FETCH, place.uri(&name), message);
@@ -161,8 +165,14 @@ impl Run<'_> {
         };
         self.bytes_left = self.bytes_left.saturating_sub(answer.body.len() as u64);
         if answer.is_cut {
-            let message = "the playlist is longer than a check reads";
-            self.findings.add(&MP_FETCH, place.uri(&name), message);
+            let limits = &self.options.limits;
+            let reason = match answer.body.len() as u64 >= limits.playlist_bytes {
+                true => format!("it is longer than {} bytes", limits.playlist_bytes),
+                false => {
+                    format!("all playlists together are longer than {} bytes", limits.all_playlist_bytes)
+                }
+            };
+            self.findings.limit(format!("the playlist {name}"), reason);
             return None;
         }
         let url = Url::parse(&answer.url).or_else(|_| Url::parse(&named.url)).ok()?;
@@ -270,6 +280,7 @@ pub(super) fn add(report: &mut Report, taken: Taken, most: usize) {
             report.skipped.push(skipped);
         }
     }
+    report.cut_short = report.skipped.iter().any(|skipped| skipped.by_limit);
 }
 
 fn report(presentation: &Presentation, options: &Options, taken: Taken) -> Report {
@@ -319,6 +330,7 @@ fn report(presentation: &Presentation, options: &Options, taken: Taken) -> Repor
         totals,
         counts,
         findings: taken.findings,
+        cut_short: taken.skipped.iter().any(|skipped| skipped.by_limit),
         skipped: taken.skipped,
         unchecked,
         playlists: multivariant.chain(media).collect(),

@@ -155,7 +155,8 @@ pub struct FetchError {
 pub enum FetchErrorKind {
     /// There is no such resource: of HTTP, 404 and 410.
     NotFound,
-    /// It may not be asked for: a policy of the one who fetches, such as no private addresses.
+    /// It was not asked for, or not any longer: a policy or a limit of the one who fetches, such as no private addresses or
+    /// a time for the whole check. The presentation is not to blame: a check tells it as not checked.
     Refused,
     /// Asking failed: no connection, no time left, an error of the server, no permission.
     Failed,
@@ -177,6 +178,11 @@ impl FetchError {
     /// What kind it is.
     pub fn kind(&self) -> FetchErrorKind {
         self.kind
+    }
+
+    /// Whether whoever fetches would not, so that nothing is known of the resource.
+    pub(super) fn is_ours(&self) -> bool {
+        self.kind == FetchErrorKind::Refused
     }
 
     /// The status with which an HTTP server refused, where one answered.

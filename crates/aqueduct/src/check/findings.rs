@@ -26,6 +26,8 @@ pub(super) struct Kept {
     skipped: Vec<Skipped>,
     /// How many more things were not checked than are listed.
     more_skipped: u64,
+    /// Whether limits are why, of one of those.
+    more_by_limit: bool,
 }
 
 #[derive(Debug, Default)]
@@ -95,9 +97,22 @@ impl<'a> Findings<'a> {
         }
     }
 
-    /// Something that was not checked, and why.
+    /// Something that was not checked, and why: nobody asked for it, or nobody can tell.
     pub(super) fn skip(&mut self, what: impl Into<String>, reason: impl Into<String>) {
-        let skipped = Skipped { what: shortened(what.into()), reason: shortened(reason.into()) };
+        self.skip_as(false, what.into(), reason.into());
+    }
+
+    /// Something that a limit of the check itself kept from being checked.
+    pub(super) fn limit(&mut self, what: impl Into<String>, reason: impl Into<String>) {
+        self.skip_as(true, what.into(), reason.into());
+    }
+
+    fn skip_as(&mut self, by_limit: bool, what: String, reason: String) {
+        self.leave(Skipped { what: shortened(what), reason: shortened(reason), by_limit });
+    }
+
+    /// Takes over what was not checked elsewhere.
+    pub(super) fn leave(&mut self, skipped: Skipped) {
         let kept = &mut self.kept;
         if kept.skipped.contains(&skipped) {
             return;
@@ -106,6 +121,7 @@ impl<'a> Findings<'a> {
             kept.skipped.push(skipped);
         } else {
             kept.more_skipped += 1;
+            kept.more_by_limit |= skipped.by_limit;
         }
     }
 
@@ -124,7 +140,8 @@ impl<'a> Findings<'a> {
         let mut kept = self.kept;
         if kept.more_skipped > 0 {
             let what = format!("{} more things", kept.more_skipped);
-            kept.skipped.push(Skipped { what, reason: "the list is long enough".to_owned() });
+            let reason = "the list is long enough".to_owned();
+            kept.skipped.push(Skipped { what, reason, by_limit: kept.more_by_limit });
         }
         let mut findings: Vec<Finding> = Vec::new();
         let mut counts = BTreeMap::new();

@@ -35,6 +35,9 @@ use sample::Sample;
 
 /// Bytes of a range that tell whether ranges are answered.
 const PROBE: u64 = 16;
+/// Why segments are not looked into that are too long, and those behind too many others.
+const LONGER: &str = "they are longer than a check reads";
+const TOGETHER: &str = "all media together is more than a check reads";
 /// Partial Content (RFC 9110 §15.3.7).
 const PARTIAL: u16 = 206;
 
@@ -87,11 +90,19 @@ pub(super) fn segments(
     for (index, media) in presentation.media.iter_mut().enumerate() {
         let mut facts = Vec::with_capacity(media.segments.len());
         let mut unknown = 0_u64;
+        let mut refused: BTreeMap<String, u64> = BTreeMap::new();
         for (at, segment) in media.segments.iter().enumerate() {
             let Some(resource) = of.get(segment.url.as_str()).filter(|_| !segment.is_gap) else {
                 facts.push(Facts::default());
                 continue;
             };
+            if let Err(error) = &resource.length
+                && error.is_ours()
+            {
+                *refused.entry(error.to_string()).or_default() += 1;
+                facts.push(Facts::default());
+                continue;
+            }
             let place = media.place(at);
             if let Some(http) = &resource.http {
                 looked.http.push((index, place.clone(), http.clone()));
@@ -104,10 +115,17 @@ pub(super) fn segments(
             let what = format!("sizes of {unknown} segments of {}", media.name);
             findings.skip(what, "the server does not say how long they are");
         }
+        for (reason, count) in refused {
+            findings.limit(format!("{count} segments of {}", media.name), reason);
+        }
         for map in &media.maps {
             let Some(resource) = of.get(map.url.as_str()) else { continue };
             let place = media.at(map.line).uri(&media.name_of(&map.url));
             match (&resource.length, map.range) {
+                (Err(error), _) if error.is_ours() => {
+                    findings
+                        .limit(format!("the init section {}", media.name_of(&map.url)), error.to_string());
+                }
                 (Err(error), _) => {
                     findings.add(&MP_FETCH, place, format!("the init section cannot be had: {error}"))
                 }
@@ -177,7 +195,7 @@ fn urls(presentation: &Presentation, options: &Options, findings: &mut Findings<
         }
     }
     if left_out > 0 {
-        findings.skip(format!("{left_out} segments"), format!("more than {most} resources"));
+        findings.limit(format!("{left_out} segments"), format!("more than {most} resources"));
     }
     urls
 }

@@ -129,8 +129,8 @@ impl FromStr for Weight {
     }
 }
 
-/// Bounds on what a hostile presentation may cost. What lies beyond is reported as not checked. A media playlist
-/// that is too long is told under `MP-FETCH`; a first playlist that is too long fails the check.
+/// Bounds on what a hostile presentation may cost. What lies beyond is reported as not checked
+/// ([`Skipped::by_limit`](super::Skipped::by_limit)); a first playlist that is too long fails the check.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Limits {

@@ -25,6 +25,9 @@ pub struct Report {
     pub findings: Vec<Finding>,
     /// What was not checked, and why; it does not count as passed.
     pub skipped: Vec<Skipped>,
+    /// Whether limits of the check itself kept some of that from being checked ([`Skipped::by_limit`]): no clean pass, even
+    /// where nothing was found.
+    pub cut_short: bool,
     /// Rules that this version knows and does not check, by reason.
     pub unchecked: BTreeMap<&'static str, Vec<&'static str>>,
     /// The playlists that were read.
@@ -32,6 +35,12 @@ pub struct Report {
 }
 
 impl Report {
+    /// Segments of all playlists; of those that were watched, those of all loads.
+    pub fn segments(&self) -> u64 {
+        let of = |of: &PlaylistReport| of.watched.as_ref().map_or(of.segments, |watched| watched.segments);
+        self.playlists.iter().map(of).fold(0, u64::saturating_add)
+    }
+
     /// The heaviest level that was found.
     pub fn worst(&self) -> Option<Level> {
         let Totals { errors, warnings, notes } = self.totals;
@@ -75,6 +84,10 @@ pub struct Skipped {
     pub what: String,
     /// Why.
     pub reason: String,
+    /// Whether a limit of the check itself is why: its time, its fences, what it reads at most. Then it says nothing of the
+    /// presentation, and other options may lift it. Else nobody asked for it, or nobody can tell.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub by_limit: bool,
 }
 
 /// What a playlist was found to be.
@@ -124,10 +137,16 @@ pub struct PlaylistReport {
 pub struct WatchedReport {
     /// Loads of it that could be read.
     pub loads: u64,
-    /// Time from the first of them to the last, in seconds.
+    /// Loads that failed: no answer, or none that could be read. Reloads that wait on the server count.
+    pub failed_loads: u64,
+    /// Time from the first load that could be read to the last, in seconds.
     pub seconds: f64,
+    /// Segments of all loads, each once: those of the first, and the new ones.
+    pub segments: u64,
     /// Segments that came since the first load.
     pub new_segments: u64,
+    /// New segments whose bytes came and were looked into: neither gaps, nor text, nor those of I-frame playlists.
+    pub looked_into: u64,
     /// Sum of their EXTINF in seconds.
     pub new_duration: f64,
     /// The longest time for which nothing new came, as far as it is sure, in seconds.

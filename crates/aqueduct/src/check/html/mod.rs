@@ -119,9 +119,11 @@ fn summary(page: &mut Page, report: &Report, title: &str) {
         counted(warnings, "warning"),
         counted(notes, "note"),
         counted(report.playlists.len() as u64, "playlist"),
-        counted(report.playlists.iter().map(|of| of.segments).sum(), "segment"),
+        counted(report.segments(), "segment"),
         if report.skipped.is_empty() {
             ""
+        } else if report.cut_short {
+            " · no clean pass: limits of the check <a href=\"#not-checked\">kept some from being checked</a>"
         } else {
             " · <a href=\"#not-checked\">some things were not checked</a>"
         },
@@ -145,11 +147,13 @@ fn summary(page: &mut Page, report: &Report, title: &str) {
         ));
         if let Some(watched) = &playlist.watched {
             page.line(format_args!(
-                "<tr><td colspan=\"8\" class=\"soft\">watched for {:.0} s: {}, {} of {:.1} s, nothing new for {:.1} s at most</td></tr>",
+                "<tr><td colspan=\"8\" class=\"soft\">watched for {:.0} s: {}, {} failed; {} of {:.1} s, {} looked into; nothing new for {:.1} s at most</td></tr>",
                 watched.seconds,
                 counted(watched.loads, "load"),
+                watched.failed_loads,
                 counted(watched.new_segments, "new segment"),
                 watched.new_duration,
+                watched.looked_into,
                 watched.longest_wait,
             ));
         }

@@ -4,13 +4,14 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 
+use super::LONGER;
 use super::decrypt::{self, BLOCK, Lock, Piece};
 use super::faults::Faults;
 use super::protection::{self, Protected};
 use super::samples::{self, Samples};
 use super::units::{self, Stream};
 use super::{fmp4, loudness, packed, sample_aes, ts, vtt};
-use crate::check::fetch::{Answer, Want};
+use crate::check::fetch::{Answer, FetchError, Want};
 use crate::check::model::{ByteRange, Contents, Medium, Track};
 use crate::check::read::uri::extension;
 use crate::check::table::audio::AU_FORMAT;
@@ -97,7 +98,7 @@ pub(super) struct Seen {
     pub(super) contents: Option<Contents>,
     pub(super) faults: Faults,
     pub(super) skipped: Option<&'static str>,
-    pub(super) failed: Option<String>,
+    pub(super) failed: Option<FetchError>,
     /// Whether its pictures were decrypted, and nothing tells whether the key is the right one.
     pub(super) is_unproved: bool,
     /// What to decode, until it is decoded.
@@ -146,7 +147,7 @@ pub(super) fn take_apart(
 ) -> Seen {
     let mut seen = Seen::default();
     if answer.is_cut {
-        return Seen { skipped: Some("they are longer than a check reads"), ..seen };
+        return Seen { skipped: Some(LONGER), ..seen };
     }
     if job.part.range.is_some_and(|(_, length)| answer.body.len() as u64 > length) {
         return Seen { skipped: Some("the server does not answer byte ranges"), ..seen };

@@ -8,7 +8,8 @@ use super::decrypt::{Lock, Piece};
 use super::faults::Faults;
 use super::sample::Sample;
 use super::samples::Samples;
-use crate::check::fetch::{Answer, Fetch, Request};
+use super::{LONGER, TOGETHER};
+use crate::check::fetch::{Answer, Fetch, FetchErrorKind, Request};
 use crate::check::finding::Place;
 use crate::check::findings::Findings;
 use crate::check::model::{Contents, Key, Map, Media, Medium, Presentation, Role, Segment};
@@ -101,6 +102,7 @@ pub(super) fn look(
     let seen: BTreeMap<usize, Seen> = parts.into_iter().flatten().collect();
     for (media_at, media) in presentation.media.iter_mut().enumerate() {
         let mut skipped: BTreeMap<&str, u64> = BTreeMap::new();
+        let mut refused: BTreeMap<String, u64> = BTreeMap::new();
         let mut undecoded: BTreeMap<(Medium, &str), u64> = BTreeMap::new();
         let mut unproved = 0_u64;
         for at in 0..media.segments.len() {
@@ -118,15 +120,23 @@ pub(super) fn look(
                 *skipped.entry(reason).or_default() += 1;
             }
             unproved += u64::from(seen.is_unproved);
-            if let Some(error) = &seen.failed {
-                findings.add(&MP_FETCH, place, format!("the bytes of the segment cannot be had: {error}"));
+            match &seen.failed {
+                Some(error) if error.is_ours() => *refused.entry(error.to_string()).or_default() += 1,
+                Some(error) => {
+                    let message = format!("the bytes of the segment cannot be had: {error}");
+                    findings.add(&MP_FETCH, place, message);
+                }
+                None => {}
             }
             if let Some(segment) = media.segments.get_mut(at) {
                 segment.facts.contents = seen.contents.clone().map(Box::new);
             }
         }
         for (reason, count) in skipped {
-            findings.skip(format!("the bytes of {count} segments of {}", media.name), reason);
+            leave_out(format!("the bytes of {count} segments of {}", media.name), reason, findings);
+        }
+        for (reason, count) in refused {
+            findings.limit(format!("the bytes of {count} segments of {}", media.name), reason);
         }
         if unproved > 0 {
             findings.skip(
@@ -247,7 +257,7 @@ fn jobs(
                     }
                 };
             if bytes > options.limits.segment_bytes {
-                leave("they are longer than a check reads");
+                leave(LONGER);
                 continue;
             }
             let map = match media.map_of(segment).filter(|map| !map.url.is_empty()) {
@@ -273,7 +283,7 @@ fn jobs(
             let index = match known.get(&job) {
                 Some(index) => *index,
                 None if bytes > left => {
-                    leave("all media together is more than a check reads");
+                    leave(TOGETHER);
                     continue;
                 }
                 None => {
@@ -286,7 +296,7 @@ fn jobs(
             of.insert((media_at, at), index);
         }
         for (reason, count) in left_out {
-            findings.skip(format!("the bytes of {count} segments of {}", media.name), reason);
+            leave_out(format!("the bytes of {count} segments of {}", media.name), reason, findings);
         }
         if closed > 0 {
             let what = format!("the samples of {closed} segments of {}", media.name);
@@ -312,14 +322,16 @@ fn inits(
     wanted.dedup();
     let read = parallel::map(&wanted, options.parallel, |(part, is_map)| {
         let mut faults = Faults::default();
-        let Ok(answer) = fetch.fetch(&Request::new(&part.url, part.want(), INIT_BYTES)) else {
-            return (Init::Nothing, faults);
+        let answer = match fetch.fetch(&Request::new(&part.url, part.want(), INIT_BYTES)) {
+            Ok(answer) => answer,
+            // Bytes of segments that cannot be had either are told with them.
+            Err(error) => return (Init::Nothing, faults, Some(error).filter(|_| *is_map)),
         };
-        let Some(body) = opened(answer.body, part, &mut faults) else { return (Init::Nothing, faults) };
-        (init_of(&body, *is_map, part.samples.as_ref(), &mut faults), faults)
+        let Some(body) = opened(answer.body, part, &mut faults) else { return (Init::Nothing, faults, None) };
+        (init_of(&body, *is_map, part.samples.as_ref(), &mut faults), faults, None)
     });
     let mut inits = BTreeMap::new();
-    for ((part, _), (init, faults)) in wanted.into_iter().zip(read) {
+    for ((part, _), (init, faults, failed)) in wanted.into_iter().zip(read) {
         let named = presentation.media.iter().find_map(|media: &Media| {
             let is_it = |map: &&Map| {
                 let whole = Part::new(&map.url, map.range).locked(part.lock.clone());
@@ -330,6 +342,18 @@ fn inits(
         });
         if let Some(place) = named {
             faults.tell(&place, part.base(), findings);
+            match failed {
+                Some(error) if error.is_ours() => {
+                    let name = place.uri.as_deref().unwrap_or_default();
+                    findings.limit(format!("the bytes of the init section {name}"), error.to_string());
+                }
+                // That it is missing was told when it was asked how long it is.
+                Some(error) if error.kind() != FetchErrorKind::NotFound => {
+                    let message = format!("the bytes of the init section cannot be had: {error}");
+                    findings.add(&MP_FETCH, place, message);
+                }
+                _ => {}
+            }
         }
         inits.insert(part, init);
     }
@@ -407,13 +431,21 @@ pub(in crate::check) fn one(
     let seen = take_apart(&Job { part, map: None, is_iframe: false }, init, answer, 0, false);
     seen.faults.tell(place, base, findings);
     if let Some(reason) = seen.skipped {
-        findings.skip(format!("the bytes of new segments of {}", media.name), reason);
+        leave_out(format!("the bytes of new segments of {}", media.name), reason, findings);
     }
     if seen.is_unproved {
         let what = format!("whether the key opens the pictures of new segments of {}", media.name);
         findings.skip(what, "only decoding tells, which a watch does not do");
     }
     seen.contents
+}
+
+/// Something that is not looked into, and whether that is for our limits.
+fn leave_out(what: String, reason: &'static str, findings: &mut Findings<'_>) {
+    match reason {
+        LONGER | TOGETHER => findings.limit(what, reason),
+        _ => findings.skip(what, reason),
+    }
 }
 
 fn head_of(part: &Part) -> Part {
@@ -429,6 +461,6 @@ fn see(job: &Job, inits: &BTreeMap<Part, Init>, fetch: &dyn Fetch, options: &Opt
     };
     match fetch.fetch(&Request::new(&job.part.url, job.part.want(), options.limits.segment_bytes)) {
         Ok(answer) => take_apart(job, init, &answer, cues, options.decode.is_some()),
-        Err(error) => Seen { failed: Some(error.to_string()), ..Seen::default() },
+        Err(error) => Seen { failed: Some(error), ..Seen::default() },
     }
 }

@@ -408,7 +408,7 @@ impl Builder<'_, '_> {
             if set.len() >= MOST_KEYS && !self.refused_key {
                 self.refused_key = true;
                 let what = format!("{} from line {line}", self.media.name);
-                self.findings.skip(what, format!("more than {MOST_KEYS} key formats for one segment"));
+                self.findings.limit(what, format!("more than {MOST_KEYS} key formats for one segment"));
                 set.truncate(MOST_KEYS - 1);
             }
             set.truncate(MOST_KEYS - 1);
@@ -520,7 +520,7 @@ impl Builder<'_, '_> {
         }
         if self.media.is_cut {
             let what = format!("segments of {} from number {}", self.media.name, self.media.segments.len());
-            self.findings.skip(what, "more segments than a check reads");
+            self.findings.limit(what, "more segments than a check reads");
         }
         self.media
     }

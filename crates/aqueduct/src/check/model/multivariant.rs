@@ -204,7 +204,7 @@ impl Builder<'_, '_> {
         self.unpaired();
         if self.multivariant.is_cut {
             let most = self.most;
-            self.findings.skip(
+            self.findings.limit(
                 format!("entries of {} from number {most}", self.multivariant.name),
                 "more entries than a check reads",
             );

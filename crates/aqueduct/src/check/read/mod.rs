@@ -143,7 +143,7 @@ impl Reader<'_, '_, '_> {
             if line.number > self.text.limits.lines {
                 let most = self.text.limits.lines;
                 self.findings
-                    .skip(format!("{} from line {most}", self.text.name), format!("more than {most} lines"));
+                    .limit(format!("{} from line {most}", self.text.name), format!("more than {most} lines"));
                 break;
             }
             if self.attributes > self.text.limits.all_attributes {
@@ -167,7 +167,7 @@ impl Reader<'_, '_, '_> {
         let place = self.at(line.number);
         if line.bytes.len() > self.text.limits.line_bytes {
             let most = self.text.limits.line_bytes;
-            self.findings.skip(
+            self.findings.limit(
                 format!("{} line {}", self.text.name, line.number),
                 format!("it is longer than {most} bytes"),
             );
@@ -286,7 +286,7 @@ impl Reader<'_, '_, '_> {
                 }
                 if faults.is_cut {
                     let most = self.text.limits.attributes;
-                    self.findings.skip(
+                    self.findings.limit(
                         format!("{} line {number}", self.text.name),
                         format!("more than {most} attributes"),
                     );

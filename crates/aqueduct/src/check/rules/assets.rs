@@ -51,13 +51,13 @@ pub(super) fn check(presentation: &Presentation, fetch: &dyn Fetch, findings: &m
                 }),
                 Err(Fault::Told(message)) => findings.add(&DR_INT_VOD, place, message),
                 Err(Fault::Refused(reason)) => {
-                    findings.skip(format!("the asset {}", short(&uri::shown(&url))), reason);
+                    findings.limit(format!("the asset {}", short(&uri::shown(&url))), reason);
                 }
             }
         }
     }
     if left_out > 0 {
-        findings.skip(format!("{left_out} assets of interstitials"), format!("more than {MOST} of them"));
+        findings.limit(format!("{left_out} assets of interstitials"), format!("more than {MOST} of them"));
     }
 }
 

@@ -38,7 +38,7 @@ pub(super) fn keys(
         }
     }
     if first.len() > MOST_KEYS {
-        findings.skip(format!("{} keys", first.len() - MOST_KEYS), format!("more than {MOST_KEYS} of them"));
+        findings.limit(format!("{} keys", first.len() - MOST_KEYS), format!("more than {MOST_KEYS} of them"));
     }
     let keys: Vec<(&str, (&Media, u32, u64))> = first.into_iter().take(MOST_KEYS).collect();
     let answers =
@@ -64,6 +64,9 @@ pub(super) fn keys(
                     findings.add(&EN_KEY, place, format!("the key has {found} bytes, not {bytes}"));
                 }
             }
+            Err(error) if error.is_ours() => {
+                findings.limit(format!("the key {}", media.name_of(url)), error.to_string());
+            }
             Err(error) => findings.add(&EN_KEY, place, format!("the key cannot be had: {error}")),
         }
     }
@@ -82,7 +85,7 @@ pub(super) fn session_data(presentation: &Presentation, fetch: &dyn Fetch, findi
         let place = of.at(data.line);
         match fetch.fetch(&Request::new(&data.url, Want::Whole, MOST_DATA)) {
             Ok(answer) if answer.is_cut => {
-                findings.skip(
+                findings.limit(
                     format!("session data in line {}", data.line),
                     format!("it is longer than {MOST_DATA} bytes"),
                 );
@@ -92,6 +95,9 @@ pub(super) fn session_data(presentation: &Presentation, fetch: &dyn Fetch, findi
                 if let (true, Err(error)) = (is_json, serde_json::from_slice::<IgnoredAny>(&answer.body)) {
                     findings.add(&MV_SESSION_DATA, place, format!("the resource is no JSON: {error}"));
                 }
+            }
+            Err(error) if error.is_ours() => {
+                findings.limit(format!("session data in line {}", data.line), error.to_string());
             }
             Err(error) => {
                 findings.add(&MV_SESSION_DATA, place, format!("the resource cannot be had: {error}"))

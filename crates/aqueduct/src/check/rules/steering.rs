@@ -105,7 +105,7 @@ fn manifest(
         Err(error) => error,
     };
     if error.kind() == FetchErrorKind::Refused {
-        findings.skip("the steering manifest", error.to_string());
+        findings.limit("the steering manifest", error.to_string());
         return None;
     }
     if is_served && let Ok(answer) = ask(url) {
@@ -183,7 +183,7 @@ fn clones(
     };
     if clones.len() > MOST_CLONES {
         let left_out = clones.len() - MOST_CLONES;
-        findings.skip(format!("{left_out} clones of pathways"), format!("more than {MOST_CLONES} of them"));
+        findings.limit(format!("{left_out} clones of pathways"), format!("more than {MOST_CLONES} of them"));
     }
     let own: BTreeSet<String> = known.clone();
     let mut left = MOST_ASKED;
@@ -227,7 +227,7 @@ fn clones(
             }
         };
         if urls.len() > left {
-            findings.skip("some playlists of clones", format!("more than {MOST_ASKED} of them"));
+            findings.limit("some playlists of clones", format!("more than {MOST_ASKED} of them"));
         }
         for url in urls.iter().take(left) {
             let answer = fetch.fetch(&Request::new(url.as_str(), Want::Whole, HEAD));
@@ -247,7 +247,7 @@ fn told(url: &Url, id: &str, place: &Place, answer: Result<Answer, FetchError>, 
             findings.add(&CS_CLONE, place.clone(), message);
         }
         Err(error) if error.kind() == FetchErrorKind::Refused => {
-            findings.skip(format!("{shown} of a clone"), error.to_string());
+            findings.limit(format!("{shown} of a clone"), error.to_string());
         }
         Err(error) => {
             let message = format!("{shown} of the clone `{}` cannot be had: {error}", short(id));

@@ -189,7 +189,7 @@ fn covers(media: &Media, placed: &[Placed<'_>], findings: &mut Findings<'_>) {
             }
             steps += 1;
             if steps > MOST_STEPS {
-                findings.skip(
+                findings.limit(
                     format!("cues of {} in all segments that they reach into", media.name),
                     "there are too many",
                 );

@@ -90,7 +90,7 @@ pub(super) fn unanswered(media: &Media, error: &FetchError, findings: &mut Findi
 /// The answer to `_HLS_part` without `_HLS_msn`.
 pub(super) fn lost(media: &Media, answer: &Result<Answer, FetchError>, findings: &mut Findings<'_>) {
     let said = match answer {
-        Err(error) if error.status() == Some(400) => return,
+        Err(error) if error.is_ours() || error.status() == Some(400) => return,
         Err(error) => error.to_string(),
         Ok(_) => "the server answers with a playlist".to_owned(),
     };
@@ -101,7 +101,7 @@ pub(super) fn lost(media: &Media, answer: &Result<Answer, FetchError>, findings:
 /// The answer to a request for what is far away.
 pub(super) fn far(media: &Media, answer: &Result<Answer, FetchError>, findings: &mut Findings<'_>) {
     let said = match answer {
-        Err(error) if matches!(error.status(), Some(400 | 503)) => return,
+        Err(error) if error.is_ours() || matches!(error.status(), Some(400 | 503)) => return,
         Err(error) => error.to_string(),
         Ok(_) => "the server answers with a playlist".to_owned(),
     };

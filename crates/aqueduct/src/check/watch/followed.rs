@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use crate::check::fetch::Answer;
 use crate::check::finding::Place;
+use crate::check::findings::Findings;
 use crate::check::look::{Init, Opening};
 use crate::check::model::{ByteRange, Key, Media, Role, Segment};
 use crate::check::read::decimal::SECOND;
 use crate::check::report::Moment;
+use crate::check::table::media::MP_FETCH;
 
 /// Segments that wait to be looked into; who falls behind further will not catch up.
 const MOST_WAITING: usize = 32;
@@ -43,6 +45,13 @@ pub(super) struct Followed {
     /// Where it ended, load by load; the last is the newest.
     pub(super) edges: VecDeque<Edge>,
     pub(super) failures: u32,
+    pub(super) failed_loads: u64,
+    /// Loads that failed one after the other, until one can be read again.
+    pub(super) outage: Option<Outage>,
+    /// Segments of the first load.
+    pub(super) first_segments: u64,
+    /// New segments whose bytes came.
+    pub(super) looked_into: u64,
     /// Whether nothing more is asked of it: it has ended, or cannot be had.
     pub(super) is_done: bool,
     pub(super) is_stalled: bool,
@@ -69,6 +78,42 @@ pub(super) struct Followed {
     pub(super) timeline: Vec<Moment>,
     /// What a delta update was asked for.
     pub(super) ends_with_line: bool,
+}
+
+/// A time in which a playlist cannot be had.
+#[derive(Debug, Clone)]
+pub(super) struct Outage {
+    /// Which load failed first, from 1.
+    load: u64,
+    first: Duration,
+    last: Duration,
+    count: u64,
+    /// What the first failure was, and the last one where that was another.
+    errors: (String, Option<String>),
+}
+
+impl Outage {
+    pub(super) fn new(load: u64, sent: Duration, error: String) -> Self {
+        Self { load, first: sent, last: sent, count: 1, errors: (error, None) }
+    }
+
+    pub(super) fn again(&mut self, sent: Duration, error: String) {
+        (self.last, self.count) = (sent, self.count + 1);
+        self.errors.1 = Some(error).filter(|error| *error != self.errors.0);
+    }
+
+    /// The whole of it in one line.
+    pub(super) fn message(&self) -> String {
+        let Self { load, first, last, count, errors: (error, other) } = self;
+        let (first, last) = (first.as_secs_f64(), last.as_secs_f64());
+        let other = other.as_ref().map(|other| format!("; at last: {other}")).unwrap_or_default();
+        match count {
+            1 => format!("load {load}, after {first:.1} s: the playlist cannot be had: {error}"),
+            _ => format!(
+                "load {load}, after {first:.1} s: the playlist cannot be had, {count} times until {last:.1} s: {error}{other}"
+            ),
+        }
+    }
 }
 
 /// Where a playlist ended in one load.
@@ -129,6 +174,10 @@ impl Followed {
             appended: 0,
             edges: VecDeque::new(),
             failures: 0,
+            failed_loads: 0,
+            outage: None,
+            first_segments: 0,
+            looked_into: 0,
             is_done: false,
             is_stalled: false,
             is_skewed: false,
@@ -146,6 +195,13 @@ impl Followed {
             new_nanos: 0,
             timeline: Vec::new(),
             ends_with_line: true,
+        }
+    }
+
+    /// Tells once of loads that failed one after the other.
+    pub(super) fn end_outage(&mut self, findings: &mut Findings<'_>) {
+        if let Some(outage) = self.outage.take() {
+            findings.add(&MP_FETCH, Place::of(&self.name), outage.message());
         }
     }
 

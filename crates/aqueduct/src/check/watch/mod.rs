@@ -8,6 +8,7 @@ mod directives;
 mod edges;
 mod followed;
 mod segments;
+mod tell;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -16,7 +17,7 @@ use url::Url;
 
 use super::checker;
 use super::fetch::{Answer, FetchError, FetchErrorKind, Want};
-use super::finding::{Finding, Place};
+use super::finding::Finding;
 use super::findings::{Findings, Kept};
 use super::model::{Media, Multivariant, Role};
 use super::options::{Depth, Options};
@@ -24,12 +25,12 @@ use super::read::tag::Class;
 use super::read::{self, Text, decimal, uri};
 use super::report::{PlaylistReport, Report, WatchedReport};
 use super::table::live::{LV_ATOMIC, LV_UPDATE};
-use super::table::media::MP_FETCH;
 use super::table::syntax::{PL_EXTM3U, PL_URI};
 use super::{model, rules, timeline};
 use crate::error::{Error, ErrorKind, Result};
-use followed::{Followed, Gone, Waiting, breaks_off, patience};
+use followed::{Followed, Gone, Outage, Waiting, breaks_off, patience};
 use segments::KeyRing;
+use tell::{tell, tell_once};
 
 /// Loads of one playlist that fail one after another until it is given up.
 const MOST_FAILURES: u32 = 5;
@@ -206,7 +207,7 @@ impl Watch {
 
     /// Ends the watch. `first` is the report of a [`check`](super::check()) of the same presentation, to which all is added; without
     /// one the report says that it is missing.
-    pub fn finish(self, first: Option<Report>) -> Report {
+    pub fn finish(mut self, first: Option<Report>) -> Report {
         let mut findings = Findings::go_on(&self.options, self.kept);
         if first.is_none() {
             findings
@@ -216,7 +217,8 @@ impl Watch {
         report
             .skipped
             .retain(|skipped| skipped.reason != rules::UNUSED || !self.keys.used.contains(&skipped.what));
-        for followed in &self.playlists {
+        for followed in &mut self.playlists {
+            followed.end_outage(&mut findings);
             let once = rules::changes_of(&followed.name);
             if followed.loads > 1 {
                 report.skipped.retain(|skipped| skipped.what != once || skipped.reason != rules::ONCE);
@@ -247,6 +249,9 @@ impl Watch {
             if followed.loads > 0 {
                 of.watched = Some(WatchedReport {
                     loads: followed.loads,
+                    failed_loads: followed.failed_loads,
+                    segments: followed.first_segments.saturating_add(followed.new_segments),
+                    looked_into: followed.looked_into,
                     seconds: followed.came.saturating_sub(followed.first_came).as_secs_f64(),
                     new_segments: followed.new_segments,
                     new_duration: decimal::seconds(followed.new_nanos),
@@ -334,10 +339,19 @@ impl Watch {
         let number = followed.loads + 1;
         let prefix = format!("load {number}, after {:.1} s: ", sent.as_secs_f64());
         let mut scratch = Findings::new(&self.options);
-        let place = Place::of(&followed.name);
         let failed = match &answer {
+            // A limit of ours: it will not be lifted any more.
+            Err(error) if error.is_ours() => {
+                findings.limit(
+                    format!("{} from {:.1} s of the watch on", followed.name, sent.as_secs_f64()),
+                    error.to_string(),
+                );
+                followed.is_done = true;
+                None
+            }
             Err(error) if blocked.is_some() => {
                 followed.blocks = false;
+                followed.failed_loads += 1;
                 if let Some(media) = &followed.media {
                     directives::unanswered(media, error, &mut scratch);
                 }
@@ -347,7 +361,11 @@ impl Watch {
             Err(_) if followed.media.is_none() => Some(true),
             Err(error) => {
                 followed.failures += 1;
-                scratch.add(&MP_FETCH, place, format!("the playlist cannot be had: {error}"));
+                followed.failed_loads += 1;
+                match &mut followed.outage {
+                    Some(outage) => outage.again(sent, error.to_string()),
+                    None => followed.outage = Some(Outage::new(number, sent, error.to_string())),
+                }
                 let is_over = followed.failures >= MOST_FAILURES && error.kind() != FetchErrorKind::Failed
                     || followed.failures >= 4 * MOST_FAILURES;
                 Some(is_over)
@@ -363,9 +381,11 @@ impl Watch {
             _ => None,
         };
         let Some((media, text)) = read else {
+            // An answer that is no playlist, or half of one.
+            followed.failed_loads += u64::from(answer.is_ok() && followed.media.is_some());
             followed.is_done |= failed == Some(true) || followed.media.is_none();
             tell(scratch, &prefix, &mut findings);
-            if followed.is_done && followed.media.is_some() {
+            if followed.is_done && failed.is_some() && followed.media.is_some() {
                 let what = format!("{} from {:.1} s of the watch on", followed.name, sent.as_secs_f64());
                 findings.skip(what, "it could not be loaded any more");
             }
@@ -385,6 +405,7 @@ impl Watch {
             followed.ends_with_line = answer.body.ends_with(b"\n");
         }
         followed.failures = 0;
+        followed.end_outage(&mut findings);
         followed.loads = number;
         let mut has_grown = true;
         let mut change = changes::Change { has_grown: true, ..changes::Change::default() };
@@ -422,6 +443,7 @@ impl Watch {
             directives::hinted(followed, &media, &mut scratch);
         } else {
             followed.first_came = came;
+            followed.first_segments = media.segments.len() as u64;
             change.added = media.segments.len().checked_sub(1).into_iter().collect();
         }
         if blocked.is_none() {
@@ -574,24 +596,4 @@ fn read_media(
         return None;
     }
     (!is_other).then_some((media, text))
-}
-
-/// Takes over all findings of a load, with words before them.
-fn tell(from: Findings<'_>, prefix: &str, into: &mut Findings<'_>) {
-    let taken = from.take();
-    for mut finding in taken.findings {
-        finding.message = format!("{prefix}{}", finding.message);
-        into.put(finding);
-    }
-}
-
-/// The same, of each rule once for this playlist.
-fn tell_once(from: Findings<'_>, followed: Option<&mut Followed>, prefix: &str, into: &mut Findings<'_>) {
-    let Some(followed) = followed else { return };
-    for mut finding in from.take().findings {
-        if followed.tells(finding.rule.id, finding.place.segment) {
-            finding.message = format!("{prefix}{}", finding.message);
-            into.put(finding);
-        }
-    }
 }

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use super::changes::{Change, edge};
 use super::followed::{Edge, Followed, Gone, Waiting};
-use super::{Purpose, Watch, tell};
+use super::tell::tell;
+use super::{Purpose, Watch};
 use crate::check::fetch::{Answer, FetchError, FetchErrorKind, Want};
 use crate::check::finding::Place;
 use crate::check::findings::Findings;
@@ -99,7 +100,7 @@ impl Watch {
                 if followed.gone >= MOST_GONE {
                     let mut findings = Findings::go_on(&self.options, std::mem::take(&mut self.kept));
                     let what = format!("whether all segments that left {} stay for a while", followed.name);
-                    findings.skip(what, "more left than are asked for again");
+                    findings.limit(what, "more left than are asked for again");
                     self.kept = findings.pause();
                     break;
                 }
@@ -193,7 +194,7 @@ impl Watch {
         for waiting in new {
             if !followed.wait(waiting) {
                 let what = format!("the bytes of some new segments of {}", followed.name);
-                findings.skip(what, "they came faster than they could be fetched");
+                findings.limit(what, "they came faster than they could be fetched");
             }
         }
         self.kept = findings.pause();
@@ -258,6 +259,7 @@ impl Watch {
     /// Keeps a key, or that it cannot be had.
     pub(super) fn key(&mut self, of: usize, url: String, answer: Result<Answer, FetchError>) {
         let said = match &answer {
+            Err(error) if error.is_ours() => None,
             Err(error) => Some(format!("the key cannot be had: {error}")),
             Ok(answer) if answer.is_cut || answer.body.len() != BLOCK => Some(format!(
                 "the key has {} bytes, not {BLOCK}",
@@ -298,6 +300,10 @@ impl Watch {
                 let init = match answer {
                     Ok(answer) => {
                         look::init(&answer, waiting.opening.as_ref().unwrap_or(&clear), &place, heard)
+                    }
+                    Err(error) if error.is_ours() => {
+                        heard.limit(format!("init sections of {}", followed.name), error.to_string());
+                        look::Init::Nothing
                     }
                     Err(error) => {
                         heard.add(&MP_FETCH, place, format!("the init section cannot be had: {error}"));
@@ -360,6 +366,10 @@ fn see(
             findings.add(&MP_GAP, place, format!("the segment is missing, and not marked as a gap: {error}"));
             return;
         }
+        Err(error) if error.is_ours() => {
+            findings.limit(format!("new segments of {}", followed.name), error.to_string());
+            return;
+        }
         Err(error) => {
             findings.add(&MP_FETCH, place, format!("the segment cannot be had: {error}"));
             return;
@@ -381,6 +391,7 @@ fn see(
     }
     segment.facts = Facts::of(bytes);
     if !answer.body.is_empty() {
+        followed.looked_into += u64::from(!waiting.is_base);
         let init = waiting.map.as_ref().and_then(|map| followed.init(map));
         let clear = Opening::default();
         let how = (init, waiting.opening.as_ref().unwrap_or(&clear));
