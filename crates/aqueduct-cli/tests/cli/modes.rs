@@ -18,19 +18,10 @@ struct Mode {
     has_pictures: bool,
     /// The coding of the sound, as ffmpeg calls it.
     sound: Option<&'static str>,
-    /// Sound in renditions of its own, and each says its language.
-    has_languages: bool,
     /// Renditions of pictures, or of sound where there are none.
     rungs: usize,
     /// One of several rungs is the source's own video.
     is_copied: bool,
-}
-
-impl Mode {
-    /// Sound that EXT-X-MEDIA names.
-    fn has_renditions(&self) -> bool {
-        self.sound.is_some() && self.has_pictures && !self.is_muxed
-    }
 }
 
 /// A rule that a mode may break: what its finding says, which modes, and why that is right.
@@ -83,13 +74,6 @@ const EXCUSES: &[Excuse] = &[
         says: "there are no captions and no subtitles",
         of: |mode| mode.has_pictures,
         because: "nobody wrote any for these clips",
-    },
-    // To go as soon as sound without a language says `und`.
-    Excuse {
-        rule: "AP-LANGUAGE",
-        says: "there is no LANGUAGE",
-        of: |mode| mode.has_renditions() && !mode.has_languages,
-        because: "the clips do not say their language",
     },
     Excuse {
         rule: "AP-LOUDNESS",
@@ -228,7 +212,7 @@ fn packages_of_every_mode_keep_the_rules() {
                 add(Mode { sound: None, ..mode() }, &[&pictures], &flags);
             }
             let groups = ["--container", container, "--audio", &german, "--audio", &english];
-            let mode = Mode { rungs: 2, has_languages: true, ..base(container, false) };
+            let mode = Mode { rungs: 2, ..base(container, false) };
             add(mode, &[&film, &small], &[&groups, single].concat());
         }
     }

@@ -148,7 +148,7 @@ impl Reader<'_, '_, '_> {
             }
             if self.attributes > self.text.limits.all_attributes {
                 let most = self.text.limits.all_attributes;
-                self.findings.skip(
+                self.findings.limit(
                     format!("{} from line {}", self.text.name, line.number),
                     format!("more than {most} attributes"),
                 );
