@@ -4,7 +4,7 @@ use std::fs::File;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 
-use super::{Identity, Kept, Source, read_failed};
+use super::{Identity, KeptIdentity, Source, read_failed};
 use crate::error::{Error, ErrorKind, Result};
 
 /// A regular file, opened once and read by position.
@@ -15,7 +15,7 @@ pub struct FileSource {
     /// When it was last written to: seconds and nanoseconds.
     written: (i64, i64),
     name: String,
-    identity: Kept,
+    identity: KeptIdentity,
 }
 
 impl FileSource {
@@ -42,7 +42,7 @@ impl FileSource {
         // Of what was opened, which may be another file by now.
         let metadata = file.metadata().map_err(failed)?;
         let written = (metadata.mtime(), metadata.mtime_nsec());
-        Ok(Self { file, len: metadata.len(), written, name, identity: Kept::default() })
+        Ok(Self { file, len: metadata.len(), written, name, identity: KeptIdentity::default() })
     }
 
     /// A source is what it was when it was opened. One that is written to while it is read would give bytes of two films.

@@ -1,6 +1,8 @@
 //! What makes two sources the same: length and a digest over fixed sampled blocks.
 
 use std::fmt;
+use std::ops::Range;
+use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -43,6 +45,27 @@ pub fn identify(source: &(impl Source + ?Sized)) -> Result<Identity> {
         hash_range(source, offset, count, &mut hash)?;
     }
     Ok(Identity { bytes: len, sha256: hex(&hash.finalize()) })
+}
+
+/// The bytes that [`identify`] reads of a source of `len` bytes, in its order: a source for which each read is a request can
+/// have them ready.
+pub fn identified_ranges(len: u64) -> impl Iterator<Item = Range<u64>> {
+    blocks(len).into_iter().map(|(offset, count)| offset..offset + count)
+}
+
+/// The identity of a source that stays open, once somebody asked for it: what [`Source::identity`] needs to read but once.
+#[derive(Debug, Clone, Default)]
+pub struct KeptIdentity(OnceLock<Identity>);
+
+impl KeptIdentity {
+    /// The identity of `source`, always of the same one: [`identify`] the first time, and later what it said.
+    pub fn of(&self, source: &(impl Source + ?Sized)) -> Result<Identity> {
+        if let Some(identity) = self.0.get() {
+            return Ok(identity.clone());
+        }
+        let identity = identify(source)?;
+        Ok(self.0.get_or_init(|| identity).clone())
+    }
 }
 
 /// Lower-case hexadecimal.
@@ -103,5 +126,15 @@ mod tests {
             assert!(blocks.windows(2).all(|pair| pair[0].0 < pair[1].0));
             assert!(blocks.iter().map(|block| block.1).sum::<u64>() <= WHOLE);
         }
+    }
+
+    #[test]
+    fn what_is_identified_is_what_is_said_to_be() {
+        let source = super::super::Counting::new(MemorySource::new(vec![3; (WHOLE + 7) as usize], "a"));
+        let kept = KeptIdentity::default();
+        let identity = kept.of(&source).unwrap();
+        let said: u64 = identified_ranges(source.len()).map(|range| range.end - range.start).sum();
+        assert_eq!(source.bytes(), said);
+        assert_eq!((kept.of(&source).unwrap(), source.bytes()), (identity, said), "once is enough");
     }
 }

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{Identity, Kept, Source};
+use super::{Identity, KeptIdentity, Source};
 use crate::error::Result;
 
 /// A source held in memory, cheap to clone.
@@ -10,13 +10,13 @@ use crate::error::Result;
 pub struct MemorySource {
     bytes: Bytes,
     name: String,
-    identity: Kept,
+    identity: KeptIdentity,
 }
 
 impl MemorySource {
     /// A source over `bytes`, called `name` in messages.
     pub fn new(bytes: impl Into<Bytes>, name: impl Into<String>) -> Self {
-        Self { bytes: bytes.into(), name: name.into(), identity: Kept::default() }
+        Self { bytes: bytes.into(), name: name.into(), identity: KeptIdentity::default() }
     }
 }
 

@@ -10,11 +10,9 @@ mod memory;
 mod wrap;
 
 pub use file::FileSource;
-pub use identity::{Identity, identify};
+pub use identity::{Identity, KeptIdentity, identified_ranges, identify};
 pub use memory::MemorySource;
 pub use wrap::{Counting, Faulty};
-
-use std::sync::OnceLock;
 
 use crate::error::{Error, ErrorKind, Result};
 
@@ -38,7 +36,7 @@ pub trait Source: Send + Sync {
     fn name(&self) -> &str;
 
     /// What makes it the same as another: [`identify`], which reads up to 8 MiB. It is asked for when a source is indexed
-    /// and when a presentation is opened, so a source that stays open is better for keeping it.
+    /// and when a presentation is opened, so a source that stays open is better for keeping it: [`KeptIdentity`].
     fn identity(&self) -> Result<Identity> {
         identify(self)
     }
@@ -82,20 +80,6 @@ impl<S: Source + ?Sized> Source for std::sync::Arc<S> {
 
     fn identity(&self) -> Result<Identity> {
         (**self).identity()
-    }
-}
-
-/// An identity, once somebody asked for it.
-#[derive(Debug, Clone, Default)]
-struct Kept(OnceLock<Identity>);
-
-impl Kept {
-    fn of(&self, source: &impl Source) -> Result<Identity> {
-        if let Some(identity) = self.0.get() {
-            return Ok(identity.clone());
-        }
-        let identity = identify(source)?;
-        Ok(self.0.get_or_init(|| identity).clone())
     }
 }
 
