@@ -65,7 +65,7 @@ fn damaged(criterion: &mut Criterion) {
         ("all of it, fmp4", &|film| drop(package(film, Container::Fmp4))),
     ];
     let mut group = criterion.benchmark_group("a damaged film");
-    group.sample_size(20);
+    group.sample_size(10);
     for (name, work) in works {
         group.bench_function(format!("{name}, mean of {FILES}"), |bench| {
             bench.iter_custom(|times| {

@@ -2,12 +2,15 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::future::Future;
+use std::num::NonZeroUsize;
 use std::ops::Range;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, mpsc};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 
 use aqueduct::Source;
-use aqueduct::source::{Identity, identify};
+use aqueduct::source::{Identity, KeptIdentity, identified_ranges};
 use bytes::Bytes;
+use futures_util::{StreamExt, TryStreamExt, stream};
 use object_store::path::Path;
 use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt};
 use tokio::runtime::Handle;
@@ -17,36 +20,55 @@ use crate::error::{Error, ErrorKind, Result};
 
 /// Bytes of a request for less than this: boxes and tables are read in small pieces that lie together.
 const BLOCK: u64 = 1 << 20;
-/// Blocks that are kept: of the tables, and of each track's media.
-const BLOCKS: usize = 4;
+/// Blocks that are kept for the tables, and at most for all.
+const TABLE_BLOCKS: usize = 4;
+const MOST_BLOCKS: usize = 64;
+/// Samples of an identity that are asked for at once.
+const AT_ONCE: usize = 16;
 
 /// An object of a store as a [`Source`]: what is read of it is all that is fetched, in whole ranges.
 ///
-/// It stays the object that was opened: where it is replaced meanwhile, reading fails instead of mixing two films.
+/// Ranges of 1 MiB and more are a request each. Smaller ones come out of blocks of 1 MiB, of which it keeps those that were
+/// read last: four, and two for each core, 64 at most.
+///
+/// It stays the object that was opened: where it is replaced meanwhile, reading fails instead of mixing two films. Where the
+/// store itself fails, the error has this crate's [`Error`] as its cause.
+///
 /// Reads block the calling thread until the runtime in which it was opened has the answer, so that one needs a thread to
 /// itself: read from threads of your own, or with a runtime of several threads.
 pub struct StoreSource {
+    object: Arc<Object>,
+    runtime: Handle,
+    blocks: Mutex<VecDeque<(u64, Slot)>>,
+    most_blocks: usize,
+    identity: KeptIdentity,
+}
+
+/// A block, once it is there; whoever fetches it has the lock, so that nobody else does the same.
+type Slot = Arc<Mutex<Option<Bytes>>>;
+
+/// What was opened.
+struct Object {
     store: Arc<dyn ObjectStore>,
     path: Path,
     name: String,
     length: u64,
-    /// Entity tag and version of what was opened, where the store has them.
+    /// Entity tag and version, where the store has them.
     tag: Option<String>,
     version: Option<String>,
-    runtime: Handle,
-    blocks: Mutex<VecDeque<(u64, Bytes)>>,
-    identity: OnceLock<Identity>,
 }
 
 impl StoreSource {
     /// Opens the object at a URL such as `s3://bucket/films/tears.mp4`, with the options of [`Destination::parse`].
     ///
     /// Fails with [`ErrorKind::NotFound`] where there is none, with [`ErrorKind::Destination`] where the URL names no
-    /// object of a store, and as the store fails.
+    /// object of a store, and as the store fails: within seconds where it cannot be reached.
     pub async fn open(url: &str, options: &StoreOptions) -> Result<Self> {
         let place = Destination::parse(url, options)?;
-        match place.remote(true) {
-            Some((store, path)) if !path.as_ref().is_empty() => Self::of(store, path, url).await,
+        match (place.remote(false), place.remote(true)) {
+            (Some((first, path)), Some((patient, _))) if !path.as_ref().is_empty() => {
+                Self::found(&*first, patient, path, url).await
+            }
             _ => {
                 let message = format!("{url} names no object of a store: write s3://bucket/path/of/film.mp4");
                 Err(Error::new(ErrorKind::Destination, message))
@@ -57,30 +79,103 @@ impl StoreSource {
     /// Opens an object of a store that the caller has made; `name` stands for it in messages. Must be called in a runtime
     /// of tokio.
     pub async fn of(store: Arc<dyn ObjectStore>, path: Path, name: &str) -> Result<Self> {
-        let found = store.head(&path).await.map_err(|error| match error {
-            object_store::Error::NotFound { .. } => {
-                Error::new(ErrorKind::NotFound, format!("there is no object {name}")).with_cause(error)
-            }
-            error => fault::of_store(error, "open", name),
+        let first = Arc::clone(&store);
+        Self::found(&*first, store, path, name).await
+    }
+
+    /// Asks `first` whether it is there, and reads it from `store`.
+    async fn found(
+        first: &dyn ObjectStore,
+        store: Arc<dyn ObjectStore>,
+        path: Path,
+        name: &str,
+    ) -> Result<Self> {
+        let found = first.head(&path).await.map_err(|error| {
+            let missing = matches!(error, object_store::Error::NotFound { .. });
+            let cause = fault::of_input(error);
+            let (kind, message) = match missing {
+                true => (ErrorKind::NotFound, format!("there is no object {name}")),
+                false => (cause.kind(), format!("cannot open {name}: {cause}")),
+            };
+            Error::new(kind, message).with_cause(cause)
         })?;
-        Ok(Self {
+        let object = Object {
             store,
             path,
             name: name.to_owned(),
             length: found.size,
             tag: found.e_tag,
             version: found.version,
+        };
+        // Pictures and sound are read at two places by each thread.
+        let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        Ok(Self {
+            object: Arc::new(object),
             runtime: Handle::current(),
             blocks: Mutex::default(),
-            identity: OnceLock::new(),
+            most_blocks: (TABLE_BLOCKS + 2 * cores).min(MOST_BLOCKS),
+            identity: KeptIdentity::default(),
         })
     }
 
-    /// The bytes of a range that lies within the object.
-    fn fetch(&self, range: Range<u64>) -> aqueduct::Result<Bytes> {
-        let offset = range.start;
-        let failed =
-            |message: String| aqueduct::Error::new(aqueduct::ErrorKind::Source, message).at_offset(offset);
+    /// The bytes of ranges that lie within the object, one of them at least.
+    fn fetch(&self, ranges: Vec<Range<u64>>) -> aqueduct::Result<Vec<Bytes>> {
+        let offset = ranges.first().map_or(0, |range| range.start);
+        let object = Arc::clone(&self.object);
+        let fetched = self.wait_for(async move {
+            let each = |range| {
+                let object = Arc::clone(&object);
+                async move { object.get(range).await }
+            };
+            stream::iter(ranges).map(each).buffered(AT_ONCE).try_collect::<Vec<_>>().await
+        });
+        let stopped = || Error::new(ErrorKind::Cancelled, "reading was stopped");
+        fetched.unwrap_or_else(|| Err(stopped())).map_err(|cause| {
+            let message = format!("cannot read {}", self.object.name);
+            aqueduct::Error::new(aqueduct::ErrorKind::Source, message).with_cause(cause).at_offset(offset)
+        })
+    }
+
+    /// `None` where the runtime ended before the work did.
+    fn wait_for<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> Option<T> {
+        let (answer, answered) = mpsc::sync_channel(1);
+        self.runtime.spawn(async move {
+            // Whoever asked waits for it.
+            let _ = answer.send(work.await);
+        });
+        answered.recv().ok()
+    }
+
+    /// The block that begins at `start`.
+    fn block(&self, start: u64) -> aqueduct::Result<Bytes> {
+        let slot = self.slot(start);
+        let mut kept = lock(&slot);
+        if let Some(bytes) = &*kept {
+            return Ok(bytes.clone());
+        }
+        let range = start..start.saturating_add(BLOCK).min(self.object.length);
+        let bytes = self.fetch(vec![range])?.pop().unwrap_or_default();
+        *kept = Some(bytes.clone());
+        Ok(bytes)
+    }
+
+    /// Where the block that begins at `start` is kept. It becomes the last of those that are to go.
+    fn slot(&self, start: u64) -> Slot {
+        let mut blocks = lock(&self.blocks);
+        let there = blocks.iter().position(|(at, _)| *at == start);
+        let slot = there.and_then(|at| blocks.remove(at)).map_or_else(Slot::default, |(_, slot)| slot);
+        blocks.push_front((start, Arc::clone(&slot)));
+        blocks.truncate(self.most_blocks);
+        slot
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Object {
+    async fn get(&self, range: Range<u64>) -> Result<Bytes> {
         let wanted = range.end - range.start;
         let options = GetOptions {
             range: Some(GetRange::Bounded(range)),
@@ -89,58 +184,28 @@ impl StoreSource {
             version: self.version.clone(),
             ..GetOptions::default()
         };
-        let (store, path) = (Arc::clone(&self.store), self.path.clone());
-        let (answer, answered) = mpsc::sync_channel(1);
-        self.runtime.spawn(async move {
-            let bytes = match store.get_opts(&path, options).await {
-                Ok(found) => found.bytes().await,
-                Err(error) => Err(error),
-            };
-            // Whoever asked waits for it.
-            let _ = answer.send(bytes);
-        });
-        let bytes = answered.recv().map_err(|_| failed(format!("reading {} was stopped", self.name)))?;
-        match bytes {
-            Ok(bytes) if bytes.len() as u64 == wanted => Ok(bytes),
-            Ok(bytes) => {
-                let message =
-                    format!("{} answered with {} bytes instead of {wanted}", self.name, bytes.len());
-                Err(failed(message))
-            }
-            Err(object_store::Error::Precondition { .. }) => {
-                let message = format!("{} was replaced while it was read; run it again", self.name);
-                Err(failed(message))
-            }
-            Err(error) => Err(failed(fault::of_store(error, "read", &self.name).to_string())),
+        let found = self.store.get_opts(&self.path, options).await.map_err(fault::of_input)?;
+        let bytes = found.bytes().await.map_err(fault::of_input)?;
+        if bytes.len() as u64 == wanted {
+            return Ok(bytes);
         }
-    }
-
-    /// The block that begins at `start`.
-    fn block(&self, start: u64) -> aqueduct::Result<Bytes> {
-        let blocks = || self.blocks.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, bytes)) = blocks().iter().find(|(at, _)| *at == start) {
-            return Ok(bytes.clone());
-        }
-        let bytes = self.fetch(start..start.saturating_add(BLOCK).min(self.length))?;
-        let mut kept = blocks();
-        kept.push_front((start, bytes.clone()));
-        kept.truncate(BLOCKS);
-        Ok(bytes)
+        let message = format!("the store answered with {} bytes instead of {wanted}", bytes.len());
+        Err(Error::new(ErrorKind::Store, message))
     }
 }
 
 impl Source for StoreSource {
     fn len(&self) -> u64 {
-        self.length
+        self.object.length
     }
 
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> aqueduct::Result<usize> {
-        let wanted = self.length.saturating_sub(offset).min(buffer.len() as u64);
+        let wanted = self.len().saturating_sub(offset).min(buffer.len() as u64);
         if wanted == 0 {
             return Ok(0);
         }
         let bytes = if wanted >= BLOCK {
-            self.fetch(offset..offset + wanted)?
+            self.fetch(vec![offset..offset + wanted])?.pop().unwrap_or_default()
         } else {
             let start = offset - offset % BLOCK;
             let block = self.block(start)?;
@@ -153,21 +218,54 @@ impl Source for StoreSource {
     }
 
     fn name(&self) -> &str {
-        &self.name
+        &self.object.name
     }
 
     fn identity(&self) -> aqueduct::Result<Identity> {
-        if let Some(identity) = self.identity.get() {
-            return Ok(identity.clone());
+        self.identity.of(&Samples { source: self, ranges: Mutex::default() })
+    }
+}
+
+/// The bytes that make an identity, asked for at once: one after the other they would wait for as many answers.
+struct Samples<'a> {
+    source: &'a StoreSource,
+    /// Offset and bytes of each.
+    ranges: Mutex<Vec<(u64, Bytes)>>,
+}
+
+impl Source for Samples<'_> {
+    fn len(&self) -> u64 {
+        self.source.len()
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> aqueduct::Result<usize> {
+        let mut ranges = lock(&self.ranges);
+        if ranges.is_empty() && !self.is_empty() {
+            let wanted: Vec<_> = identified_ranges(self.len()).collect();
+            let starts = wanted.iter().map(|range| range.start).collect::<Vec<_>>();
+            *ranges = starts.into_iter().zip(self.source.fetch(wanted)?).collect();
         }
-        let identity = identify(self)?;
-        Ok(self.identity.get_or_init(|| identity).clone())
+        let found = ranges.iter().find_map(|(start, bytes)| {
+            let from = usize::try_from(offset.checked_sub(*start)?).ok()?;
+            bytes.get(from..).filter(|rest| !rest.is_empty())
+        });
+        let Some(found) = found else { return self.source.read_at(offset, buffer) };
+        let count = found.len().min(buffer.len());
+        buffer[..count].copy_from_slice(&found[..count]);
+        Ok(count)
+    }
+
+    fn name(&self) -> &str {
+        self.source.name()
     }
 }
 
 impl fmt::Debug for StoreSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("StoreSource").field("name", &self.name).field("length", &self.length).finish()
+        f.debug_struct("StoreSource")
+            .field("name", &self.object.name)
+            .field("length", &self.object.length)
+            .finish()
     }
 }
 

@@ -7,9 +7,19 @@ use crate::error::{Error, ErrorKind};
 
 /// The error of a store that could not do `what` (such as `store video/720p/00003.ts`) at `destination`.
 pub(crate) fn of_store(error: object_store::Error, what: &str, destination: &str) -> Error {
-    let place = format!("cannot {what} at {destination}");
-    let found = classify(&error, &place);
-    found.with_cause(error)
+    let (kind, cause) = classify(&error, "grant list, read, write and delete there");
+    Error::new(kind, format!("cannot {what} at {destination}: {cause}")).with_cause(error)
+}
+
+/// The cause alone, of a store that did not give an object which is read.
+pub(crate) fn of_input(error: object_store::Error) -> Error {
+    let (kind, cause) = match &error {
+        object_store::Error::Precondition { .. } => {
+            (ErrorKind::Store, "it was replaced while it was read; run the same command again".to_owned())
+        }
+        error => classify(error, "grant reading it"),
+    };
+    Error::new(kind, cause).with_cause(error)
 }
 
 /// The error of a call to the file system that failed to do what `place` says.
@@ -20,10 +30,11 @@ pub(crate) fn of_io(error: &io::Error, place: &str) -> Error {
     }
 }
 
-fn classify(error: &object_store::Error, place: &str) -> Error {
+/// Kind and cause; `needed` is what to do where the credentials do not suffice.
+fn classify(error: &object_store::Error, needed: &str) -> (ErrorKind, String) {
     let text = whole_text(error);
     let says = |words: &[&str]| words.iter().any(|word| text.contains(word));
-    let new = |kind, cause: &str| Error::new(kind, format!("{place}: {cause}"));
+    let new = |kind, cause: &str| (kind, cause.to_owned());
     let remote = !text.contains("LocalFileSystem");
 
     if says(&["NoSuchBucket", "ContainerNotFound", "The specified bucket does not exist"]) {
@@ -73,10 +84,7 @@ fn classify(error: &object_store::Error, place: &str) -> Error {
         {
             return new(
                 ErrorKind::PermissionDenied,
-                &format!(
-                    "the credentials may not do that ({}); grant list, read, write and delete there",
-                    brief(error)
-                ),
+                &format!("the credentials may not do that ({}); {needed}", brief(error)),
             );
         }
         object_store::Error::NotFound { .. } if remote => {

@@ -7,7 +7,20 @@ use aqueduct::{FileSource, Plan, Presentation};
 use object_store::PutPayload;
 use object_store::memory::InMemory;
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use async_trait::async_trait;
+use futures_util::stream::BoxStream;
+use object_store::{
+    CopyOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, PutMultipartOptions, PutOptions,
+    PutResult,
+};
+
 use super::*;
+
+#[allow(dead_code, reason = "its other users need more of it")]
+#[path = "../../../aqueduct/tests/mp4_writer/mod.rs"]
+mod mp4_writer;
 
 fn clip(name: &str) -> std::path::PathBuf {
     FilePath::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata").join(name)
@@ -104,7 +117,7 @@ async fn any_range_is_that_of_the_object() {
 async fn an_object_that_is_replaced_is_not_mixed_with_what_it_was() {
     let (store, source) = stored("plain-25.mp4").await;
     let other = vec![7; source.len() as usize];
-    store.put(&source.path.clone(), PutPayload::from(other)).await.unwrap();
+    store.put(&source.object.path.clone(), PutPayload::from(other)).await.unwrap();
     let read = move || source.read_at(0, &mut [0; 16]).unwrap_err();
     let error = tokio::task::spawn_blocking(read).await.unwrap();
     assert_eq!(error.kind(), aqueduct::ErrorKind::Source);
@@ -122,4 +135,167 @@ async fn what_is_no_object_is_told() {
         let error = StoreSource::open(url, &StoreOptions::default()).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Destination, "{error}");
     }
+}
+
+/// Memory that counts what is asked of it.
+#[derive(Debug, Default)]
+struct Counting {
+    inner: InMemory,
+    requests: AtomicU64,
+    bytes: AtomicU64,
+}
+
+impl fmt::Display for Counting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Counting")
+    }
+}
+
+impl Counting {
+    /// Requests and bytes since the last time.
+    fn take(&self) -> (u64, u64) {
+        (self.requests.swap(0, Ordering::Relaxed), self.bytes.swap(0, Ordering::Relaxed))
+    }
+}
+
+#[async_trait]
+impl ObjectStore for Counting {
+    async fn put_opts(
+        &self,
+        location: &Path,
+        payload: PutPayload,
+        options: PutOptions,
+    ) -> object_store::Result<PutResult> {
+        self.inner.put_opts(location, payload, options).await
+    }
+
+    async fn put_multipart_opts(
+        &self,
+        location: &Path,
+        options: PutMultipartOptions,
+    ) -> object_store::Result<Box<dyn MultipartUpload>> {
+        self.inner.put_multipart_opts(location, options).await
+    }
+
+    async fn get_opts(&self, location: &Path, options: GetOptions) -> object_store::Result<GetResult> {
+        let found = self.inner.get_opts(location, options).await?;
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        self.bytes.fetch_add(found.range.end - found.range.start, Ordering::Relaxed);
+        Ok(found)
+    }
+
+    fn delete_stream(
+        &self,
+        locations: BoxStream<'static, object_store::Result<Path>>,
+    ) -> BoxStream<'static, object_store::Result<Path>> {
+        self.inner.delete_stream(locations)
+    }
+
+    fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, object_store::Result<ObjectMeta>> {
+        self.inner.list(prefix)
+    }
+
+    async fn list_with_delimiter(&self, prefix: Option<&Path>) -> object_store::Result<ListResult> {
+        self.inner.list_with_delimiter(prefix).await
+    }
+
+    async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> object_store::Result<()> {
+        self.inner.copy_opts(from, to, options).await
+    }
+}
+
+/// A film of pictures that are one slice each, with a key picture each second.
+fn film(seconds: u32, bytes: u32) -> Vec<u8> {
+    use mp4_writer::{File, Sample, Track, atom, video_entry};
+
+    let whole = std::fs::read(clip("plain-25.mp4")).unwrap();
+    let small = aqueduct::MemorySource::new(whole, "small");
+    let small = aqueduct::index::mp4::read(&small, &Default::default()).unwrap();
+    let picture = |n: u32| Sample {
+        duration: 1000,
+        composition_offset: 0,
+        bytes: bytes + n * 7919 % 1000,
+        key: n.is_multiple_of(25),
+    };
+    let mut video = Track::video((0..seconds * 25).map(picture).collect());
+    (video.timescale, video.samples_per_chunk) = (25_000, vec![12, 13]);
+    video.entry = video_entry(b"avc1", &[&atom(b"avcC", &[&small.tracks[0].configuration])]);
+    let unit = |n: u32| Sample { duration: 1024, composition_offset: 0, bytes: 300 + n * 31 % 90, key: true };
+    let mut sound = Track::video((0..seconds * 48_000 / 1024).map(unit).collect());
+    (sound.timescale, sound.handler, sound.samples_per_chunk) = (48_000, *b"soun", vec![15, 16]);
+    let config = atom(b"esds", &[&small.tracks[1].configuration]);
+    sound.entry = mp4_writer::audio_entry(b"mp4a", 16, &[&config]);
+    let file = File { tracks: vec![video, sound], gap: 0, moov_last: false, fragments: None }.write();
+    let index = aqueduct::index::mp4::read(&file, &Default::default()).unwrap();
+    let mut bytes = vec![0x5a; file.len() as usize];
+    for (start, part) in &file.parts {
+        let start = *start as usize;
+        bytes[start..start + part.len()].copy_from_slice(part);
+    }
+    for packet in index.tracks[0].packets.iter() {
+        let at = packet.offset.unwrap() as usize;
+        bytes[at..at + 4].copy_from_slice(&(packet.bytes - 4).to_be_bytes());
+        bytes[at + 4] = if packet.key { 0x65 } else { 0x41 };
+    }
+    bytes
+}
+
+/// Whoever reads each access unit by itself asks a store for every one of them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_segment_takes_few_requests() {
+    for (seconds, bytes) in [(60, 20_000), (200, 1500)] {
+        let store = Arc::new(Counting::default());
+        let (path, whole) = (Path::from("film.mp4"), film(seconds, bytes));
+        let len = whole.len() as u64;
+        store.put(&path, PutPayload::from(whole)).await.unwrap();
+        let source = StoreSource::of(store.clone(), path, "memory://film.mp4").await.unwrap();
+        tokio::task::spawn_blocking(move || {
+            assert_eq!(store.take(), (1, len), "the question whether it is there");
+            let source: Arc<dyn Source> = Arc::new(source);
+            let identity = source.identity().unwrap();
+            let (requests, read) = store.take();
+            let samples: Vec<_> = identified_ranges(len).collect();
+            assert_eq!(requests, samples.len() as u64);
+            assert_eq!(read, samples.iter().map(|range| range.end - range.start).sum::<u64>());
+            assert_eq!(source.identity().unwrap(), identity);
+            assert_eq!(store.take(), (0, 0), "it is kept");
+            for container in [Container::Ts, Container::Fmp4] {
+                let index = Arc::new(aqueduct::index::mp4::read(&*source, &Default::default()).unwrap());
+                let input = CopyInput { index: &index, role: Role::Main };
+                let mut settings = CopySettings::default();
+                settings.container = container;
+                let plan = Plan::copying(vec![input]).settings(settings).build().unwrap();
+                let segments = u64::from(plan.segments());
+                let film = Presentation::new(Arc::clone(&source), index, Arc::new(plan)).unwrap();
+                assert!(store.take().0 <= 2, "the tables lie in a block or two");
+                columns(&film, false);
+                let (requests, read) = store.take();
+                assert!(requests <= segments + len / BLOCK + 1, "{requests} for {segments} segments");
+                assert!(requests <= 2 * segments, "{requests} for {segments} segments");
+                assert!(read <= len + (segments + 1) * BLOCK, "{read} bytes of {len}");
+            }
+        })
+        .await
+        .unwrap();
+    }
+}
+
+/// Tables are walked side by side, and each block of them is asked for once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_tables_of_a_long_film_are_fetched_once() {
+    let store = Arc::new(Counting::default());
+    let (path, whole) = (Path::from("film.mp4"), film(3600, 40));
+    let media = whole.windows(4).position(|kind| kind == b"mdat").unwrap() as u64;
+    assert!(media > BLOCK, "{media}");
+    store.put(&path, PutPayload::from(whole)).await.unwrap();
+    let source = StoreSource::of(store.clone(), path, "memory://film.mp4").await.unwrap();
+    tokio::task::spawn_blocking(move || {
+        source.identity().unwrap();
+        store.take();
+        aqueduct::index::mp4::read(&source, &Default::default()).unwrap();
+        let (requests, _) = store.take();
+        assert!(requests <= media / BLOCK + 2, "{requests} requests for {media} bytes");
+    })
+    .await
+    .unwrap();
 }
