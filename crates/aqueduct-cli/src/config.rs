@@ -33,13 +33,15 @@ pub(crate) struct RunConfig {
     pub(crate) jobs: Option<NonZeroUsize>,
     pub(crate) overwrite: bool,
     pub(crate) verify: Option<Verify>,
+    #[serde(deserialize_with = "one_or_several")]
+    pub(crate) index: Vec<PathBuf>,
     pub(crate) s3_endpoint: Option<String>,
     pub(crate) s3_region: Option<String>,
     pub(crate) s3_allow_http: bool,
 }
 
-const RUN_KEYS: [&str; 7] =
-    ["destination", "jobs", "overwrite", "verify", "s3-endpoint", "s3-region", "s3-allow-http"];
+const RUN_KEYS: [&str; 8] =
+    ["destination", "jobs", "overwrite", "verify", "index", "s3-endpoint", "s3-region", "s3-allow-http"];
 
 /// The part of a job file that says what to make, for one command.
 pub(crate) trait What: Default {
@@ -254,8 +256,9 @@ mod tests {
     #[test]
     fn every_run_key_is_known() {
         for key in RUN_KEYS {
-            let error =
-                serde_json::from_value::<RunConfig>(serde_json::json!({ key: [] })).unwrap_err().to_string();
+            let error = serde_json::from_value::<RunConfig>(serde_json::json!({ key: [[]] }))
+                .unwrap_err()
+                .to_string();
             assert!(!error.contains("unknown field"), "{key}: {error}");
         }
     }

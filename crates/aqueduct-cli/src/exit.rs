@@ -156,8 +156,19 @@ impl Failure {
 
 impl From<aqueduct::Error> for Failure {
     fn from(error: aqueduct::Error) -> Self {
-        let (exit, kind, hint) = core_class(error.kind(), error.place().offset);
+        let (exit, kind, hint) = of_core(&error);
         Self::of(exit, kind, hint, &error)
+    }
+}
+
+fn of_core(error: &aqueduct::Error) -> (Exit, &'static str, Option<&'static str>) {
+    // A source that lies in a store fails as the store does.
+    let store = chain(error).find_map(|cause| cause.downcast_ref::<aqueduct_service::Error>());
+    match store.map(aqueduct_service::Error::kind) {
+        Some(ServiceKind::Unavailable) => (Exit::Unavailable, "unavailable", None),
+        Some(ServiceKind::PermissionDenied) => (Exit::Permission, "permission-denied", None),
+        Some(_) => (Exit::Io, "source", None),
+        None => core_class(error.kind(), error.place().offset),
     }
 }
 
@@ -215,7 +226,7 @@ impl From<aqueduct_service::Error> for Failure {
             ServiceKind::Cancelled => (Exit::Interrupted, "cancelled", None),
             ServiceKind::Media(kind) => {
                 let core = chain(&error).find_map(|cause| cause.downcast_ref::<aqueduct::Error>());
-                core_class(kind, core.and_then(|core| core.place().offset))
+                core.map_or_else(|| core_class(kind, None), of_core)
             }
             _ => (Exit::Software, "internal", Some("this should never happen: please report it")),
         };

@@ -1,26 +1,46 @@
 //! Inputs: opened and indexed.
 
+mod index_file;
+mod place;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use aqueduct::index::mp4;
 use aqueduct::plan::Role;
-use aqueduct::{FileSource, Source, SourceIndex};
+use aqueduct::{Source, SourceIndex};
+
+pub(crate) use index_file::IndexUse;
+pub(crate) use place::source;
 
 use crate::exit::{Exit, Failure};
-use crate::output::quoted;
+use crate::job::Access;
+use crate::output::{Console, quoted};
+
+use index_file::Reader;
 
 /// An opened input and what is known of it.
 pub(crate) struct Input {
     pub(crate) path: PathBuf,
     pub(crate) source: Arc<dyn Source>,
     pub(crate) index: Arc<SourceIndex>,
+    /// What became of the file of its index, where one was named.
+    pub(crate) index_use: Option<IndexUse>,
 }
 
 impl Input {
     /// Its name for people.
     pub(crate) fn name(&self) -> String {
         self.path.display().to_string()
+    }
+
+    /// Says what became of the file of its index.
+    pub(crate) fn tell_index(&self, console: &Console) -> Result<(), Failure> {
+        let Some(index_use) = &self.index_use else { return Ok(()) };
+        if let Some(remark) = index_use.remark() {
+            console.note("note", &remark);
+        }
+        index_use.warning().map_or(Ok(()), |warning| console.warning(&warning))
     }
 
     /// Fails where all that could be presented is encrypted.
@@ -38,54 +58,60 @@ impl Input {
 }
 
 /// Opens whatever this build can read, and reads its index.
-pub(crate) fn open(path: &Path) -> Result<Input, Failure> {
-    let source = file(path)?;
-    // What this build lacks is no fault of the file.
-    #[cfg(not(feature = "av"))]
-    if !source.is_empty() && !mp4::sniff(&*source)? {
-        let message = format!(
-            "{} is neither MP4 nor MOV, and this build reads nothing else: it has no libav",
-            path.display()
-        );
-        return Err(Failure::new(Exit::Unavailable, "build", message));
-    }
-    let index = Arc::new(aqueduct::probe(&source)?);
-    Ok(Input { path: path.to_owned(), source, index })
+pub(crate) fn open(path: &Path, access: &Access) -> Result<Input, Failure> {
+    let source = source(path, &access.store)?;
+    let read = || {
+        // What this build lacks is no fault of the file.
+        #[cfg(not(feature = "av"))]
+        if !source.is_empty() && !mp4::sniff(&*source)? {
+            let message = format!(
+                "{} is neither MP4 nor MOV, and this build reads nothing else: it has no libav",
+                path.display()
+            );
+            return Err(Failure::new(Exit::Unavailable, "build", message));
+        }
+        Ok(aqueduct::probe(&source)?)
+    };
+    let (index, index_use) = indexed(access.indexes.first(), &*source, Reader::Any, read)?;
+    Ok(Input { path: path.to_owned(), source, index, index_use })
 }
 
 /// Opens what can be copied: MP4 or MOV, whose sample tables say where every access unit lies. `role` decides what is
-/// advised where it is something else.
-pub(crate) fn open_mp4(path: &Path, role: &Role) -> Result<Input, Failure> {
-    let source = file(path)?;
-    if !source.is_empty() && !mp4::sniff(&*source)? {
-        return Err(not_mp4(path, *role != Role::Main));
-    }
-    let index = mp4::read(&*source, &mp4::Limits::default()).map_err(|error| {
+/// advised where it is something else. It is the input of this number, counted from 0.
+pub(crate) fn open_mp4(path: &Path, role: &Role, number: usize, access: &Access) -> Result<Input, Failure> {
+    let source = source(path, &access.store)?;
+    let name = path.display().to_string();
+    // With several inputs it matters in which one a byte is wrong.
+    let named = |error: aqueduct::Error| {
         let mut failure = Failure::from(error);
-        let name = path.display().to_string();
-        // With several inputs it matters in which one a byte is wrong.
         if !failure.message.contains(&name) {
             failure.message = format!("{name}: {}", failure.message);
         }
         failure
-    })?;
-    Ok(Input { path: path.to_owned(), source, index: Arc::new(index) })
+    };
+    let read = || {
+        if !source.is_empty() && !mp4::sniff(&*source).map_err(named)? {
+            return Err(not_mp4(path, *role != Role::Main));
+        }
+        mp4::read(&*source, &mp4::Limits::default()).map_err(named)
+    };
+    let (index, index_use) = indexed(access.indexes.get(number), &*source, Reader::Copy, read)?;
+    Ok(Input { path: path.to_owned(), source, index, index_use })
 }
 
-pub(crate) fn file(path: &Path) -> Result<Arc<dyn Source>, Failure> {
-    let file = FileSource::open(path).map_err(|error| {
-        let mut failure = Failure::from(error);
-        let is_url = path.to_str().and_then(|path| path.split_once("://"));
-        if is_url.is_some_and(|(scheme, _)| scheme.chars().all(|c| c.is_ascii_alphanumeric())) {
-            failure.hint = Some("inputs are local files: fetch it first".to_owned());
+/// The index, through its file where one is named.
+fn indexed(
+    file: Option<&PathBuf>,
+    source: &dyn Source,
+    reader: Reader,
+    read: impl FnOnce() -> Result<SourceIndex, Failure>,
+) -> Result<(Arc<SourceIndex>, Option<IndexUse>), Failure> {
+    match file {
+        Some(file) => {
+            index_file::through(file, source, reader, read).map(|(index, used)| (index, Some(used)))
         }
-        // A folder or a device: nothing in it is wrong, it is just no file.
-        if failure.exit == Exit::Data {
-            (failure.exit, failure.kind) = (Exit::NoInput, "not-a-file");
-        }
-        failure
-    })?;
-    Ok(Arc::new(file))
+        None => read().map(|index| (Arc::new(index), None)),
+    }
 }
 
 fn not_mp4(path: &Path, is_sound: bool) -> Failure {
@@ -95,13 +121,16 @@ fn not_mp4(path: &Path, is_sound: bool) -> Failure {
         return Failure::new(Exit::Data, "unsupported", message).hint("give the film that it was made of");
     }
     let message = format!("{name} is neither MP4 nor MOV, and `package` reads nothing else");
+    // What FFmpeg is to read must be fetched first.
+    let local = path.file_name().filter(|_| place::is_object(path));
+    let from = quoted(&local.map_or_else(|| name.clone(), |local| local.display().to_string()));
     let stem = path.file_stem().map_or_else(|| name.clone(), |stem| stem.display().to_string());
     if is_sound {
-        let (from, to) = (quoted(&name), quoted(&format!("{stem}.m4a")));
+        let to = quoted(&format!("{stem}.m4a"));
         return Failure::new(Exit::Data, "unsupported", message)
             .hint(format!("put the sound into an MP4 first: ffmpeg -i {from} -vn -c:a aac {to}"));
     }
-    let (from, to) = (quoted(&name), quoted(&format!("{stem}.mp4")));
+    let to = quoted(&format!("{stem}.mp4"));
     Failure::new(Exit::Data, "unsupported", message).hint(format!(
         "`publish` encodes whatever FFmpeg reads; if only the container is wrong, change that: ffmpeg -i {from} -c copy {to}"
     ))

@@ -12,8 +12,8 @@ use aqueduct::plan::{AudioLayout, CopySettings, Files};
 use aqueduct_service::{FetchOptions, StoreOptions, Verify};
 
 use crate::args::{
-    CheckArgs, CommonArgs, CopyArgs, PackageArgs, PlanArgs, ProbeArgs, PublishArgs, RunArgs, SettingsArgs,
-    StoreArgs,
+    CheckArgs, CommonArgs, CopyArgs, IndexArgs, PackageArgs, PlanArgs, ProbeArgs, PublishArgs, RunArgs,
+    SettingsArgs, StoreArgs,
 };
 use crate::config::{Config, PackageConfig, PublishConfig, RunConfig, What};
 use crate::exit::Failure;
@@ -46,6 +46,16 @@ pub(crate) enum PlanJob {
 #[derive(Debug)]
 pub(crate) struct ProbeJob {
     pub(crate) input: PathBuf,
+    pub(crate) access: Access,
+}
+
+/// How inputs are opened.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Access {
+    /// Of those that lie in a store.
+    pub(crate) store: StoreOptions,
+    /// Files of their indexes: none, or one for each.
+    pub(crate) indexes: Vec<PathBuf>,
 }
 
 /// Hold a presentation to rules, or tell of one rule.
@@ -86,6 +96,7 @@ pub(crate) enum CheckForm {
 #[derive(Debug, Clone)]
 pub(crate) struct EncodeJob {
     pub(crate) input: PathBuf,
+    pub(crate) access: Access,
     #[cfg_attr(not(feature = "av"), allow(dead_code, reason = "a build without libav encodes nothing"))]
     pub(crate) settings: Settings,
 }
@@ -96,6 +107,7 @@ pub(crate) struct CopyJob {
     pub(crate) inputs: Vec<PathBuf>,
     /// Files for sound, each with its language behind a colon if it has one.
     pub(crate) audio: Vec<PathBuf>,
+    pub(crate) access: Access,
     pub(crate) settings: CopySettings,
 }
 
@@ -127,10 +139,12 @@ pub(crate) fn publish(args: PublishArgs) -> Result<PublishJob, Failure> {
         no_destination(std::slice::from_ref(&input), has_file, "publish")
     })?;
     let settings = encoded(what.settings, args.settings, &args.common);
+    let indexes = indexes(args.index, &run, 1)?;
     let mut target = target(destination, args.run, run);
     target.encoding =
         Encoding { max_memory: args.encoding.max_memory.or(what.max_memory), profile: args.encoding.profile };
-    Ok(PublishJob { encode: EncodeJob { input, settings }, target })
+    let access = Access { store: target.store.clone(), indexes };
+    Ok(PublishJob { encode: EncodeJob { input, access, settings }, target })
 }
 
 pub(crate) fn package(args: PackageArgs) -> Result<PackageJob, Failure> {
@@ -141,7 +155,7 @@ pub(crate) fn package(args: PackageArgs) -> Result<PackageJob, Failure> {
     if !words.inputs.is_empty() {
         what.inputs = words.inputs;
     }
-    let copy = copied(what, args.copy, &args.common);
+    let mut copy = copied(what, args.copy, &args.common);
     if copy.inputs.is_empty() {
         return Err(missing("INPUT", "package"));
     }
@@ -149,7 +163,10 @@ pub(crate) fn package(args: PackageArgs) -> Result<PackageJob, Failure> {
         .destination
         .or(run.destination.clone())
         .ok_or_else(|| no_destination(&copy.inputs, args.common.config.is_some(), "package"))?;
-    Ok(PackageJob { copy, is_in_doubt, target: target(destination, args.run, run) })
+    let indexes = indexes(args.index, &run, copy.inputs.len() + copy.audio.len())?;
+    let target = target(destination, args.run, run);
+    copy.access = Access { store: target.store.clone(), indexes };
+    Ok(PackageJob { copy, is_in_doubt, target })
 }
 
 /// The last word is where to, and is easily forgotten.
@@ -164,8 +181,9 @@ fn no_destination(inputs: &[PathBuf], has_file: bool, command: &str) -> Failure 
     }
 }
 
-pub(crate) fn probe(args: ProbeArgs) -> ProbeJob {
-    ProbeJob { input: args.input }
+pub(crate) fn probe(args: ProbeArgs) -> Result<ProbeJob, Failure> {
+    let indexes = indexes(args.index, &RunConfig::default(), 1)?;
+    Ok(ProbeJob { input: args.input, access: Access { store: reached(args.store), indexes } })
 }
 
 /// Takes the same job file as `publish`, or with `--copy` as `package`, and leaves aside where it would go.
@@ -175,24 +193,28 @@ pub(crate) fn plan(args: PlanArgs) -> Result<PlanJob, Failure> {
             let message = format!("{flag} is for encoding, and --copy encodes nothing");
             return Err(Failure::usage(message).hint("leave out one of them"));
         }
-        let mut what = config::<PackageConfig>(args.common.config.as_deref())?.what;
+        let Config { run, mut what } = config::<PackageConfig>(args.common.config.as_deref())?;
         if !args.inputs.is_empty() {
             what.inputs = args.inputs;
         }
-        let copy = copied(what, args.copying, &args.common);
-        return if copy.inputs.is_empty() { Err(missing("INPUT", "plan")) } else { Ok(PlanJob::Copy(copy)) };
+        let mut copy = copied(what, args.copying, &args.common);
+        if copy.inputs.is_empty() {
+            return Err(missing("INPUT", "plan"));
+        }
+        let indexes = indexes(args.index, &run, copy.inputs.len() + copy.audio.len())?;
+        copy.access = Access { store: reached(stores(args.store, run)), indexes };
+        return Ok(PlanJob::Copy(copy));
     }
     if let Some(flag) = args.copying.given() {
         let message = format!("{flag} is for `package`");
         return Err(Failure::usage(message).hint("give --copy as well, to see what `package` would make"));
     }
     let path = args.common.config.as_deref();
-    let what = config::<PublishConfig>(path)
-        .map_err(|failure| match config::<PackageConfig>(path) {
+    let Config { run, what } =
+        config::<PublishConfig>(path).map_err(|failure| match config::<PackageConfig>(path) {
             Ok(_) => failure.hint("it is a job file of `package`: give --copy as well"),
             Err(_) => failure,
-        })?
-        .what;
+        })?;
     let mut inputs = args.inputs.into_iter();
     let input = needed(inputs.next().or(what.input), "INPUT", "plan")?;
     if let Some(second) = inputs.next() {
@@ -201,7 +223,24 @@ pub(crate) fn plan(args: PlanArgs) -> Result<PlanJob, Failure> {
             Failure::usage(message).hint("give --copy to see what `package` would make of several inputs")
         );
     }
-    Ok(PlanJob::Encode(EncodeJob { input, settings: encoded(what.settings, args.settings, &args.common) }))
+    let indexes = indexes(args.index, &run, 1)?;
+    let access = Access { store: reached(stores(args.store, run)), indexes };
+    let settings = encoded(what.settings, args.settings, &args.common);
+    Ok(PlanJob::Encode(EncodeJob { input, access, settings }))
+}
+
+/// The files of `--index`, for so many inputs.
+fn indexes(flags: IndexArgs, config: &RunConfig, inputs: usize) -> Result<Vec<PathBuf>, Failure> {
+    let files = if flags.index.is_empty() { config.index.clone() } else { flags.index };
+    if let Some((at, file)) = files.iter().enumerate().find(|(at, file)| files[..*at].contains(file)) {
+        let message = format!("--index {} is given twice, as number {}", file.display(), at + 1);
+        return Err(Failure::usage(message).hint("each input has an index of its own"));
+    }
+    if files.is_empty() || files.len() == inputs {
+        return Ok(files);
+    }
+    let message = format!("--index names {} files for {inputs} inputs", files.len());
+    Err(Failure::usage(message).hint("give it once for each input, in their order, those of --audio last"))
 }
 
 /// What stands without a flag before its name on the command line of `package`.
@@ -270,23 +309,26 @@ fn copied(config: PackageConfig, flags: CopyArgs, common: &CommonArgs) -> CopyJo
     if !audio.is_empty() {
         settings.audio_layout.get_or_insert(AudioLayout::Separate);
     }
-    CopyJob { inputs: config.inputs, audio, settings }
+    CopyJob { inputs: config.inputs, audio, access: Access::default(), settings }
 }
 
 /// A flag wins over the job file, that over a variable.
 fn target(destination: String, flags: RunArgs, config: RunConfig) -> Target {
-    let store = StoreArgs {
-        s3_endpoint: flags.store.s3_endpoint.or(config.s3_endpoint),
-        s3_region: flags.store.s3_region.or(config.s3_region),
-        s3_allow_http: flags.store.s3_allow_http || config.s3_allow_http,
-    };
     Target {
         destination,
-        store: reached(store),
         jobs: flags.jobs.or(config.jobs).unwrap_or_else(cores),
         overwrite: flags.overwrite || config.overwrite,
         verify: flags.verify.or(config.verify).unwrap_or_default(),
         encoding: Encoding::default(),
+        store: reached(stores(flags.store, config)),
+    }
+}
+
+fn stores(flags: StoreArgs, config: RunConfig) -> StoreArgs {
+    StoreArgs {
+        s3_endpoint: flags.s3_endpoint.or(config.s3_endpoint),
+        s3_region: flags.s3_region.or(config.s3_region),
+        s3_allow_http: flags.s3_allow_http || config.s3_allow_http,
     }
 }
 

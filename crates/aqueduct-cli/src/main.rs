@@ -56,7 +56,7 @@ fn run(args: Args, console: &Console) -> Result<ExitCode, Failure> {
     let done = match args.command {
         Command::Publish(publish) => publish::run(&job::publish(publish)?, console),
         Command::Package(package) => package::run(&job::package(package)?, console),
-        Command::Probe(probe) => probe::run(&job::probe(probe), console),
+        Command::Probe(probe) => probe::run(&job::probe(probe)?, console),
         Command::Plan(plan) => plan::run(&job::plan(plan)?, console),
         Command::ExitCodes if console.is_json() => console.value(&exit::lines()),
         Command::ExitCodes => console.text(&exit::table()),

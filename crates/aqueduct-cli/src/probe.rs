@@ -9,16 +9,21 @@ use aqueduct::plan::Container;
 use serde::Serialize;
 
 use crate::exit::Failure;
-use crate::input;
+use crate::input::{self, IndexUse, Input};
 use crate::job::ProbeJob;
 use crate::output::{Align, Console, Progress, Table, bit_rate, bytes, count, duration, rate};
 
 pub(crate) fn run(job: &ProbeJob, console: &Console) -> Result<(), Failure> {
     let progress = Progress::start(console, "reading");
-    let opened = input::open(&job.input);
+    let opened = input::open(&job.input, &job.access);
     progress.finish();
-    let facts = Facts::of(&opened?.index);
-    if console.is_json() { console.value(&facts) } else { console.text(&facts.for_people(&job.input)) }
+    let opened = opened?;
+    let facts = Facts::of(&opened);
+    if console.is_json() {
+        return console.value(&facts);
+    }
+    opened.tell_index(console)?;
+    console.text(&facts.for_people(&job.input))
 }
 
 /// What is known of a source, without its packet tables.
@@ -33,6 +38,9 @@ pub(crate) struct Facts {
     bit_rate: u64,
     tracks: Vec<TrackFacts>,
     oddities: Vec<Oddity>,
+    /// What became of the file of its index, where one was named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    index: Option<IndexUse>,
 }
 
 #[derive(Debug, Serialize)]
@@ -97,7 +105,8 @@ struct KeyFrames {
 }
 
 impl Facts {
-    pub(crate) fn of(index: &SourceIndex) -> Self {
+    pub(crate) fn of(input: &Input) -> Self {
+        let index: &SourceIndex = &input.index;
         let presented =
             [index.main_video().map(|(track, _)| track.id), index.main_audio().map(|(track, _)| track.id)];
         let tracks: Vec<TrackFacts> = index
@@ -114,6 +123,7 @@ impl Facts {
             bit_rate: bits_per_second(index.identity.bytes, duration),
             tracks,
             oddities: index.oddities(),
+            index: input.index_use.clone(),
         }
     }
 

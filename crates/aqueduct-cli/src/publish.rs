@@ -22,7 +22,7 @@ pub(crate) fn run(job: &PublishJob, console: &Console) -> Result<(), Failure> {
 /// Opens the input and decides everything.
 #[cfg(feature = "av")]
 pub(crate) fn prepare(job: &EncodeJob) -> Result<Prepared, Failure> {
-    let input = crate::input::open(&job.input)?;
+    let input = crate::input::open(&job.input, &job.access)?;
     input.must_be_readable()?;
     let (source, index) = (Arc::clone(&input.source), Arc::clone(&input.index));
     let (presentation, source_copy) =
@@ -34,7 +34,7 @@ pub(crate) fn prepare(job: &EncodeJob) -> Result<Prepared, Failure> {
 /// A build without libav looks whether there is an input, and says what it lacks.
 #[cfg(not(feature = "av"))]
 pub(crate) fn prepare(job: &EncodeJob) -> Result<Prepared, Failure> {
-    crate::input::file(&job.input)?;
+    crate::input::source(&job.input, &job.access.store)?;
     let hint = "`package` and `plan --copy` copy MP4 without it; to encode, build aqueduct with FFmpeg's libraries and the feature `av`, which is on by default";
     Err(crate::input::without_av().hint(hint))
 }

@@ -136,6 +136,10 @@ impl StoreSource {
         })
     }
 
+    fn fetch_one(&self, range: Range<u64>) -> aqueduct::Result<Bytes> {
+        Ok(self.fetch(vec![range])?.pop().unwrap_or_default())
+    }
+
     /// `None` where the runtime ended before the work did.
     fn wait_for<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> Option<T> {
         let (answer, answered) = mpsc::sync_channel(1);
@@ -154,7 +158,7 @@ impl StoreSource {
             return Ok(bytes.clone());
         }
         let range = start..start.saturating_add(BLOCK).min(self.object.length);
-        let bytes = self.fetch(vec![range])?.pop().unwrap_or_default();
+        let bytes = self.fetch_one(range)?;
         *kept = Some(bytes.clone());
         Ok(bytes)
     }
@@ -205,7 +209,7 @@ impl Source for StoreSource {
             return Ok(0);
         }
         let bytes = if wanted >= BLOCK {
-            self.fetch(vec![offset..offset + wanted])?.pop().unwrap_or_default()
+            self.fetch_one(offset..offset + wanted)?
         } else {
             let start = offset - offset % BLOCK;
             let block = self.block(start)?;

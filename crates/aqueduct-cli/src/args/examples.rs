@@ -25,6 +25,8 @@ Examples:
   aqueduct publish film.mp4 out/ --verify full
   AWS_ACCESS_KEY_ID=… AWS_SECRET_ACCESS_KEY=… aqueduct publish film.mp4 s3://bucket/film
   aqueduct publish film.mp4 s3://bucket/film --s3-endpoint http://localhost:8333 --s3-allow-http
+  aqueduct publish s3://bucket/film.mp4 out/              a film in a bucket, read where it lies
+  aqueduct publish film.mkv out/ --index film.index       the film is scanned once, not at each run
   aqueduct publish --config job.toml --json
 
 Run the same command again to go on where it was stopped. Ctrl-C stops at once and leaves no
@@ -52,6 +54,8 @@ Examples:
   aqueduct package 1080p.mp4 720p.mp4 360p.mp4 out/       three rungs of one presentation
   aqueduct package film.mp4 out/ --audio english.m4a:en --audio deutsch.m4a:de
   aqueduct package film.mp4 s3://bucket/film --s3-region eu-central-1
+  aqueduct package s3://bucket/film.mp4 out/ --audio s3://bucket/deutsch.m4a:de
+  aqueduct package s3://bucket/film.mp4 out/ --index film.index
   aqueduct package film.mp4 out/ --verify full            read back and checked before it is shown
   aqueduct package --config job.toml --json
 
@@ -67,6 +71,9 @@ MP4 and MOV, a ladder out of one file, pictures that lie on their side.
 
 Several inputs are rungs of one presentation; their key frames must be at the same times. The
 sound is that of the first, or that of --audio.
+
+Of a film in a store the tables are read, and about one range for each segment. The --s3 flags
+hold for inputs and DEST alike.
 
 Run the same command again to go on where it was stopped. Ctrl-C stops at once and leaves no
 half object; a second Ctrl-C does not wait for that.
@@ -88,6 +95,7 @@ Exit codes: `aqueduct exit-codes` lists them.";
 pub(super) const PROBE: &str = "\
 Examples:
   aqueduct probe film.mp4
+  aqueduct probe s3://bucket/film.mp4 --index film.index  keeps what it found for package or publish
   aqueduct probe film.mp4 --json | jq '.tracks[] | {codec, frame_rate, containers}'
 
 `key frames every` is the shortest, the average and the longest distance. `package` names the
@@ -102,6 +110,7 @@ Examples:
   aqueduct plan film.mp4 --ladder 720p:2500k,360p --segment 4s
   aqueduct plan film.mp4 --container fmp4
   aqueduct plan --copy film.mp4 --container fmp4
+  aqueduct plan s3://bucket/film.mp4 --index film.index
   aqueduct plan --copy 1080p.mp4 720p.mp4 --audio deutsch.m4a:de
   aqueduct plan film.mp4 --json | jq .plan > plan.json
 

@@ -74,7 +74,7 @@ pub(crate) struct OutputArgs {
 /// What to publish, and where to.
 #[derive(Debug, clap::Args)]
 pub(crate) struct PublishArgs {
-    #[cfg_attr(feature = "av", doc = "The video: any file that FFmpeg can read")]
+    #[cfg_attr(feature = "av", doc = "The video: any file that FFmpeg can read, or s3://bucket/film.mp4")]
     #[cfg_attr(
         not(feature = "av"),
         doc = "The video; this build has no FFmpeg and encodes nothing: see `package`"
@@ -87,6 +87,8 @@ pub(crate) struct PublishArgs {
     pub(crate) settings: SettingsArgs,
     #[command(flatten, next_help_heading = "Presentation")]
     pub(crate) common: CommonArgs,
+    #[command(flatten)]
+    pub(crate) index: IndexArgs,
     #[command(flatten)]
     pub(crate) encoding: EncodingArgs,
     #[command(flatten)]
@@ -164,8 +166,25 @@ pub(crate) fn span(text: &str) -> Result<Duration, String> {
 /// Which file to look at.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ProbeArgs {
-    /// The file
+    /// The file, or s3://bucket/film.mp4
     pub(crate) input: PathBuf,
+    #[command(flatten)]
+    pub(crate) index: IndexArgs,
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+}
+
+/// Where to keep what reading the inputs found out.
+#[derive(Debug, Default, clap::Args)]
+pub(crate) struct IndexArgs {
+    /// Keep the index of the input in FILE, and take it from there the next time
+    ///
+    /// It is written where it is not there, used where it is that of the same bytes, and made anew, with a note, where it is of
+    /// another film or version, or damaged. A file that is no index is not touched. It saves reading all of a film that is
+    /// no MP4, and the tables of one in a store; no byte of what is made depends on it. Give it once for each input, in
+    /// their order, those of --audio last.
+    #[arg(long, value_name = "FILE", help_heading = "Run")]
+    pub(crate) index: Vec<PathBuf>,
 }
 
 /// What to plan for.
@@ -173,7 +192,7 @@ pub(crate) struct ProbeArgs {
 pub(crate) struct PlanArgs {
     #[cfg_attr(
         feature = "av",
-        doc = "The video: any file that FFmpeg can read; with --copy, one or more MP4 or MOV"
+        doc = "The video: any file that FFmpeg can read, or s3://bucket/film.mp4; with --copy, one or more MP4 or MOV"
     )]
     #[cfg_attr(
         not(feature = "av"),
@@ -190,6 +209,10 @@ pub(crate) struct PlanArgs {
     pub(crate) settings: SettingsArgs,
     #[command(flatten, next_help_heading = "Presentation that is copied, with --copy")]
     pub(crate) copying: CopyArgs,
+    #[command(flatten)]
+    pub(crate) index: IndexArgs,
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
 }
 
 /// What decides a presentation that is encoded; each wins over the job file.
@@ -304,17 +327,19 @@ pub(crate) struct RunArgs {
     pub(crate) store: StoreArgs,
 }
 
-/// How to reach an S3-compatible store. Credentials come from the usual AWS_* variables only.
+/// How to reach an S3-compatible store, the same for all `s3://` of a command: inputs and DEST. Credentials come from the
+/// usual AWS_* variables only.
 #[derive(Debug, Default, clap::Args)]
 #[command(next_help_heading = "S3")]
 pub(crate) struct StoreArgs {
-    /// An S3-compatible server instead of Amazon's, such as http://localhost:8333 [env: AWS_ENDPOINT_URL]
+    /// An S3-compatible server instead of Amazon's, such as http://localhost:8333, for every s3:// of the command
+    /// [env: AWS_ENDPOINT_URL]
     #[arg(long, value_name = "URL")]
     pub(crate) s3_endpoint: Option<String>,
-    /// The bucket's region [env: AWS_REGION] [default: us-east-1]
+    /// The region of the buckets [env: AWS_REGION] [default: us-east-1]
     #[arg(long, value_name = "NAME")]
     pub(crate) s3_region: Option<String>,
-    /// Allow an endpoint without TLS: whoever is on the way can read and change what is stored
+    /// Allow an endpoint without TLS: whoever is on the way can read and change what is sent
     #[arg(long)]
     pub(crate) s3_allow_http: bool,
 }

@@ -3,14 +3,14 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use super::{CommonArgs, RunArgs};
+use super::{CommonArgs, IndexArgs, RunArgs};
 
 /// What to package, and where to.
 #[derive(Debug, clap::Args)]
 pub(crate) struct PackageArgs {
     /// The videos, MP4 or MOV, and last where to: a folder, file:///folder or s3://bucket/prefix
     ///
-    /// Several videos are rungs of one presentation. A single word is DEST where a job file names the inputs but no
+    /// Videos may lie in a store, too: s3://bucket/film.mp4. Several are rungs of one presentation. A single word is DEST where a job file names the inputs but no
     /// destination, else it is an INPUT.
     #[arg(num_args = 0.., value_names = ["INPUT", "DEST"])]
     pub(crate) words: Vec<OsString>,
@@ -18,6 +18,8 @@ pub(crate) struct PackageArgs {
     pub(crate) copy: CopyArgs,
     #[command(flatten, next_help_heading = "Presentation")]
     pub(crate) common: CommonArgs,
+    #[command(flatten)]
+    pub(crate) index: IndexArgs,
     #[command(flatten)]
     pub(crate) run: RunArgs,
 }
@@ -32,12 +34,12 @@ pub(crate) struct CopyArgs {
     /// that file anew.
     #[arg(long)]
     pub(crate) single_file: bool,
-    /// Take the sound of FILE instead of the first input's, as a rendition of its own; may be given several times
+    /// Take the sound of FILE, or of s3://bucket/sound.m4a, instead of the first input's, as a rendition of its own; may be given several times
     ///
     /// Several sounds are always separate, and a single one unless --audio-layout says muxed.
     ///
     /// LANG, such as en or pt-BR, is its language; without it, what the file says. Where the whole text names a file
-    /// that exists, it is that file.
+    /// that exists, it is that file; nobody asks a store for that.
     #[arg(long, value_name = "FILE[:LANG]")]
     pub(crate) audio: Vec<PathBuf>,
 }

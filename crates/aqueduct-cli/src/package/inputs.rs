@@ -17,8 +17,8 @@ pub(super) fn open(job: &CopyJob) -> Result<(Vec<Input>, Vec<Role>), Failure> {
     }
     let mut inputs: Vec<Input> = Vec::with_capacity(wanted.len());
     let mut roles: Vec<Role> = Vec::with_capacity(wanted.len());
-    for (path, role) in wanted {
-        let input = input::open_mp4(&path, &role)?;
+    for (number, (path, role)) in wanted.into_iter().enumerate() {
+        let input = input::open_mp4(&path, &role, number, &job.access)?;
         input.must_be_readable()?;
         // By its bytes: a copy under another name is the same film.
         let same = inputs.iter().zip(&roles).find(|(other, other_role)| {
@@ -46,7 +46,7 @@ fn given_twice(one: &Input, other: &Input) -> Failure {
     Failure::usage(message).hint("give each rung and each sound once")
 }
 
-/// `FILE`, `FILE:LANG`. A file with a colon in its name is itself where it exists.
+/// `FILE`, `FILE:LANG`. A file with a colon in its name is itself where it exists; nobody asks a store for that.
 fn sound(text: &Path) -> Result<(PathBuf, Option<String>), Failure> {
     let whole = || Ok((text.to_owned(), None));
     let Some((file, language)) = text.to_str().and_then(|text| text.rsplit_once(':')) else { return whole() };
@@ -116,6 +116,9 @@ mod tests {
         assert_eq!(sound(&with(&plain, "en")).unwrap(), (plain.clone(), Some("en".to_owned())));
         assert_eq!(sound(&with(&plain, "zh-Hant-TW")).unwrap().1.as_deref(), Some("zh-Hant-TW"));
         assert_eq!(sound(&colon).unwrap(), (colon.clone(), None));
+        let object = PathBuf::from("s3://bucket/sound.m4a");
+        assert_eq!(sound(&object).unwrap(), (object.clone(), None));
+        assert_eq!(sound(&with(&object, "de")).unwrap(), (object, Some("de".to_owned())));
         assert_eq!(sound(&with(&colon, "fr")).unwrap(), (colon, Some("fr".to_owned())));
         assert_eq!(sound(&with(&plain, "de")).unwrap(), (like, None), "a file that exists wins");
         for wrong in ["", "e", "english language", "12", "en_US", "en\"", "en-"] {

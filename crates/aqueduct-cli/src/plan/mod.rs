@@ -9,7 +9,7 @@ use serde::Serialize;
 pub(crate) use outline::Outline;
 
 use crate::exit::Failure;
-use crate::input::Input;
+use crate::input::{IndexUse, Input};
 use crate::job::PlanJob;
 use crate::output::{Console, Progress};
 use crate::prepared::Warning;
@@ -27,8 +27,10 @@ pub(crate) fn run(job: &PlanJob, console: &Console) -> Result<(), Failure> {
     let inputs: Vec<String> = prepared.inputs.iter().map(Input::name).collect();
     if console.is_json() {
         let (oddities, plan) = (&prepared.warnings, &**prepared.plan());
-        return console.value(&Whole { inputs, outline, oddities, plan });
+        let indexes = prepared.inputs.iter().filter_map(|input| input.index_use.as_ref()).collect();
+        return console.value(&Whole { inputs, indexes, outline, oddities, plan });
     }
+    prepared.inputs.iter().try_for_each(|input| input.tell_index(console))?;
     prepared.warn(console)?;
     console.text(&format!("{}\n{}", inputs.join("\n"), people::text(&outline)))
 }
@@ -37,6 +39,9 @@ pub(crate) fn run(job: &PlanJob, console: &Console) -> Result<(), Failure> {
 #[derive(Serialize)]
 struct Whole<'a> {
     inputs: Vec<String>,
+    /// What became of the files of their indexes, where some were named.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    indexes: Vec<&'a IndexUse>,
     #[serde(flatten)]
     outline: Outline,
     oddities: &'a [Warning],

@@ -135,9 +135,10 @@ fn announce(prepared: &Prepared, console: &Console) -> Result<(), Failure> {
     }
     if console.is_json() {
         for input in &prepared.inputs {
-            console.value(&Announced::Probed { input: input.name(), facts: Facts::of(&input.index) })?;
+            console.value(&Announced::Probed { input: input.name(), facts: Facts::of(input) })?;
         }
     }
+    prepared.inputs.iter().try_for_each(|input| input.tell_index(console))?;
     prepared.warn(console)?;
     if console.is_json() {
         console.value(&Announced::Planned(Outline::of(prepared)?))?;

@@ -6,6 +6,7 @@ mod bad_input;
 mod check;
 mod gate;
 mod help;
+mod index;
 mod memory;
 mod modes;
 mod package;

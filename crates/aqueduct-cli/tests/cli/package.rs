@@ -490,7 +490,7 @@ fn bad_inputs_end_with_one_line_and_nothing_stored() {
     let empty = run(["package", path(&place.file("empty.mp4")), path(&out)]);
     assert!(!empty.stderr.contains("byte"), "{empty:?}");
     let url = run(["package", "https://example.org/film.mp4", path(&out)]).failed(66, &["does not exist"]);
-    assert!(url.stderr.contains("inputs are local files"), "{url:?}");
+    assert!(url.stderr.contains("inputs are files and objects of s3://"), "{url:?}");
     let list = file("master.m3u8", b"#EXTM3U\n");
     run(["package", path(&list), path(&out)]).failed(65, &["playlists are no inputs"]);
     let film = clip("plain-25.mp4");

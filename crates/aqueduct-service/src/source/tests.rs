@@ -18,7 +18,6 @@ use object_store::{
 
 use super::*;
 
-#[allow(dead_code, reason = "its other users need more of it")]
 #[path = "../../../aqueduct/tests/mp4_writer/mod.rs"]
 mod mp4_writer;
 

@@ -1,0 +1,74 @@
+//! Where inputs lie: on a disk, or in an object store.
+
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+
+use aqueduct::{FileSource, Source};
+use aqueduct_service::{ErrorKind, StoreOptions, StoreSource};
+use tokio::runtime::{Builder, Runtime};
+
+use crate::exit::{Exit, Failure};
+
+/// Schemes of stores; which of them this build has, the service says.
+const STORES: [&str; 3] = ["s3", "gs", "az"];
+
+/// Opens a file, or the object at a URL such as `s3://bucket/film.mp4`.
+pub(crate) fn source(path: &Path, store: &StoreOptions) -> Result<Arc<dyn Source>, Failure> {
+    match url(path) {
+        Some((scheme, url)) if STORES.contains(&scheme) => object(url, store),
+        other => file(path).map_err(|failure| match other {
+            Some(_) => failure.hint("inputs are files and objects of s3://: fetch it first"),
+            None => failure,
+        }),
+    }
+}
+
+/// Whether `path` names an object of a store.
+pub(crate) fn is_object(path: &Path) -> bool {
+    url(path).is_some_and(|(scheme, _)| STORES.contains(&scheme))
+}
+
+/// The scheme of a URL, and the URL.
+fn url(path: &Path) -> Option<(&str, &str)> {
+    let text = path.to_str()?;
+    let (scheme, _) = text.split_once("://")?;
+    scheme.chars().all(|c| c.is_ascii_alphanumeric()).then_some((scheme, text))
+}
+
+fn file(path: &Path) -> Result<Arc<dyn Source>, Failure> {
+    let file = FileSource::open(path).map_err(|error| {
+        let mut failure = Failure::from(error);
+        // A folder or a device: nothing in it is wrong, it is just no file.
+        if failure.exit == Exit::Data {
+            (failure.exit, failure.kind) = (Exit::NoInput, "not-a-file");
+        }
+        failure
+    })?;
+    Ok(Arc::new(file))
+}
+
+fn object(url: &str, store: &StoreOptions) -> Result<Arc<dyn Source>, Failure> {
+    let opened = runtime()?.block_on(StoreSource::open(url, store));
+    let source = opened.map_err(|error| {
+        let missing = error.kind() == ErrorKind::NotFound;
+        let mut failure = Failure::from(error);
+        // The same kind of a destination is one that cannot be created.
+        if missing {
+            (failure.exit, failure.kind) = (Exit::NoInput, "not-found");
+            failure.hint = Some("check the bucket, the path and the endpoint".to_owned());
+        }
+        failure
+    })?;
+    Ok(Arc::new(source))
+}
+
+/// Answers of stores come in here, whatever the threads that wait for them do; it lives as long as the process.
+fn runtime() -> Result<&'static Runtime, Failure> {
+    static RUNTIME: OnceLock<Runtime> = OnceLock::new();
+    if let Some(runtime) = RUNTIME.get() {
+        return Ok(runtime);
+    }
+    let made = Builder::new_multi_thread().worker_threads(2).thread_name("input").enable_all().build();
+    let made = made.map_err(|error| Failure::io("start threads", &error))?;
+    Ok(RUNTIME.get_or_init(|| made))
+}
