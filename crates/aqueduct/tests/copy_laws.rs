@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may")]
 
 mod copying;
+mod shared;
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use aqueduct::plan::{AudioLayout, Container, CopyInput, Files, Object, Rendition
 use aqueduct::playlist::{self, Measured};
 use aqueduct::source::{Counting, Faulty, SourceExt};
 use aqueduct::{Control, ErrorKind, FileSource, MemorySource, Plan, Presentation, Source};
-use copying::{CLIPS, SHAPES, assert_same, present, read_back, settings, shared, testdata, wanted};
+use copying::{CLIPS, SHAPES, assert_same, present, read_back, settings, testdata, wanted};
 use m3u8_rs::Playlist;
 use sha2::{Digest, Sha256};
 
@@ -42,7 +43,7 @@ fn every_packet_is_there_once_and_in_order() {
             tiles(name, open(name), container, layout);
         }
     }
-    for clip in shared() {
+    for clip in shared::clips() {
         let name = clip.display().to_string();
         for (container, layout) in SHAPES {
             tiles(&name, Arc::new(FileSource::open(&clip).unwrap()), container, layout);
@@ -372,6 +373,8 @@ fn bytes_are_those_of_the_format_version() {
         "surround-5.1.mp4",
         "audio-only.m4a",
         "fragmented.mp4",
+        "he-aac-late.mp4",
+        "he-aac-v2.m4a",
     ] {
         for (container, layout) in SHAPES {
             let presentation = film(name, container, layout, 1000);

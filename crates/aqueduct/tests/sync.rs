@@ -5,11 +5,12 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a failure is a test's way to speak")]
 
 mod common;
+mod shared;
 
 use std::path::Path;
 
 use aqueduct::Control;
-use common::{clip, ladder, present, run, shared_clips, short, sound};
+use common::{clip, ladder, present, run, short, sound};
 
 /// Samples per second of the sound that is compared: an eighth of a millisecond each.
 const RATE: usize = 8000;
@@ -54,9 +55,7 @@ fn every_rung_of_the_clips_is_in_step() {
 /// Real film, where the folder is there; it is no part of the project.
 #[test]
 fn every_rung_of_real_film_is_in_step() {
-    let clips = shared_clips();
-    println!("{} clips of real film", clips.len());
-    for path in clips {
+    for path in shared::clips() {
         in_step(&path, "360p,180p");
     }
 }

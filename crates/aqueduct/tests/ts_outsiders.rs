@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking, in its helpers too")]
 
+mod shared;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -453,16 +455,10 @@ fn every_sound_that_a_transport_stream_holds() {
 /// Bytes of packets, tables and headers: no more than FFmpeg's, for the same packets in the same segments.
 #[test]
 fn copying_costs_no_more_than_with_ffmpeg() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let mut clips = Vec::new();
-    for folder in ["testdata", "../shared/media"] {
-        let Ok(entries) = std::fs::read_dir(root.join(folder)) else { continue };
-        clips.extend(
-            entries
-                .map(|entry| entry.unwrap().path())
-                .filter(|path| path.extension() == Some("mp4".as_ref())),
-        );
-    }
+    let testdata = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata");
+    let mut clips: Vec<_> = std::fs::read_dir(testdata).unwrap().map(|entry| entry.unwrap().path()).collect();
+    clips.retain(|path| path.extension() == Some("mp4".as_ref()));
+    clips.extend(shared::clips());
     clips.sort();
     let mut compared = 0;
     for file in clips {

@@ -6,7 +6,7 @@ use std::process::Stdio;
 
 use crate::support::{clip, command, path, run};
 
-const CLIPS: [&str; 22] = [
+const CLIPS: [&str; 26] = [
     "plain-25.mp4",
     "film-23976.mp4",
     "ntsc-2997.mp4",
@@ -29,6 +29,10 @@ const CLIPS: [&str; 22] = [
     "transport.ts",
     "matroska.mkv",
     "fragmented.mp4",
+    "he-aac-late.mp4",
+    "he-aac-v2-late.mp4",
+    "he-aac-v2.m4a",
+    "he-aac.mp4",
 ];
 
 #[test]

@@ -62,6 +62,9 @@ pub enum Signalling {
 }
 
 impl AudioSpecificConfig {
+    /// The object type of AAC-LC (Table 1.17).
+    pub const LC: u8 = AOT_LC;
+
     /// AAC-LC with 1024 samples in an access unit; `channels` 1 to 6 or 8 in the default layouts.
     pub fn lc(sample_rate: u32, channels: u8) -> Result<Self> {
         let channel_configuration = match channels {

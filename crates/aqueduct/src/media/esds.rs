@@ -65,6 +65,15 @@ impl<'a> ElementaryStream<'a> {
     }
 }
 
+/// The contents of an `esds` box of MPEG-4 audio with this AudioSpecificConfig, and with nothing else that is known; `None`
+/// for one of more than 100 bytes, which there is not.
+pub(crate) fn of_aac(config: &[u8]) -> Option<Vec<u8>> {
+    let length = u8::try_from(config.len()).ok().filter(|length| *length <= 100)?;
+    // ISO/IEC 14496-1 §7.2.6: each descriptor's length is that of all that it holds; streamType 5 is audio.
+    let head = [0, 0, 0, 0, ES_DESCRIPTOR, length + 20, 0, 0, 0, DECODER_CONFIG, length + 15, 0x40, 0x15];
+    Some([&head[..], &[0; 11], &[DECODER_SPECIFIC_INFO, length], config].concat())
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -84,6 +93,12 @@ mod tests {
         let stream = [&long.concat()[..], &[6, 0x80, 0x80, 0x80, 1, 2]].concat();
         let stream = ElementaryStream::parse(&stream).unwrap();
         assert_eq!(stream, ElementaryStream { object_type: 0x6b, config: &[] });
+        let made = of_aac(&[0x11, 0x90]).unwrap();
+        assert_eq!(
+            ElementaryStream::parse(&made).unwrap(),
+            ElementaryStream { object_type: 0x40, config: &[0x11, 0x90] }
+        );
+        assert_eq!((usize::from(made[5]), usize::from(made[10])), (made.len() - 6, made.len() - 11));
         assert_eq!(ElementaryStream::parse(&AAC[..27]).unwrap_err().place().offset, Some(26));
     }
 

@@ -111,7 +111,7 @@ impl World {
 }
 
 /// The clips of testdata that are packaged and checked.
-pub(crate) const CLIPS: [&str; 16] = [
+pub(crate) const CLIPS: [&str; 20] = [
     "plain-25.mp4",
     "ntsc-2997.mp4",
     "video-only.mp4",
@@ -128,6 +128,10 @@ pub(crate) const CLIPS: [&str; 16] = [
     "fragmented.mp4",
     "open-gop.mp4",
     "flash-beep.mp4",
+    "he-aac-late.mp4",
+    "he-aac-v2-late.mp4",
+    "he-aac-v2.m4a",
+    "he-aac.mp4",
 ];
 
 /// The shapes of our own presentations.

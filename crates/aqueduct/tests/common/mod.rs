@@ -15,18 +15,6 @@ pub(crate) fn clip(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata").join(name)
 }
 
-/// The shared real clips, where the folder is there.
-pub(crate) fn shared_clips() -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/media");
-    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
-    let mut clips: Vec<PathBuf> = entries
-        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
-        .filter(|path| path.extension().is_some_and(|extension| extension == "mp4"))
-        .collect();
-    clips.sort();
-    clips
-}
-
 /// Short segments and few small rungs, so that a clip of seconds has many seams.
 pub(crate) fn short() -> Settings {
     let mut settings = Settings::default();

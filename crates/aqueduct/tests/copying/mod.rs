@@ -20,7 +20,7 @@ pub(crate) const SHAPES: [(Container, AudioLayout); 4] = [
 ];
 
 /// The clips of testdata that are MP4.
-pub(crate) const CLIPS: [&str; 18] = [
+pub(crate) const CLIPS: [&str; 22] = [
     "anamorphic.mp4",
     "audio-only.m4a",
     "cover-picture.m4a",
@@ -28,6 +28,10 @@ pub(crate) const CLIPS: [&str; 18] = [
     "film-23976.mp4",
     "flash-beep.mp4",
     "fragmented.mp4",
+    "he-aac-late.mp4",
+    "he-aac-v2-late.mp4",
+    "he-aac-v2.m4a",
+    "he-aac.mp4",
     "late-audio.mp4",
     "mono-22050.mp4",
     "ntsc-2997.mp4",
@@ -43,16 +47,6 @@ pub(crate) const CLIPS: [&str; 18] = [
 
 pub(crate) fn testdata(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../testdata").join(name)
-}
-
-/// The shared clips, where they are at hand.
-pub(crate) fn shared() -> Vec<PathBuf> {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/media");
-    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
-    let mut clips: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
-    clips.retain(|path| path.extension().is_some_and(|extension| extension == "mp4"));
-    clips.sort();
-    clips
 }
 
 pub(crate) fn settings(container: Container, layout: AudioLayout, millis: u64) -> CopySettings {

@@ -6,9 +6,9 @@ use super::track::{Draft, Sounding, code};
 use crate::error::Result;
 use crate::index::{AudioTrack, TrackKind};
 use crate::media::Codec;
-use crate::media::aac::AudioSpecificConfig;
+use crate::media::aac::{AudioSpecificConfig, Extension, Signalling};
 use crate::media::dolby::{Ac3Configuration, Eac3Configuration};
-use crate::media::esds::ElementaryStream;
+use crate::media::esds::{self, ElementaryStream};
 use crate::media::flac::StreamInfo;
 use crate::media::opus::OpusConfiguration;
 
@@ -19,6 +19,8 @@ const HEAD_1: usize = 16;
 const HEAD_2: usize = 36;
 /// Samples in a syncframe of AC-3 (ETSI TS 102 366 §4.1).
 const AC3_SAMPLES: u32 = 1536;
+/// The highest sample rate of a core whose band replication is not announced (ISO/IEC 14496-3 §1.6.5.3).
+const HIGHEST_CORE: u32 = 24_000;
 
 /// What the entry itself says, before any configuration box.
 struct Plain {
@@ -178,7 +180,8 @@ fn elementary(stream: &ElementaryStream<'_>, entry: &Entry<'_>, facts: &mut Audi
 
 fn aac(config: &[u8], facts: &mut AudioTrack, draft: &mut Draft) {
     // Object types of other coders (ER, USAC) stay AAC by name, as in libav, with what the entry says.
-    let Ok(config) = AudioSpecificConfig::parse(config) else { return };
+    let Ok(mut config) = AudioSpecificConfig::parse(config) else { return };
+    announce(&mut config, facts.sample_rate, draft);
     let sbr = config.extension;
     let rate = sbr.map_or(config.sample_rate, |extension| extension.sample_rate);
     let doubled = sbr.is_some() && rate == config.sample_rate.saturating_mul(2);
@@ -202,6 +205,22 @@ fn aac(config: &[u8], facts: &mut AudioTrack, draft: &mut Draft) {
             8 => "7.1(wide)".to_owned(),
             channels => layout(channels),
         };
+    }
+}
+
+/// Implicit signalling (ISO/IEC 14496-3 §1.6.5.3): the config is that of the core, and only the entry's rate tells of band
+/// replication. It is announced at the end of the config, where decoders without it do not look: some others look nowhere else.
+fn announce(config: &mut AudioSpecificConfig, entry_rate: u32, draft: &mut Draft) {
+    let is_core = config.object_type == AudioSpecificConfig::LC && config.sample_rate <= HIGHEST_CORE;
+    if config.extension.is_some() || !is_core || config.sample_rate.checked_mul(2) != Some(entry_rate) {
+        return;
+    }
+    let signalling = Signalling::BackwardCompatible;
+    let extension = Extension { sample_rate: entry_rate, parametric_stereo: false, signalling };
+    let announced = AudioSpecificConfig { extension: Some(extension), ..*config };
+    if let Some(esds) = announced.to_bytes().ok().and_then(|config| esds::of_aac(&config)) {
+        draft.track.configuration = esds;
+        *config = announced;
     }
 }
 

@@ -1,5 +1,7 @@
 //! Access units in which nothing is heard.
 
+mod replication;
+
 use super::{AOT_LC, AudioSpecificConfig};
 use crate::media::bits::BitWriter;
 
@@ -11,7 +13,8 @@ const END: u32 = 7;
 
 impl AudioSpecificConfig {
     /// A `raw_data_block` (ISO/IEC 14496-3 §4.4.2.1) that decodes to silence: each element of the channel configuration
-    /// (Table 1.19) with one long window and no scale factor band. Of HE-AAC it is one of the core, without an extension.
+    /// (Table 1.19) with one long window and no scale factor band. Of HE-AAC each has band replication with it, header and
+    /// all: decoders to which nothing announces it look for it in the first unit alone, and some complain where it pauses.
     /// `None` for other object types than AAC-LC, and where a program config element describes the channels.
     pub fn silence(&self) -> Option<Vec<u8>> {
         let elements: &[u32] = match self.channel_configuration {
@@ -49,6 +52,9 @@ impl AudioSpecificConfig {
                 ics_info(&mut writer);
                 no_tools(&mut writer);
             }
+            if self.extension.is_some() && kind != LFE {
+                replication::silence(&mut writer, self.sample_rate.saturating_mul(2), kind == CPE);
+            }
         }
         writer.bits(3, END);
         // byte_alignment() is what the writer ends with.
@@ -75,7 +81,7 @@ fn no_tools(writer: &mut BitWriter) {
 
 #[cfg(test)]
 mod tests {
-    use crate::media::aac::AudioSpecificConfig;
+    use crate::media::aac::{AudioSpecificConfig, Extension, Signalling};
 
     #[test]
     fn silence_is_short_and_for_known_layouts_only() {
@@ -85,6 +91,13 @@ mod tests {
         let lengths = [1, 2, 3, 4, 5, 6, 8].map(|channels| bytes(channels).len());
         assert_eq!(lengths, [4, 6, 10, 13, 15, 19, 24]);
         let lc = AudioSpecificConfig::lc(48_000, 2).unwrap();
+        let extension =
+            Extension { sample_rate: 48_000, parametric_stereo: false, signalling: Signalling::Hierarchical };
+        let he = |channels| AudioSpecificConfig {
+            extension: Some(extension),
+            ..AudioSpecificConfig::lc(24_000, channels).unwrap()
+        };
+        assert_eq!([1, 2, 6].map(|channels| he(channels).silence().unwrap().len()), [12, 18, 50]);
         assert_eq!(AudioSpecificConfig { channel_configuration: 0, ..lc }.silence(), None);
         assert_eq!(AudioSpecificConfig { object_type: 1, ..lc }.silence(), None);
     }

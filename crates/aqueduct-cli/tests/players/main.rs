@@ -1,10 +1,15 @@
-//! What the command publishes and packages, in players and parsers of others: hls.js and Shaka Player in Chromium, hls-parser and
-//! m3u8-parser in Node.js. `scripts/setup.sh` installs them all.
+//! What the command publishes and packages, in players and parsers of others: hls.js, Shaka Player and video.js in Chromium,
+//! hls-parser and m3u8-parser in Node.js. `scripts/setup.sh` installs them all.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking, in its helpers too")]
 
+#[path = "../../../aqueduct/tests/codec_clips/mod.rs"]
+mod codec_clips;
+mod everything;
+#[path = "../../../aqueduct/tests/shared/mod.rs"]
+mod shared;
 #[allow(dead_code, reason = "the tests of the command use the rest")]
-#[path = "cli/support.rs"]
+#[path = "../cli/support.rs"]
 mod support;
 
 use std::path::Path;
@@ -14,30 +19,44 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use serde_json::Value;
 use support::{clip, ffmpeg, path, run};
 
-/// Runs a script of `scripts/players`, which must find nothing wrong; returns its lines.
-fn judged(script: &str, words: &[&str]) -> Vec<Value> {
+/// Those who play.
+const PLAYERS: [&str; 3] = ["hls", "shaka", "videojs"];
+
+/// Runs a script of `scripts/players`; returns whether it found nothing wrong, and its lines.
+fn reports(script: &str, words: &[&str]) -> (bool, Vec<Value>) {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts/players").join(script);
     let output = Command::new("node").arg(&script).args(words).output();
     let output = output
         .unwrap_or_else(|error| panic!("node cannot be started ({error}); scripts/setup.sh installs it"));
     let stdout = String::from_utf8(output.stdout).unwrap();
     let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{} {words:?}: {stdout}{stderr}", script.display());
-    stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    // 1 is a finding; anything else says why nothing was looked at.
+    assert!(matches!(output.status.code(), Some(0 | 1)), "{} {words:?}: {stdout}{stderr}", script.display());
+    (output.status.success(), stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect())
+}
+
+/// Runs a script which must find nothing wrong.
+fn judged(script: &str, words: &[&str]) -> Vec<Value> {
+    let (is_good, reports) = reports(script, words);
+    assert!(is_good, "{script} {words:?}: {reports:#?}");
+    reports
+}
+
+/// hls.js looks ten times a second whether the playhead moves, and nudges one that rests at 0 before the first picture, or on
+/// a busy machine. Anything else it warns of is about the bytes.
+fn is_timing(warning: &str) -> bool {
+    let timing = ["bufferSeekOverHole", "bufferStalledError", "bufferNudgeOnStall"];
+    timing.iter().any(|known| warning.starts_with(known))
 }
 
 /// Plays a folder from the start, after seeks, after switches and to the end.
 fn played(folder: &Path, player: &str, seconds: f64, heights: &[u64]) {
-    let report = judged("play.mjs", &[path(folder), player]).remove(0);
+    let report = judged("play.mjs", &[player, path(folder)]).remove(0);
     assert!(report["errors"].as_array().unwrap().is_empty(), "{report}");
+    assert!(report["undecodable"].as_array().unwrap().is_empty(), "{report}");
     assert!(report["stalls"].as_array().unwrap().is_empty(), "{report}");
-    // hls.js looks ten times a second whether the playhead moves, and nudges one that rests at 0 before the first
-    // picture, or on a busy machine. Anything else it warns of is about the bytes.
-    let timing = ["bufferSeekOverHole", "bufferStalledError", "bufferNudgeOnStall"];
-    for warning in report["warnings"].as_array().unwrap() {
-        let warning = warning.as_str().unwrap();
-        assert!(timing.iter().any(|known| warning.starts_with(known)), "{report}");
-    }
+    let warnings = report["warnings"].as_array().unwrap();
+    assert!(warnings.iter().all(|warning| is_timing(warning.as_str().unwrap())), "{report}");
     assert_eq!(report["seeks"].as_array().unwrap().len(), 3, "{report}");
     let reached =
         report["switches"].as_array().unwrap().iter().map(|switch| switch["height"].as_u64().unwrap());
@@ -170,10 +189,9 @@ fn one_file_for_each_rendition_plays_too() {
 /// A film of others: parameter sets in band, AAC that starts before the pictures.
 #[test]
 fn a_film_with_parameter_sets_in_band_plays_where_it_is_at_hand() {
-    let film = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/media/tears-1080p30-8s.mp4");
-    if !film.is_file() {
+    let Some(film) = shared::clips().into_iter().find(|clip| clip.ends_with("tears-1080p30-8s.mp4")) else {
         return;
-    }
+    };
     let _one = alone();
     let words = ["--segment", "2s", "--container", "fmp4"];
     let fmp4 = Round { words: &words, variants: 1, playlists: 3, segments: 4, seconds: 8.01, heights: &[] };
