@@ -91,7 +91,7 @@ small() { # small SECONDS SOUND NAME [INPUT OPTIONS OF THE SOUND...]: small pict
 }
 mkdir "$scratch/he-aac"
 cp -r scripts/he-aac/. "$scratch/he-aac"
-if (cd "$scratch/he-aac" && cargo build --quiet --release) </dev/null; then
+if (cd "$scratch/he-aac" && cargo build --quiet --release --target-dir target) </dev/null; then
   he_aac 48000 2 32000 v1 hierarchical 3 "$scratch/v1.mp4"
   small 3 "$scratch/v1.mp4" he-aac.mp4
   he_aac 44100 2 24000 v2 hierarchical 3 "$scratch/v2.mp4"
@@ -108,5 +108,5 @@ fi
 
 total=$(cat "$out"/*.{mp4,m4a,mp3,ts,mkv,webm} | wc -c)
 echo "$(ls "$out"/*.{mp4,m4a,mp3,ts,mkv,webm} | wc -l) clips, $total bytes"
-# HE-AAC came last, with 60 kB: no other test has it.
+# The four clips of HE-AAC, 70 kB, are the only real ones that any test has.
 [ "$total" -le 1060000 ] || { echo "more than 1.06 MB" >&2; exit 1; }

@@ -11,7 +11,9 @@ use fdk_aac_sys as fdk;
 fn main() {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let [rate, channels, bitrate, profile, signalling, file] = &words[..] else {
-        panic!("usage: he-aac RATE CHANNELS BITRATE v1|v2 implicit|compatible|hierarchical FILE.mp4 < SAMPLES")
+        panic!(
+            "usage: he-aac RATE CHANNELS BITRATE v1|v2 implicit|compatible|hierarchical FILE.mp4 < SAMPLES"
+        )
     };
     let [rate, channels, bitrate] = [rate, channels, bitrate].map(|word| word.parse::<u32>().unwrap());
     let object_type = if profile == "v2" { 29 } else { 5 };
@@ -51,7 +53,13 @@ fn encode(settings: &[(fdk::AACENC_PARAM, u32)], samples: &[i16], channels: u32)
         for (name, value) in settings {
             good(fdk::aacEncoder_SetParam(encoder, *name, *value));
         }
-        good(fdk::aacEncEncode(encoder, std::ptr::null(), std::ptr::null(), std::ptr::null(), std::ptr::null_mut()));
+        good(fdk::aacEncEncode(
+            encoder,
+            std::ptr::null(),
+            std::ptr::null(),
+            std::ptr::null(),
+            std::ptr::null_mut(),
+        ));
         let mut info: fdk::AACENC_InfoStruct = std::mem::zeroed();
         good(fdk::aacEncInfo(encoder, &mut info));
         let (mut units, mut position) = (Vec::new(), 0);
@@ -112,31 +120,44 @@ fn movie(encoded: &Encoded, rate: u32, channels: u32, samples: u32) -> Vec<u8> {
     let entry = [0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, channels as u8, 0, 16, 0, 0, 0, 0];
     let entry = boxed(b"mp4a", &[&entry, &rate_high, &esds]);
     let sizes: Vec<u32> = units.iter().map(|unit| unit.len() as u32).collect();
-    let table = boxed(b"stbl", &[
-        &boxed(b"stsd", &[&numbers(&[0, 1]), &entry]),
-        &boxed(b"stts", &[&numbers(&[0, 1, count, encoded.length])]),
-        &boxed(b"stsc", &[&numbers(&[0, 1, 1, count, 1])]),
-        &boxed(b"stsz", &[&numbers(&[0, 0, count]), &numbers(&sizes)]),
-        &boxed(b"stco", &[&numbers(&[0, 1, start.len() as u32 + 8])]),
-    ]);
+    let table = boxed(
+        b"stbl",
+        &[
+            &boxed(b"stsd", &[&numbers(&[0, 1]), &entry]),
+            &boxed(b"stts", &[&numbers(&[0, 1, count, encoded.length])]),
+            &boxed(b"stsc", &[&numbers(&[0, 1, 1, count, 1])]),
+            &boxed(b"stsz", &[&numbers(&[0, 0, count]), &numbers(&sizes)]),
+            &boxed(b"stco", &[&numbers(&[0, 1, start.len() as u32 + 8])]),
+        ],
+    );
     let reference = boxed(b"dref", &[&numbers(&[0, 1]), &boxed(b"url ", &[&numbers(&[1])])]);
-    let media = boxed(b"minf", &[
-        &boxed(b"smhd", &[&numbers(&[0, 0])]),
-        &boxed(b"dinf", &[&reference]),
-        &table,
-    ]);
-    let media = boxed(b"mdia", &[
-        &boxed(b"mdhd", &[&numbers(&[0, 0, 0, rate, total, 0x55c4_0000])]),
-        &boxed(b"hdlr", &[&numbers(&[0, 0]), b"soun", &[0; 13]]),
-        &media,
-    ]);
-    let header = [&numbers(&[3, 0, 0, 1, 0, samples, 0, 0, 0, 0x0100_0000])[..], &matrix, &numbers(&[0, 0])].concat();
-    let track = boxed(b"trak", &[
-        &boxed(b"tkhd", &[&header]),
-        &boxed(b"edts", &[&boxed(b"elst", &[&numbers(&[0, 1, samples, encoded.delay, 0x1_0000])])]),
-        &media,
-    ]);
-    let header = [&numbers(&[0, 0, 0, rate, samples, 0x1_0000, 0x0100_0000, 0, 0])[..], &matrix, &[0; 24], &numbers(&[2])].concat();
+    let media =
+        boxed(b"minf", &[&boxed(b"smhd", &[&numbers(&[0, 0])]), &boxed(b"dinf", &[&reference]), &table]);
+    let media = boxed(
+        b"mdia",
+        &[
+            &boxed(b"mdhd", &[&numbers(&[0, 0, 0, rate, total, 0x55c4_0000])]),
+            &boxed(b"hdlr", &[&numbers(&[0, 0]), b"soun", &[0; 13]]),
+            &media,
+        ],
+    );
+    let header =
+        [&numbers(&[3, 0, 0, 1, 0, samples, 0, 0, 0, 0x0100_0000])[..], &matrix, &numbers(&[0, 0])].concat();
+    let track = boxed(
+        b"trak",
+        &[
+            &boxed(b"tkhd", &[&header]),
+            &boxed(b"edts", &[&boxed(b"elst", &[&numbers(&[0, 1, samples, encoded.delay, 0x1_0000])])]),
+            &media,
+        ],
+    );
+    let header = [
+        &numbers(&[0, 0, 0, rate, samples, 0x1_0000, 0x0100_0000, 0, 0])[..],
+        &matrix,
+        &[0; 24],
+        &numbers(&[2]),
+    ]
+    .concat();
     let moov = boxed(b"moov", &[&boxed(b"mvhd", &[&header]), &track]);
     [start, data, moov].concat()
 }

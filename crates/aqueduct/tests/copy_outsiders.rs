@@ -171,6 +171,21 @@ impl Original {
         Mp4Track { codec, samples, keys }
     }
 
+    /// Checksums of what is heard of the copied units where a decoder begins with them: as ADTS, beside a playlist.
+    fn heard_alone(&self, list: &Path, copy: &CopiedTrack) -> Vec<String> {
+        let (source, track) = (open(&self.path), self.index.track(copy.track).unwrap());
+        let config = ElementaryStream::parse(&track.configuration).unwrap().config;
+        let config = AudioSpecificConfig::parse(config).unwrap();
+        let units = track.packets.iter().take(range(copy).end).skip(range(copy).start).flat_map(|packet| {
+            let mut unit = vec![0; packet.bytes as usize];
+            aqueduct::source::SourceExt::read_exact_at(&*source, packet.offset.unwrap(), &mut unit).unwrap();
+            [config.adts_header(unit.len()).unwrap().to_vec(), unit].concat()
+        });
+        let path = list.with_file_name("units.aac");
+        fs::write(&path, units.collect::<Vec<u8>>()).unwrap();
+        decoded(&path, &[], [false, true]).0[1].clone()
+    }
+
     /// Codecs of what is packaged.
     fn codecs(&self) -> Vec<Codec> {
         let video = self.index.main_video().map(|(track, _)| track.codec.clone());
@@ -403,8 +418,14 @@ impl Output<'_> {
             let Some(copy) = copy else { continue };
             let range = range(copy);
             let mut stored = &self.original.decoded[kind][..];
+            // Priming that is longer than a copy takes along is missing to the decoder too.
+            let alone =
+                (copy.codec == Codec::Aac && range.start > 0).then(|| self.original.heard_alone(list, copy));
+            if let Some(alone) = &alone {
+                stored = alone;
+            }
             // An edit list hides an end of the sound, which is not copied: a packet is a frame.
-            if copy.codec == Codec::Aac && range.end < self.original.stored[kind].len() {
+            if copy.codec == Codec::Aac && alone.is_none() && range.end < self.original.stored[kind].len() {
                 stored = &stored[..range.end];
             }
             let name = format!("{} {}", self.name, KINDS[kind]);

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::check::findings::Findings;
-use crate::check::model::{Media, Medium, Multivariant, Presentation, Track, Variant, family};
+use crate::check::model::{Media, Medium, Multivariant, Presentation, Rendition, Track, Variant, family};
 use crate::check::read::short;
 use crate::check::table::multivariant::{
     MV_CHANNELS, MV_CODECS, MV_CODECS_EXTRA, MV_FRAMERATE, MV_RESOLUTION, MV_VIDEORANGE,
@@ -170,9 +170,20 @@ fn channels(of: &Multivariant, presentation: &Presentation, findings: &mut Findi
         let Some(declared) = declared.and_then(|text| text.parse::<u16>().ok()) else { continue };
         let media = rendition.playlist.and_then(|at| presentation.media.get(at));
         let measured = media.and_then(|media| tracks(media).find_map(|track| track.channels));
-        if let Some(measured) = measured.filter(|measured| *measured != declared) {
+        // Parametric stereo makes two channels of one, which ADTS does not say (ISO/IEC 14496-3 §1.6.5.3).
+        let is_parametric = (measured, declared) == (Some(1), 2) && has_parametric_stereo(of, rendition);
+        if let Some(measured) = measured.filter(|measured| *measured != declared && !is_parametric) {
             let message = format!("CHANNELS is {declared}, the sound has {measured}");
             findings.add(&MV_CHANNELS, of.at(rendition.line), message);
         }
     }
+}
+
+/// Whether a variant with these sounds names HE-AAC v2.
+fn has_parametric_stereo(of: &Multivariant, rendition: &Rendition) -> bool {
+    let group = rendition.attributes.get("GROUP-ID");
+    of.variants.iter().filter(|variant| variant.attributes.get("AUDIO") == group).any(|variant| {
+        let codecs = variant.attributes.get("CODECS").unwrap_or_default();
+        codecs.split(',').any(|codec| codec.trim() == "mp4a.40.29")
+    })
 }

@@ -4,16 +4,12 @@ use std::cell::OnceCell;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::index::{Packet, Track};
-use crate::media::{Codec, audio_specific_config};
 use crate::plan::Origin;
 use crate::time::{Rounding, Timebase};
 
 /// Sound that starts earlier than this before time zero is cut, in milliseconds. Decoders need one or two access units
 /// before the first that is heard, which encoders put there.
 const PRIMING_MILLIS: i64 = 100;
-/// So many access units of HE-AAC are priming too, if that is longer: of version 2 encoders put 3.5 there, and the first one
-/// says how bands are replicated.
-const PRIMING_UNITS: u32 = 4;
 
 /// A track and what is copied of it.
 pub(in crate::plan) struct Lane<'a> {
@@ -70,7 +66,6 @@ impl<'a> Lane<'a> {
     pub(in crate::plan) fn of_audio(input: u32, track: &'a Track, zero: i64) -> Result<Self> {
         let millis = Timebase::new(1, 1000).unwrap_or(track.timebase);
         let before = millis.rescale(PRIMING_MILLIS, track.timebase, Rounding::Ceil);
-        let before = before.max(priming(track));
         let earliest = zero.saturating_sub(before);
         let packets = &track.packets;
         let first =
@@ -213,20 +208,6 @@ impl<'a> Lane<'a> {
         };
         packets.windows(2).map(sum).collect()
     }
-}
-
-/// What encoders put before HE-AAC, in ticks of the track; 0 for other codings.
-fn priming(track: &Track) -> i64 {
-    if track.codec != Codec::Aac {
-        return 0;
-    }
-    let config =
-        audio_specific_config(&track.sample_entry, &track.configuration).ok().map(|(_, config)| config);
-    let replicated = config.filter(|config| config.extension.is_some());
-    let units = replicated.and_then(|config| {
-        Timebase::new(PRIMING_UNITS.saturating_mul(config.unit_samples()), config.sample_rate)
-    });
-    units.map_or(0, |units| units.rescale(1, track.timebase, Rounding::Ceil))
 }
 
 /// How often each number above zero is there: most films have few steps, and many of each.
