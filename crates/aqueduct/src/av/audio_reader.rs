@@ -51,7 +51,7 @@ impl AudioReader {
         let mut position = entry;
         let Some(demuxer) = &mut self.demuxer else { return Err(Error::internal("the demuxer went away")) };
         let mut decoder = open_decoder(demuxer, track)?;
-        let mut unpack: Option<(i32, i32, Mixer)> = None;
+        let mut unpack: Option<((i32, i32, u8), Mixer)> = None;
         let mut frame = ffmpeg_next::frame::Audio::empty();
         while position < end {
             let Some(packet) = demuxer.read()? else { break };
@@ -83,17 +83,18 @@ impl AudioReader {
             while decoder.receive_frame(&mut frame).is_ok() {
                 // SAFETY: the frame was just filled by the decoder.
                 let raw = unsafe { &*frame.as_ptr() };
-                if raw.ch_layout.nb_channels != i32::from(facts.channels) {
+                // Of HE-AAC with one channel two are made, in case parametric stereo follows: the first one is it.
+                let is_doubled = facts.channels == 1 && raw.ch_layout.nb_channels == 2;
+                let channels = if is_doubled { 2 } else { facts.channels };
+                if raw.ch_layout.nb_channels != i32::from(channels) {
                     // A change of channels half-way is not followed.
                     continue;
                 }
-                if unpack
-                    .as_ref()
-                    .is_none_or(|(format, rate, _)| (*format, *rate) != (raw.format, raw.sample_rate))
-                {
-                    unpack = Some((raw.format, raw.sample_rate, Mixer::unpack(raw, facts.channels)?));
+                let form = (raw.format, raw.sample_rate, channels);
+                if unpack.as_ref().is_none_or(|(known, _)| *known != form) {
+                    unpack = Some((form, Mixer::unpack(raw, channels)?));
                 }
-                if let Some((_, _, mixer)) = &mut unpack {
+                if let Some((_, mixer)) = &mut unpack {
                     for (plane, more) in planes.iter_mut().zip(mixer.frame(raw)?) {
                         plane.extend(more);
                     }
