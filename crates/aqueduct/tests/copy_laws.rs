@@ -203,7 +203,9 @@ fn truly(name: &str, presentation: &Presentation) {
             (0..plan.segments()).map(|n| presentation.segment(rendition.id, n).unwrap()).collect();
         segments.iter().for_each(|segment| whole.extend_from_slice(segment));
         let list = media_playlist(name, &text);
-        assert_eq!(list.segments.len(), segments.len(), "{name}");
+        let listed = plan.listed_segments(&rendition) as usize;
+        assert_eq!(list.segments.len(), listed, "{name}");
+        assert!(segments[listed..].iter().all(|segment| segment.is_empty()), "{name}");
         let mut micros = 0;
         for (segment, (entry, bytes)) in list.segments.iter().zip(&segments).enumerate() {
             let length = plan.rendition_micros(&rendition, segment as u32);

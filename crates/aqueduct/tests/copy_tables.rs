@@ -221,7 +221,7 @@ proptest! {
                 let lines = playlist::media(&plan, rendition.id, None).unwrap();
                 let told = |tag: &str| lines.lines().filter_map(|line| line.strip_prefix(tag)).map(str::to_owned).collect::<Vec<_>>();
                 let extinf: Vec<f64> = told("#EXTINF:").iter().map(|line| line.trim_end_matches(',').parse().unwrap()).collect();
-                prop_assert_eq!(extinf.len(), plan.segments() as usize);
+                prop_assert_eq!(extinf.len(), plan.listed_segments(&rendition) as usize);
                 prop_assert_eq!(told("#EXT-X-TARGETDURATION:"), [plan.target_duration.to_string()]);
                 for (n, seconds) in (0..).zip(extinf) {
                     let planned = plan.rendition_micros(&rendition, n) as f64 / 1e6;

@@ -44,7 +44,9 @@ pub(super) async fn known(
         } else {
             let text = read(store, plan.playlist_key(rendition.id)).await?;
             let is_gap = |segment| plan.is_gap(rendition, segment);
-            let Some(bytes) = byte_ranges(&text, plan.segments(), is_gap, init) else { return Ok(None) };
+            let listed = plan.listed_segments(rendition);
+            let Some(mut bytes) = byte_ranges(&text, listed, is_gap, init) else { return Ok(None) };
+            bytes.resize(plan.segments() as usize, 0);
             if size(sizes, Object::Media(rendition.id)) != end_of(&bytes, init) {
                 damaged.extend(plan.key(Object::Media(rendition.id)));
             }
@@ -166,7 +168,8 @@ fn key_frames(
         time = time.checked_add(micros(duration)?)?;
     }
     // The first picture is time zero, and the last one stands until the end: none is lost.
-    let total: u64 = (0..plan.segments()).map(|segment| plan.rendition_micros(rendition, segment)).sum();
+    let listed = 0..plan.listed_segments(rendition);
+    let total: u64 = listed.map(|segment| plan.rendition_micros(rendition, segment)).sum();
     (u64::try_from(time) == Ok(total)).then_some(found)
 }
 

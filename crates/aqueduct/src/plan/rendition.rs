@@ -175,6 +175,19 @@ impl Decisions {
         rendition.rung.is_none() && rendition.audio.is_none() && copies().all(|copy| copy.is_gap(segment))
     }
 
+    /// How many segments the playlist of a rendition lists, from the first on. All, or fewer where its pictures or its sound end
+    /// before the others by no more than a target duration: what only others have may stand there (RFC 8216bis §6.2.4), and
+    /// players wait for a gap that nothing follows (decision 28).
+    pub fn listed_segments(&self, rendition: &Rendition<'_>) -> u32 {
+        let all = self.segments();
+        let trailing = (0..all).rev().take_while(|&segment| self.is_gap(rendition, segment)).count();
+        let listed = all.saturating_sub(u32::try_from(trailing).unwrap_or(u32::MAX));
+        let missing: u64 = (listed..all).map(|segment| self.rendition_micros(rendition, segment)).sum();
+        // Sound that ends in the midst of its last segment has segments of no length behind it.
+        let most = if rendition.has_video() { u64::from(self.target_duration) * 1_000_000 } else { 0 };
+        if listed > 0 && missing <= most { listed } else { all }
+    }
+
     /// Duration of a segment of a rendition in microseconds, such that all durations sum up to the whole exactly.
     pub fn rendition_micros(&self, rendition: &Rendition<'_>, segment: u32) -> u64 {
         if let Some(audio) = rendition.audio.filter(|_| rendition.is_encoded_sound()) {

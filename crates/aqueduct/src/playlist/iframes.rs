@@ -73,7 +73,7 @@ fn entries<'a>(plan: &Decisions, rendition: RenditionId, measured: &'a Measured)
     let mut entries: Vec<Entry<'a>> = Vec::new();
     let mut end = 0;
     let Some(found) = plan.rendition(rendition) else { return entries };
-    for segment in 0..plan.segments() {
+    for segment in 0..plan.listed_segments(&found) {
         for key in measured.key_frames(rendition, segment) {
             if let Some(last) = entries.last_mut() {
                 last.micros = key.micros.saturating_sub(last.key.micros).max(0).unsigned_abs();

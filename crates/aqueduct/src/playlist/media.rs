@@ -30,7 +30,7 @@ pub fn media(plan: &Decisions, rendition: RenditionId, measured: Option<&Measure
     text.line(format_args!("#EXT-X-MEDIA-SEQUENCE:0"));
     text.line(format_args!("#EXT-X-PLAYLIST-TYPE:VOD"));
     text.map(plan, measured, rendition);
-    for segment in 0..plan.segments() {
+    for segment in 0..plan.listed_segments(&found) {
         text.line(format_args!("{}", Extinf { micros: plan.rendition_micros(&found, segment) }));
         let is_gap = plan.is_gap(&found, segment);
         if is_gap {

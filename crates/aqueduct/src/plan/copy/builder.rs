@@ -11,7 +11,7 @@ use crate::media;
 use crate::media::language;
 use crate::plan::rendition::UNNAMED;
 use crate::plan::settings::{Length, Limits, Settings};
-use crate::plan::{Container, Decisions, FORMAT_VERSION, Origin, Plan, check, cuts, rate};
+use crate::plan::{Container, Decisions, FORMAT_VERSION, MICROS, Origin, Plan, check, cuts, rate};
 use crate::time::{Rounding, Timebase};
 
 /// More inputs than a ladder with all its languages has.
@@ -417,6 +417,7 @@ impl Sound<'_> {
                 *bound = cut;
             }
         }
+        self.end_early(&packets, &mut bounds, at, timebase, self.finish(&units));
         let TrackKind::Audio(facts) = &lane.track.kind else {
             return Err(Error::internal("a sound is no sound").in_track(lane.track.id));
         };
@@ -429,6 +430,22 @@ impl Sound<'_> {
         let bytes = units.bytes(table, &packets);
         let copied = copied(lane, name, media, packets, bounds, bytes)?;
         Ok(CopiedTrack { silence: self.silence, ..copied })
+    }
+
+    /// Lets a sound that ends at `finish`, before the last segments and by no more than a target duration (RFC 8216bis
+    /// §6.2.4), end there: segments of no length are not listed, and players hang at gaps that nothing follows.
+    fn end_early(&self, packets: &[u32], bounds: &mut [i64], at: &[i64], timebase: Timebase, finish: i64) {
+        let Some(&end) = packets.last() else { return };
+        let through = packets.partition_point(|&packet| packet < end);
+        let longest = at.windows(2).map(|cuts| cuts[1].saturating_sub(cuts[0])).max().unwrap_or(0);
+        let seconds = |ticks: i64, timebase: Timebase| timebase.rescale(ticks, MICROS, Rounding::Nearest);
+        let target = (seconds(longest, timebase).saturating_add(500_000) / 1_000_000).max(1) * 1_000_000;
+        let missing = bounds.last().map_or(0, |&end| end.saturating_sub(finish));
+        let is_gap = through > 0 && through + 1 < packets.len();
+        if is_gap && missing > 0 && seconds(missing, self.lane.track.timebase) <= target {
+            let begins = bounds.get(through - 1).copied().unwrap_or(0);
+            bounds[through..].fill(finish.max(begins));
+        }
     }
 
     fn units(&self) -> Result<Units> {
