@@ -205,5 +205,15 @@ fn of_plan(plan: &Plan, segment: Length) -> Vec<Oddity> {
             ),
         ));
     }
+    found.extend(plan.renditions().iter().filter_map(|rendition| {
+        let gaps = (0..plan.listed_segments(rendition)).filter(|&at| plan.is_gap(rendition, at));
+        let missing: u64 = gaps.map(|at| plan.rendition_micros(rendition, at)).sum();
+        let message = format!(
+            "`{}` has nothing for {} of the presentation: EXT-X-GAP stands there, and most players stop at it; `publish` fills that time",
+            rendition.name,
+            in_seconds(missing)
+        );
+        (missing > 0).then(|| note("segments-without-it", message))
+    }));
     found
 }

@@ -116,6 +116,67 @@ fn rungs_whose_key_frames_differ_are_refused_by_name() {
 }
 
 #[test]
+fn rungs_may_end_a_little_apart_and_not_more() {
+    let place = Place::new();
+    let large = clip("plain-25.mp4");
+    let small = place.rung("small.mp4", &SAME_KEYS);
+    let cut = |name: &str, seconds: &str| {
+        let to = place.file(name);
+        ffmpeg(["-i", path(&small), "-t", seconds, "-c", "copy", path(&to)]);
+        to
+    };
+    // Less than a target duration is missing: 2 s of 5 s.
+    let shorter = cut("shorter.mp4", "3");
+    for (name, inputs) in [("first", [&shorter, &large]), ("last", [&large, &shorter])] {
+        for container in ["ts", "fmp4"] {
+            let out = place.file(&format!("{name} {container}"));
+            let flags = ["--segment", "2s", "--container", container, "--audio-layout", "separate"];
+            let inputs = inputs.map(|input| path(input));
+            run(["package"].into_iter().chain(inputs).chain([path(&out)]).chain(flags)).done();
+            run(["check", path(&out)]).done();
+            assert_eq!(decoded(&out.join("video/90p/index.m3u8"), "0:v:0"), decoded(&shorter, "0:v:0"));
+            assert_eq!(decoded(&out.join("video/180p/index.m3u8"), "0:v:0"), decoded(&large, "0:v:0"));
+        }
+    }
+    let short = cut("short.mp4", "1");
+    for inputs in [[&short, &large], [&large, &short]] {
+        let [one, two] = inputs.map(|input| path(input));
+        let out = place.file("short");
+        let says = ["last 1.", "5.000 s", path(&short), path(&large), "the same film"];
+        run(["package", one, two, path(&out), "--segment", "2s"]).failed(65, &says);
+        assert!(!out.exists());
+    }
+}
+
+#[test]
+fn pictures_that_end_before_the_sound_end_their_playlist() {
+    let place = Place::new();
+    let film = place.file("film.mp4");
+    let (pictures, sound) = (clip("plain-25.mp4"), clip("audio-only.m4a"));
+    let inputs = ["-t", "3.9", "-i", path(&pictures), "-i", path(&sound), "-map", "0:v", "-map", "1:a"];
+    ffmpeg(inputs.into_iter().chain(["-c", "copy", path(&film)]));
+    let out = place.packaged("out", &[path(&film), "--segment", "2s"]);
+    let playlist = text(&out, "video/180p/index.m3u8");
+    assert_eq!(playlist.matches("#EXTINF:").count(), 2, "{playlist}");
+    assert!(!playlist.contains("EXT-X-GAP"), "{playlist}");
+    let sound =
+        keys(&out).into_iter().find(|key| key.starts_with("audio/") && key.ends_with(".m3u8")).unwrap();
+    assert_eq!(text(&out, &sound).matches("#EXTINF").count(), 3);
+    run(["check", path(&out), "--strict"]).done();
+    let again =
+        run(["package", path(&film), path(&out), "--segment", "2s", "--json"]).done().last("finished");
+    assert_eq!(again["made"], 0, "{again}");
+
+    // Where more than a target duration is missing there are gaps, and a word about them.
+    let short = place.file("short.mp4");
+    ffmpeg(["-t", "1.9"].into_iter().chain(inputs.into_iter().skip(2)).chain(["-c", "copy", path(&short)]));
+    let out = place.file("gaps");
+    let told = run(["package", path(&short), path(&out), "--segment", "1s"]).done();
+    assert!(told.stderr.contains("`180p` has nothing for 3.0"), "{told:?}");
+    assert_eq!(text(&out, "video/180p/index.m3u8").matches("#EXT-X-GAP").count(), 3);
+}
+
+#[test]
 fn sounds_of_other_files_have_languages() {
     let place = Place::new();
     let (film, sound) = (clip("plain-25.mp4"), clip("flash-beep.mp4"));

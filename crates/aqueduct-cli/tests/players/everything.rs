@@ -141,8 +141,7 @@ impl Stage {
         // Players shift the start by the reordering of the pictures, and the last access unit may stand out: so may the last
         // picture of a variable rate, by two of its frames.
         let duration = report["duration"].as_f64().unwrap_or(0.0);
-        let is_long = (self.seconds - 0.2..self.seconds + self.goes_on() + 0.2).contains(&duration);
-        check(is_long, &format!("not {} s long", self.seconds));
+        check(self.ends().contains(&duration), &format!("not {} s long", self.seconds));
         check((shown > 0) == self.height.is_some(), "pictures");
         check(self.height.is_none_or(|height| report["size"][1] == height), "the height");
         let sounds = self.codecs.iter().any(|codec| is_sound(codec)) && limit != Some(Limit::Silent);
@@ -164,9 +163,14 @@ impl Stage {
         folders.map(|folder| format!("audio/{}/0", folder.unwrap().file_name().to_string_lossy())).collect()
     }
 
-    /// Seconds of sound behind the pictures: players end with the one or the other.
-    fn goes_on(&self) -> f64 {
-        if self.show.name.starts_with("long-sound") { 1.0 } else { 0.0 }
+    /// When it may end: players end with the sound or with the pictures.
+    fn ends(&self) -> std::ops::Range<f64> {
+        let (before, after) = match self.show.name.split('.').next() {
+            Some("long-sound") => (0.0, 1.1),
+            Some("short-sound") => (2.0, 0.0),
+            _ => (0.0, 0.0),
+        };
+        self.seconds - before - 0.2..self.seconds + after + 0.2
     }
 
     /// After a key picture of an open GOP that nothing came before, the pictures that lead it cannot be shown; and the first
@@ -238,7 +242,7 @@ fn shows(place: &Path) -> Vec<Show> {
     // Sound that goes on behind the pictures, by less than a segment.
     let long = place.join("long-sound.mp4");
     let (film, sound) = (clip("plain-25.mp4"), clip("audio-only.m4a"));
-    let inputs = ["-t", "4", "-i", path(&film), "-i", path(&sound), "-map", "0:v", "-map", "1:a"];
+    let inputs = ["-t", "3.9", "-i", path(&film), "-i", path(&sound), "-map", "0:v", "-map", "1:a"];
     ffmpeg(inputs.into_iter().chain(["-c", "copy", path(&long)]));
     add("long-sound", &long, &[TS, TS_SEPARATE, FMP4]);
     // And sound that ends before them, in a coding that has no silence.
@@ -247,11 +251,6 @@ fn shows(place: &Path) -> Vec<Show> {
     let inputs = ["-i", path(&film), "-i", path(sound), "-map", "0:v", "-map", "1:a"];
     ffmpeg(inputs.into_iter().chain(["-c", "copy", "-strict", "-2", path(&short)]));
     add("short-sound", &short, &[FMP4]);
-    let late = place.join("late-sound.mp4");
-    let inputs =
-        ["-i", path(&film), "-itsoffset", "2.5", "-i", path(sound), "-map", "0:v", "-map", "1:a", "-t", "5"];
-    ffmpeg(inputs.into_iter().chain(["-c", "copy", "-strict", "-2", path(&late)]));
-    add("late-sound", &late, &[FMP4]);
     // Two sounds to choose from, one of them HE-AAC, with silence after it.
     for (shape, flags) in [TS, FMP4] {
         let sounds = [("audio-only.m4a", "en"), ("he-aac-v2.m4a", "de")];

@@ -60,7 +60,8 @@ pub(super) fn at_marks(
         let point = last.saturating_add(step);
         let after = marks.partition_point(|&mark| mark < point);
         let near = [after.checked_sub(1).and_then(|before| marks.get(before)), marks.get(after)];
-        let anywhere = match point >= marks_end {
+        // Nothing begins behind the pictures in a segment that still has some of them, unless these are a stub.
+        let anywhere = match last >= marks_end || is_stub(last, marks_end, step, timebase) {
             true => Some(point),
             false => marks_end_is_one.then_some(marks_end),
         };
@@ -207,12 +208,13 @@ mod tests {
         assert_eq!(cuts(4_800_000, 30_160_000, "6s"), even, "no sum of errors");
         assert_eq!(cuts(60_000_000, 61_000_000, "6s"), [60_000_000, 1_000_000], "far apart");
         let tail = at_marks(&[0, 2], 4, 20, Timebase::new(1, 1).unwrap(), "6s".parse().unwrap()).unwrap();
-        assert_eq!(tail, [0, 6, 12, 18, 20], "sound goes on alone");
+        assert_eq!(tail, [0, 4, 10, 16, 20], "sound goes on alone");
         let seconds = |marks_end, end| {
             at_marks(&[0], marks_end, end, Timebase::new(1, 1000).unwrap(), "1s".parse().unwrap()).unwrap()
         };
         assert_eq!(seconds(3000, 5000), [0, 3000, 4000, 5000], "pictures without a key frame end before it");
         assert_eq!(seconds(3000, 3200), [0, 3200], "a stub of sound");
+        assert_eq!(seconds(700, 3000), [0, 700, 1700, 3000 - 300, 3000], "within the first segment");
     }
 
     proptest! {

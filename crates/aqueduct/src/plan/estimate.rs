@@ -94,8 +94,9 @@ impl Decisions {
     /// The peak is the highest bit rate of any run of segments that lasts 0.5 to 1.5 target durations and half a
     /// second more at most (RFC 8216bis §4.1). A presentation too short for any such run has its average as its peak.
     pub(crate) fn rates_of(&self, rendition: &Rendition<'_>, sizes: &[u64]) -> Rates {
-        let durations: Vec<u64> =
-            (0..self.segments()).map(|segment| self.rendition_micros(rendition, segment)).collect();
+        let listed = 0..self.listed_segments(rendition);
+        let durations: Vec<u64> = listed.map(|segment| self.rendition_micros(rendition, segment)).collect();
+        let sizes = sizes.get(..durations.len()).unwrap_or(sizes);
         let bytes = sizes.iter().fold(0u64, |sum, &size| sum.saturating_add(size));
         let average = bits_per_second(bytes.saturating_mul(8), durations.iter().sum());
         let peak = peak(sizes, &durations, self.target_duration);

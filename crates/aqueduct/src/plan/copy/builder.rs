@@ -11,7 +11,7 @@ use crate::media;
 use crate::media::language;
 use crate::plan::rendition::UNNAMED;
 use crate::plan::settings::{Length, Limits, Settings};
-use crate::plan::{Container, Decisions, FORMAT_VERSION, MICROS, Origin, Plan, check, cuts, rate};
+use crate::plan::{Container, Decisions, FORMAT_VERSION, Origin, Plan, check, cuts, rate};
 use crate::time::{Rounding, Timebase};
 
 /// More inputs than a ladder with all its languages has.
@@ -121,16 +121,29 @@ impl<'a> CopyBuilder<'a> {
             let end = timebase.rescale(end, sound.lane.track.timebase, Rounding::Floor);
             sound.silence = Silence::of(&sound.lane, end)?;
         }
-        let marks: Vec<i64> = match (pictures.first(), sounds.first()) {
-            (Some(lane), _) => lane.keys().iter().map(|key| key.time).collect(),
+        // Where one rung goes on behind the others by a little, segments are cut at its key frames.
+        let finish = |lane: &Lane<'_>| lane.track.timebase.rescale(lane.finish, timebase, Rounding::Nearest);
+        let last = pictures.iter().map(finish).max().unwrap_or(0);
+        // Frames of other timescales are rounded.
+        let is_longest = |lane: &&Lane<'_>| finish(lane).saturating_add(lane.frame(timebase)) >= last;
+        let longest = pictures.iter().find(is_longest);
+        let marks: Vec<i64> = match (longest, sounds.first()) {
+            (Some(lane), _) => {
+                let at = |key: &Key| lane.track.timebase.rescale(key.time, timebase, Rounding::Nearest);
+                lane.keys().iter().map(at).collect()
+            }
             (None, Some(sound)) => sound.times()?,
             (None, None) => Vec::new(),
         };
         // Sound that goes on when the pictures have ended is cut at the grid; there are no key frames to wait for.
-        let pictures_end = pictures.first().map_or(end, |lane| lane.finish);
+        let pictures_end = longest.map_or(end, finish);
         let at = cuts::at_marks(&marks, pictures_end, end, timebase, segment)?;
+        if let Some(longest) = longest {
+            lane::same_length(&pictures, longest, cuts::target_duration(&at, timebase))?;
+        }
 
-        let align = |lane| self.align(lane, &at, timebase, pictures_end);
+        let align =
+            |lane| self.align(lane, &at, timebase, finish(lane), longest.map_or(0, |lane| lane.input));
         let keys = pictures.iter().map(align).collect::<Result<Vec<_>>>()?;
         let sounds = sounds.into_iter().map(|sound| sound.filled(&at, timebase));
         let sounds = sounds.collect::<Result<Vec<_>>>()?;
@@ -307,23 +320,23 @@ impl<'a> CopyBuilder<'a> {
         Err(Error::unsupported(message))
     }
 
-    /// The key frame of `lane` at each cut; `None` where its pictures have ended.
+    /// The key frame of `lane` at each cut, which follow those of the input `of`; `None` where its pictures have ended.
     fn align(
         &self,
         lane: &Lane<'_>,
         at: &[i64],
         timebase: Timebase,
-        pictures_end: i64,
+        finish: i64,
+        of: u32,
     ) -> Result<Vec<Option<Key>>> {
         let keys = lane.keys();
         let own = lane.track.timebase;
         // Half a frame: nearer than that is rounding of another timescale.
-        let frame = lane.frame_duration(None);
-        let tolerance = frame.rescale(1, own, Rounding::Floor).max(2) / 2;
+        let tolerance = lane.frame(own).max(2) / 2;
         let starts = at.get(..at.len().saturating_sub(1)).unwrap_or_default();
         let mut found = Vec::with_capacity(starts.len());
         for (segment, &cut) in starts.iter().enumerate() {
-            if segment > 0 && cut >= pictures_end {
+            if segment > 0 && cut >= finish {
                 found.push(None);
                 continue;
             }
@@ -343,8 +356,9 @@ impl<'a> CopyBuilder<'a> {
                         )
                     });
                     let message = format!(
-                        "the key frames of the inputs do not align: input {} has none where segment {segment} begins in input 1, at {:.3} s{nearest}. Encode all with the same key frames, or let `publish` make the rungs",
+                        "the key frames of the inputs do not align: input {} has none where segment {segment} begins in input {}, at {:.3} s{nearest}. Encode all with the same key frames, or let `publish` make the rungs",
                         lane.input + 1,
+                        of + 1,
                         seconds(wanted),
                     );
                     return Err(Error::unsupported(message));
@@ -437,12 +451,10 @@ impl Sound<'_> {
     fn end_early(&self, packets: &[u32], bounds: &mut [i64], at: &[i64], timebase: Timebase, finish: i64) {
         let Some(&end) = packets.last() else { return };
         let through = packets.partition_point(|&packet| packet < end);
-        let longest = at.windows(2).map(|cuts| cuts[1].saturating_sub(cuts[0])).max().unwrap_or(0);
-        let seconds = |ticks: i64, timebase: Timebase| timebase.rescale(ticks, MICROS, Rounding::Nearest);
-        let target = (seconds(longest, timebase).saturating_add(500_000) / 1_000_000).max(1) * 1_000_000;
+        let target = i64::from(cuts::target_duration(at, timebase)).saturating_mul(1_000_000);
         let missing = bounds.last().map_or(0, |&end| end.saturating_sub(finish));
         let is_gap = through > 0 && through + 1 < packets.len();
-        if is_gap && missing > 0 && seconds(missing, self.lane.track.timebase) <= target {
+        if is_gap && missing > 0 && lane::micros(self.lane.track.timebase, missing) <= target {
             let begins = bounds.get(through - 1).copied().unwrap_or(0);
             bounds[through..].fill(finish.max(begins));
         }
@@ -495,8 +507,9 @@ pub(in crate::plan) fn video(
     let packets = starts.map(lane::number).collect::<Result<Vec<u32>>>()?;
     let mut bounds: Vec<i64> = at.iter().map(|&cut| timebase.rescale(cut, own, Rounding::Nearest)).collect();
     // Beside its sound the rendition ends when its pictures do; muxed, with whatever ends last.
+    let through = keys.iter().take_while(|key| key.is_some()).count();
     if aside
-        && let [.., start, end] = &mut bounds[..]
+        && let Some([start, end]) = through.checked_sub(1).and_then(|last| bounds.get_mut(last..last + 2))
         && *start < lane.finish
     {
         *end = lane.finish;

@@ -166,6 +166,11 @@ impl<'a> Lane<'a> {
             .any(|(pts, ..)| pts < at)
     }
 
+    /// A frame in whole ticks.
+    pub(in crate::plan) fn frame(&self, timebase: Timebase) -> i64 {
+        self.frame_duration(None).rescale(1, timebase, Rounding::Floor)
+    }
+
     /// The usual length of a frame: FRAME-RATE is the highest rate of a film (RFC 8216bis §4.4.6.2), and pauses between
     /// frames say nothing of it. It is the average of all steps that are within a tenth of one of the shortest, the tenth of
     /// a hundred, since single steps may be short by mistake.
@@ -246,6 +251,23 @@ impl Counts {
         self.merge();
         self.counts
     }
+}
+
+/// Rungs of one presentation show the same film; what only some of them have is no longer than a target duration, here
+/// `target` seconds (RFC 8216bis §6.2.4).
+pub(in crate::plan) fn same_length(pictures: &[Lane<'_>], longest: &Lane<'_>, target: u32) -> Result<()> {
+    let lasts = |lane: &Lane<'_>| micros(lane.track.timebase, lane.finish);
+    let most = i64::from(target).saturating_mul(1_000_000);
+    let is_short = |lane: &&Lane<'_>| lasts(longest).saturating_sub(lasts(lane)) > most;
+    let Some(short) = pictures.iter().find(is_short) else { return Ok(()) };
+    let message = format!(
+        "the pictures of input {} last {:.3} s, those of input {} {:.3} s: rungs of one presentation show the same film. Cut them alike, or leave one out",
+        short.input + 1,
+        short.track.timebase.seconds(short.finish),
+        longest.input + 1,
+        longest.track.timebase.seconds(longest.finish),
+    );
+    Err(Error::unsupported(message))
 }
 
 /// The position in a table as the plan keeps it.
