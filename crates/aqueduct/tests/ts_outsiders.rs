@@ -12,6 +12,7 @@ use aqueduct::index::{Packet, Track};
 use aqueduct::media::Codec;
 use aqueduct::media::aac::{AdtsHeader, AudioSpecificConfig};
 use aqueduct::media::avc::{DecoderConfiguration, NalType, length_prefixed, nal_units, without_encoder_note};
+use aqueduct::media::esds::ElementaryStream;
 use aqueduct::mux::ts::{
     AccessUnit, AudioFormat, AudioOutline, AudioStream, Continuity, Outline, PACKET, Segment, StreamType,
     UnitSize, VideoForm, VideoOutline, VideoStream, read,
@@ -310,7 +311,11 @@ impl Copied {
             Codec::Mp3 => AudioFormat::Mp3 { sample_rate: facts.sample_rate },
             Codec::Ac3 => AudioFormat::Ac3 { sample_rate: facts.sample_rate },
             Codec::Eac3 => AudioFormat::Eac3 { sample_rate: facts.sample_rate },
-            _ => AudioFormat::Aac(AudioSpecificConfig::lc(facts.sample_rate, facts.channels).unwrap()),
+            // The config says the rate of the core, which is half of what HE-AAC sounds at.
+            _ => {
+                let stream = ElementaryStream::parse(&track.configuration).unwrap();
+                AudioFormat::Aac(AudioSpecificConfig::parse(stream.config).unwrap())
+            }
         };
         Self {
             folder: tempfile::tempdir().unwrap(),

@@ -14,8 +14,8 @@ const AIM: i64 = 3_600;
 /// Where no stuffing is, or too few packets, marks are kept within this distance all the same: 90 ms, so that no
 /// rounding of an analyser comes near the limit of 100 ms.
 const LIMIT: i64 = 8_100;
-/// Marks that ride run ahead of the other stream by up to the step to the next PES packet; longer steps get packets of
-/// their own, placed in time. It must stay below the clock's lead, and is long enough for [`AUDIO_SPAN`] and a unit.
+/// Marks that ride run ahead of the other stream by up to this; those that would by more get packets of their own, placed
+/// in time. It must stay below the clock's lead, and is long enough for [`AUDIO_SPAN`] and a unit.
 const RIDE: i64 = 44_100;
 /// A longer step between two units is refused: 10 minutes.
 const MAX_STEP: i64 = 54_000_000;
@@ -58,6 +58,8 @@ pub(super) struct Pes {
     pub(super) pieces: Range<usize>,
     /// Clock marks that ride on its packets, the first on the first.
     pub(super) clocks: u32,
+    /// Clock marks that divide its step evenly, with those that have packets of their own after it.
+    pub(super) marks: u32,
     /// Ticks from its decoding time to that of the next one.
     pub(super) step: i64,
     /// Transport packets.
@@ -75,6 +77,7 @@ impl Pes {
             payload: unit.payload,
             pieces: position..position + 1,
             clocks: 0,
+            marks: 0,
             step: 0,
             packets: 0,
         }
@@ -92,12 +95,27 @@ impl Pes {
 
     /// The time of clock mark `mark`, before the lead is taken off.
     pub(super) fn clock_time(&self, mark: u32) -> i64 {
-        self.dts + self.step * i64::from(mark) / i64::from(self.clocks.max(1))
+        self.dts + self.step * i64::from(mark) / i64::from(self.marks.max(1))
     }
 
     fn set_clocks(&mut self, clocks: u32) {
         self.clocks = clocks;
+        self.marks = clocks;
         self.packets = self.natural(clocks);
+    }
+
+    /// Of `marks` clock marks as many ride as save packets, and the others get packets of their own.
+    fn share_clocks(&mut self, marks: u32) {
+        let cost = |clocks: u32| self.natural(clocks).saturating_add(marks - clocks);
+        let clocks = (1..=self.most_clocks(marks)).min_by_key(|clocks| cost(*clocks));
+        self.set_clocks(clocks.unwrap_or(1));
+        self.marks = marks;
+    }
+
+    /// How many of `marks` clock marks can ride.
+    fn most_clocks(&self, marks: u32) -> u32 {
+        let ahead = i64::from(marks).saturating_mul(RIDE) / self.step.max(1);
+        marks.min(u32::try_from(ahead).unwrap_or(u32::MAX)).min(self.most())
     }
 
     /// Transport packets that the PES packet needs with so many clock marks, when none is stuffed without need.
@@ -149,8 +167,9 @@ pub(super) fn audio(units: &[Facts], clock: bool, unit: Option<Timebase>) -> Res
     while let Some((first, rest)) = units.get(start..).and_then(<[Facts]>::split_first) {
         let packets = |payload: usize, end: i64| {
             let step = end.saturating_sub(first.dts).min(MAX_STEP);
-            let marks = if clock { FLAGS_AND_PCR * parts(step, LIMIT) as usize } else { 0 };
-            (PesHeader::length(first.pts, first.dts) + payload + marks).div_ceil(ROOM)
+            let marks = if clock { parts(step, LIMIT) as usize } else { 0 };
+            let bytes = PesHeader::length(first.pts, first.dts) + payload + FLAGS_AND_PCR * marks;
+            bytes.div_ceil(ROOM).max(marks)
         };
         let end_of = |at: usize, unit: &Facts| rest.get(at).map_or(unit.dts, |next| next.dts);
         let follows = |at: i64, next: &Facts| {
@@ -259,8 +278,9 @@ fn clock(stream: &mut [Pes], next_dts: Option<i64>, others: Option<(i64, i64)>) 
         };
         pes.set_clocks(least.min(1));
         if step > RIDE || least > pes.packets {
-            push_marks(&mut marks, pes.dts, step);
-            since = Some(step - step * i64::from(least - 1) / i64::from(least));
+            pes.share_clocks(least);
+            marks.extend((pes.clocks..pes.marks).map(|mark| pes.clock_time(mark)));
+            since = Some(pes.dts + step - pes.clock_time(least - 1));
             continue;
         }
         pes.set_clocks(least);
@@ -298,11 +318,23 @@ fn checked_step(from: i64, to: i64) -> Result<i64> {
     }
 }
 
-/// Brings the packets of a stream to a number that leads from one continuity counter to another: the last PES packets
-/// are spread over more packets, one more each, round after round.
-pub(super) fn pad(stream: &mut [Pes], from: u8, to: u8) -> Result<()> {
+/// Brings the packets of a stream to a number that leads from one continuity counter to another. Where clock marks have
+/// packets of their own, which do not count, the PES packet before is spread over those and so costs nothing: `marks` are
+/// those of this stream, and what rides is taken out. Then the last PES packets are spread over more packets, one more
+/// each, round after round.
+pub(super) fn pad(stream: &mut [Pes], marks: &mut Vec<i64>, from: u8, to: u8) -> Result<()> {
     let end = (u64::from(from) + packets(stream)) % CYCLE;
     let mut missing = (u64::from(to) + CYCLE - end) % CYCLE;
+    for pes in stream.iter_mut().rev() {
+        let most = pes.most_clocks(pes.marks);
+        while missing > 0 && pes.clocks > 0 && pes.clocks < most && pes.packets < pes.most() {
+            let Ok(at) = marks.binary_search(&pes.clock_time(pes.clocks)) else { break };
+            marks.remove(at);
+            pes.clocks += 1;
+            pes.packets += 1;
+            missing -= 1;
+        }
+    }
     while missing > 0 {
         let before = missing;
         for pes in stream.iter_mut().rev() {
@@ -352,7 +384,7 @@ mod tests {
                 pes.set_clocks(0);
             }
             let natural = packets(&stream);
-            pad(&mut stream, from, to).unwrap();
+            pad(&mut stream, &mut Vec::new(), from, to).unwrap();
             let padded = packets(&stream);
             prop_assert_eq!((u64::from(from) + padded) % 16, u64::from(to) % 16);
             prop_assert!(padded - natural < 16);
@@ -372,7 +404,7 @@ mod tests {
                 dts += step;
             }
             let mut marks = clock(&mut stream, Some(dts), None).unwrap();
-            pad(&mut stream, 3, 1).unwrap();
+            pad(&mut stream, &mut marks, 3, 1).unwrap();
             for pes in &stream {
                 let packets: Vec<_> = (0..pes.clocks).map(|mark| pes.clock_packet(mark)).collect();
                 prop_assert!(packets.windows(2).all(|pair| pair[0] < pair[1]));

@@ -30,7 +30,7 @@ impl Segment<'_> {
     pub fn write(&self, out: &mut Vec<u8>) -> Result<Vec<KeyFrame>> {
         let mut video = self.video.map(Packets::video).transpose()?;
         let mut audio = self.audio.map(|audio| Packets::audio(audio, self.video.is_none())).transpose()?;
-        let marks = {
+        let mut marks = {
             let video = video.as_mut().map(|packets| &mut packets.pes[..]);
             let audio = audio.as_mut().map(|packets| &mut packets.pes[..]);
             layout::schedule(video, audio, self.next_dts)?
@@ -39,11 +39,14 @@ impl Segment<'_> {
         let mut streams = Vec::with_capacity(2);
         if let Some(packets) = video {
             let counters = self.continuity.video;
-            streams.push(Stream::new(StreamType::H264, PID_VIDEO, ID_VIDEO, packets, counters)?);
+            streams.push(Stream::new(StreamType::H264, PID_VIDEO, ID_VIDEO, packets, counters, &mut marks)?);
         }
         if let (Some(packets), Some(audio)) = (audio, self.audio) {
             let (kind, stream_id) = (audio.format.stream_type(), audio.format.stream_id());
-            streams.push(Stream::new(kind, PID_AUDIO, stream_id, packets, self.continuity.audio)?);
+            let counters = self.continuity.audio;
+            // Those of the video are not the sound's to carry.
+            let marks = if self.video.is_none() { &mut marks } else { &mut Vec::new() };
+            streams.push(Stream::new(kind, PID_AUDIO, stream_id, packets, counters, marks)?);
         }
         let packets: u64 = streams.iter().map(|stream| layout::packets(&stream.packets.pes)).sum();
         let begin = out.len();
@@ -88,8 +91,9 @@ impl<'a> Stream<'a> {
         stream_id: u8,
         mut packets: Packets<'a>,
         counters: Counters,
+        marks: &mut Vec<i64>,
     ) -> Result<Self> {
-        layout::pad(&mut packets.pes, counters.first, counters.next)?;
+        layout::pad(&mut packets.pes, marks, counters.first, counters.next)?;
         Ok(Self { kind, pid, stream_id, packets, written: 0, continuity: counters.first % 16 })
     }
 
