@@ -149,8 +149,7 @@ pub(super) fn add_picture(stream: &mut Vec<Pes>, unit: Facts) -> Result<()> {
 
 /// PES packets of whole audio units; `clock` says that they carry the clock. Only units that follow one another without a
 /// gap share one: it says the time of its first unit, and a reader counts on from there. `unit` is the length of a unit in
-/// seconds. Of all the places where a PES packet
-/// may then end, the one is taken that leaves the least stuffing for the bytes in it.
+/// seconds.
 pub(super) fn audio(units: &[Facts], clock: bool, unit: Option<Timebase>) -> Result<Vec<Pes>> {
     let mut before = None;
     for unit in units {
@@ -161,44 +160,114 @@ pub(super) fn audio(units: &[Facts], clock: bool, unit: Option<Timebase>) -> Res
         }
         before = Some(unit.dts);
     }
-    let unit = unit.map(|length| Rescaler::new(length, MPEG));
-    let mut stream: Vec<Pes> = Vec::with_capacity(units.len() / 4);
+    let run = AudioRun { units, clock, unit: unit.map(|length| Rescaler::new(length, MPEG)) };
+    let counts = if run.sparse() { run.fewest() } else { run.fullest() };
+    let mut stream = Vec::with_capacity(counts.len());
     let mut start = 0;
-    while let Some((first, rest)) = units.get(start..).and_then(<[Facts]>::split_first) {
-        let packets = |payload: usize, end: i64| {
-            let step = end.saturating_sub(first.dts).min(MAX_STEP);
-            let marks = if clock { parts(step, LIMIT) as usize } else { 0 };
-            let bytes = PesHeader::length(first.pts, first.dts) + payload + FLAGS_AND_PCR * marks;
-            bytes.div_ceil(ROOM).max(marks)
+    for count in counts {
+        let Some((first, rest)) = units.get(start..start + count).and_then(<[Facts]>::split_first) else {
+            break;
         };
-        let end_of = |at: usize, unit: &Facts| rest.get(at).map_or(unit.dts, |next| next.dts);
-        let follows = |at: i64, next: &Facts| {
-            unit.is_some_and(|length| {
-                let due = length.nearest(at).saturating_add(first.dts);
-                next.dts.abs_diff(due) <= AUDIO_JITTER
-            })
-        };
-        let mut payload = first.payload;
-        let mut best = (1, payload, packets(payload, end_of(0, first)));
-        for (unit, at) in rest.iter().zip(1..) {
-            payload = payload.saturating_add(unit.payload);
-            let late = unit.dts.saturating_sub(first.dts) >= AUDIO_SPAN;
-            if late || payload > AUDIO_BYTES || !follows(at as i64, unit) {
-                break;
-            }
-            let packets = packets(payload, end_of(at, unit));
-            // More bytes to a packet, or as many in fewer PES packets.
-            if payload * best.2 >= best.1 * packets {
-                best = (at + 1, payload, packets);
-            }
-        }
-        let (count, payload, _) = best;
+        let payload = rest.iter().fold(first.payload, |sum, unit| sum.saturating_add(unit.payload));
         let mut pes = Pes::new(Facts { payload, ..*first }, start, false);
         pes.pieces.end = start + count;
         stream.push(pes);
         start += count;
     }
     Ok(stream)
+}
+
+/// Audio units that are to be put into PES packets.
+struct AudioRun<'a> {
+    units: &'a [Facts],
+    clock: bool,
+    unit: Option<Rescaler>,
+}
+
+/// A PES packet that a run of audio units may have next.
+#[derive(Clone, Copy)]
+struct Choice {
+    units: usize,
+    payload: usize,
+    /// Transport packets, with those of clock marks.
+    packets: usize,
+}
+
+impl AudioRun<'_> {
+    /// Whether the clock needs about as many packets as the bytes: its marks then decide where PES packets should end.
+    fn sparse(&self) -> bool {
+        let Some((first, last)) = self.units.first().zip(self.units.last()) else { return false };
+        let bytes = self.units.iter().fold(0, |sum: usize, unit| sum.saturating_add(unit.payload));
+        let marks = last.dts.saturating_sub(first.dts) / LIMIT + 1;
+        self.clock && (bytes / (2 * ROOM)) as i64 <= marks
+    }
+
+    /// How many units each PES packet has, of all the places where it may end the one taken that leaves the least
+    /// stuffing for the bytes in it.
+    fn fullest(&self) -> Vec<usize> {
+        let mut counts = Vec::with_capacity(self.units.len() / 4);
+        let mut start = 0;
+        loop {
+            // More bytes to a packet, or as many in fewer PES packets.
+            let fuller = |best: Choice, next: Choice| {
+                if next.payload * best.packets >= best.payload * next.packets { next } else { best }
+            };
+            let Some(best) = self.choices(start).reduce(fuller) else { return counts };
+            counts.push(best.units);
+            start += best.units;
+        }
+    }
+
+    /// How many units each PES packet has so that all of them take the fewest transport packets: for each unit, from
+    /// the last one, what is best from there on.
+    fn fewest(&self) -> Vec<usize> {
+        // Transport packets, PES packets, and units of the first of those.
+        let mut best = vec![(0, 0, 0); self.units.len() + 1];
+        for start in (0..self.units.len()).rev() {
+            let total = |choice: Choice| {
+                let (packets, count, _) = best.get(start + choice.units).copied().unwrap_or_default();
+                (packets + choice.packets, count + 1, choice.units)
+            };
+            let least = self.choices(start).map(total).min();
+            if let (Some(place), Some(least)) = (best.get_mut(start), least) {
+                *place = least;
+            }
+        }
+        let mut counts = Vec::new();
+        let mut start = 0;
+        while let Some((_, _, units @ 1..)) = best.get(start).copied() {
+            counts.push(units);
+            start += units;
+        }
+        counts
+    }
+
+    /// The PES packets that may begin with this unit.
+    fn choices(&self, start: usize) -> impl Iterator<Item = Choice> {
+        let units = self.units.get(start..).unwrap_or_default();
+        let first = units.first().copied();
+        let mut payload = 0usize;
+        units.iter().enumerate().map_while(move |(at, unit)| {
+            let first = first?;
+            payload = payload.saturating_add(unit.payload);
+            let late = unit.dts.saturating_sub(first.dts) >= AUDIO_SPAN;
+            if at > 0 && (late || payload > AUDIO_BYTES || !self.follows(first, at, unit)) {
+                return None;
+            }
+            let end = units.get(at + 1).map_or(unit.dts, |next| next.dts);
+            let step = end.saturating_sub(first.dts).min(MAX_STEP);
+            let marks = if self.clock { parts(step, LIMIT) as usize } else { 0 };
+            let bytes = PesHeader::length(first.pts, first.dts) + payload + FLAGS_AND_PCR * marks;
+            Some(Choice { units: at + 1, payload, packets: bytes.div_ceil(ROOM).max(marks) })
+        })
+    }
+
+    fn follows(&self, first: Facts, at: usize, next: &Facts) -> bool {
+        self.unit.as_ref().is_some_and(|length| {
+            let due = length.nearest(at as i64).saturating_add(first.dts);
+            next.dts.abs_diff(due) <= AUDIO_JITTER
+        })
+    }
 }
 
 fn check_times(before: Option<i64>, unit: &Facts) -> Result<()> {
