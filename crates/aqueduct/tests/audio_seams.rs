@@ -97,6 +97,20 @@ fn sound_of_other_rates() {
     }
 }
 
+/// HE-AAC of one channel that nothing announces, which FFmpeg decodes to two: it is heard, as loud as it was.
+#[test]
+fn he_aac_of_one_channel_is_as_loud_as_its_source() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/he-aac-late.mp4");
+    let presentation = present(&path, short());
+    let rate = presentation.plan().audio.as_ref().unwrap().encoding.sample_rate.to_string();
+    let power = |sound: &[Pair]| sound.iter().flatten().map(|sample| f64::from(sample * sample)).sum::<f64>();
+    // FFmpeg doubles the one channel; we share it out to two, each 3 dB softer, as FFmpeg does with what it takes for one.
+    let source = power(&stereo(&[], path.to_str().unwrap(), &rate)) / 2.0;
+    let made = power(&stereo(&joined(&presentation, 0), "-", &rate));
+    let difference = 10.0 * (made / source).log10();
+    assert!(source > 100.0 && difference.abs() < 1.0, "{difference} dB from a source of power {source}");
+}
+
 /// Makes the source, its segments and one continuous encode, and holds all three against each other.
 fn joins(case: &Case) {
     let folder = tempfile::tempdir().unwrap();
