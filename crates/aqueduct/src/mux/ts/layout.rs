@@ -465,7 +465,12 @@ mod tests {
         }
 
         #[test]
-        fn clock_marks_are_close(steps in prop::collection::vec(1i64..200_000, 1..20), size in 1usize..5000) {
+        fn clock_marks_are_close(
+            steps in prop::collection::vec(1i64..200_000, 1..20),
+            size in 1usize..5000,
+            from: u8,
+            to: u8,
+        ) {
             let mut dts = 0;
             let mut stream = Vec::new();
             for step in &steps {
@@ -473,8 +478,16 @@ mod tests {
                 dts += step;
             }
             let mut marks = clock(&mut stream, Some(dts), None).unwrap();
-            pad(&mut stream, &mut marks, 3, 1).unwrap();
+            let (natural, alone) = (packets(&stream), marks.len());
+            pad(&mut stream, &mut marks, from, to).unwrap();
+            let missing = packets(&stream) - natural;
+            prop_assert!(missing < 16 && (alone - marks.len()) as u64 <= missing);
+            // What can ride does so before a packet is added.
+            let can = stream.iter().any(|pes| pes.clocks > 0 && pes.clocks < pes.most_clocks(pes.marks));
+            prop_assert!(!can || (alone - marks.len()) as u64 == missing);
             for pes in &stream {
+                prop_assert!(pes.total() + FLAGS_AND_PCR * pes.clocks as usize <= pes.packets as usize * ROOM);
+                prop_assert!(pes.packets <= pes.most());
                 let packets: Vec<_> = (0..pes.clocks).map(|mark| pes.clock_packet(mark)).collect();
                 prop_assert!(packets.windows(2).all(|pair| pair[0] < pair[1]));
                 prop_assert!(packets.first().is_none_or(|packet| *packet == 0));
