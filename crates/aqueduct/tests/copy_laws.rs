@@ -330,7 +330,7 @@ fn a_codec_in_the_wrong_container_names_the_right_one() {
 #[test]
 fn key_frames_that_do_not_align_are_told() {
     let plain = aqueduct::probe(&open("plain-25.mp4")).unwrap();
-    let other = aqueduct::probe(&open("ntsc-2997.mp4")).unwrap();
+    let other = aqueduct::probe(&open("variable-rate.mp4")).unwrap();
     let inputs = [&plain, &other].map(|index| CopyInput { index, role: Role::Main }).to_vec();
     let error = Plan::copying(inputs)
         .settings(settings(Container::Ts, AudioLayout::Muxed, 1000))
