@@ -43,6 +43,9 @@ pub(crate) struct RunConfig {
 const RUN_KEYS: [&str; 8] =
     ["destination", "jobs", "overwrite", "verify", "index", "s3-endpoint", "s3-region", "s3-allow-http"];
 
+/// Flags of one run, which no job file has.
+const TYPED: [&str; 5] = ["config", "json", "profile", "quiet", "verbose"];
+
 /// The part of a job file that says what to make, for one command.
 pub(crate) trait What: Default {
     /// The command whose help lists the names.
@@ -90,9 +93,12 @@ pub(crate) struct PackageConfig {
 
 impl What for PackageConfig {
     const COMMAND: &'static str = "package";
-    const UNLISTED: &'static [&'static str] = &["input"];
+    const UNLISTED: &'static [&'static str] = &[];
 
     fn from_map(map: Map<String, Value>) -> serde_json::Result<Self> {
+        if map.contains_key("input") && map.contains_key("inputs") {
+            return Err(serde::de::Error::custom("give `input` or `inputs`, not both"));
+        }
         serde_json::from_value(Value::Object(map))
     }
 }
@@ -114,32 +120,48 @@ impl<T: What> Config<T> {
         }
         let text = String::from_utf8(bytes).map_err(|_| no_job("is not UTF-8 text"))?;
         let json = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
-        let read = if json { Self::from_json(&text) } else { Self::from_toml(&text) };
-        read.map_err(|cause| {
-            Failure::usage(format!("the job file {} is wrong", path.display())).because(cause).hint(format!(
+        let table = if json { of_json(&text) } else { of_toml(&text) };
+        let wrong = |cause: String| {
+            Failure::usage(format!("the job file {} is wrong", path.display())).because(cause)
+        };
+        let table = table.map_err(|cause| {
+            wrong(cause).hint(match json {
+                true => "it is to be one object of JSON, as its name ends in .json",
+                false => "write TOML: a name, `=` and a value on each line, and text in quotes",
+            })
+        })?;
+        Self::from_map(table).map_err(|cause| {
+            wrong(cause).hint(format!(
                 "it takes the names of the flags without `--`: see `aqueduct {} --help`",
                 T::COMMAND
             ))
         })
     }
 
+    #[cfg(test)]
     fn from_toml(text: &str) -> Result<Self, String> {
-        let table: Map<String, Value> = toml::from_str(text).map_err(|error| one_line(&error.to_string()))?;
-        Self::from_map(table)
+        Self::from_map(of_toml(text)?)
     }
 
+    #[cfg(test)]
     fn from_json(text: &str) -> Result<Self, String> {
-        Self::from_map(serde_json::from_str(text).map_err(|error| error.to_string())?)
+        Self::from_map(of_json(text)?)
     }
 
     /// Two readers share one flat table; each refuses the names that it does not know.
     fn from_map(mut table: Map<String, Value>) -> Result<Self, String> {
+        if let Some(name) = TYPED.iter().find(|name| table.contains_key(**name)) {
+            return Err(format!("`{name}` is for the command line only"));
+        }
+        let names: Vec<String> = table.keys().cloned().collect();
         let run: Map<String, Value> = RUN_KEYS.iter().filter_map(|key| table.remove_entry(*key)).collect();
         let run = serde_json::from_value(Value::Object(run)).map_err(|error| error.to_string())?;
         let what = T::from_map(table).map_err(|error| {
             let error = error.to_string();
             // The reader lists the names that it knows; the others are as good.
-            if !error.starts_with("unknown field") {
+            let name = error.strip_prefix("unknown field `").and_then(|rest| rest.split('`').next());
+            // What stands in a table of its own has names of its own.
+            if name.is_none_or(|name| !names.iter().any(|known| known == name)) {
                 return error;
             }
             let others = T::UNLISTED.iter().copied().chain(RUN_KEYS);
@@ -147,6 +169,14 @@ impl<T: What> Config<T> {
         })?;
         Ok(Self { run, what })
     }
+}
+
+fn of_toml(text: &str) -> Result<Map<String, Value>, String> {
+    toml::from_str(text).map_err(|error| one_line(&error.to_string()))
+}
+
+fn of_json(text: &str) -> Result<Map<String, Value>, String> {
+    serde_json::from_str(text).map_err(|error| error.to_string())
 }
 
 /// A name, or a list of names.
@@ -241,6 +271,14 @@ mod tests {
         refused::<PublishConfig>("single-file = true", "single-file");
         refused::<PackageConfig>("input = 1", "expected a sequence");
         refused::<PackageConfig>("sgment = '6s'", "`inputs`");
+        refused::<PackageConfig>("input = 'a.mp4'\ninputs = ['b.mp4']", "give `input` or `inputs`, not both");
+        let listed = Package::from_toml("sgment = '6s'").unwrap_err();
+        assert_eq!(listed.matches("`input`").count(), 1, "{listed}");
+        for name in TYPED {
+            refused::<PublishConfig>(&format!("{name} = true"), "for the command line only");
+        }
+        let inner = Package::from_toml("[limits]\nlength = '1s'").unwrap_err();
+        assert!(inner.contains("`frame-rate`") && !inner.contains("`destination`"), "{inner}");
         for name in ["destination", "jobs", "overwrite", "s3-endpoint", "input"] {
             refused::<PackageConfig>("sgment = '6s'", &format!("`{name}`"));
             refused::<PublishConfig>("sgment = '6s'", &format!("`{name}`"));

@@ -40,7 +40,7 @@ impl Input {
         if let Some(remark) = index_use.remark() {
             console.note("note", &remark);
         }
-        index_use.warning().map_or(Ok(()), |warning| console.warning(&warning))
+        index_use.warning(self.name()).map_or(Ok(()), |warning| console.warning(&warning))
     }
 
     /// Fails where all that could be presented is encrypted.
@@ -125,14 +125,25 @@ fn not_mp4(path: &Path, is_sound: bool) -> Failure {
     let local = path.file_name().filter(|_| place::is_object(path));
     let from = quoted(&local.map_or_else(|| name.clone(), |local| local.display().to_string()));
     let stem = path.file_stem().map_or_else(|| name.clone(), |stem| stem.display().to_string());
+    if is_sound && path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("mp3")) {
+        let (copied, encoded) = (quoted(&format!("{stem}.mp4")), quoted(&format!("{stem}.m4a")));
+        return Failure::new(Exit::Data, "unsupported", message).hint(format!(
+            "put it into an MP4 first: for MPEG-TS as it is, ffmpeg -i {from} -vn -c copy {copied}; for fMP4 encoded, ffmpeg -i {from} -vn -c:a aac {encoded}"
+        ));
+    }
     if is_sound {
         let to = quoted(&format!("{stem}.m4a"));
         return Failure::new(Exit::Data, "unsupported", message)
             .hint(format!("put the sound into an MP4 first: ffmpeg -i {from} -vn -c:a aac {to}"));
     }
     let to = quoted(&format!("{stem}.mp4"));
+    // WebM holds VP8, VP9 or AV1 with Vorbis or Opus, few of which MP4 has for us.
+    if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("webm")) {
+        return Failure::new(Exit::Data, "unsupported", message)
+            .hint("`publish` encodes whatever FFmpeg reads");
+    }
     Failure::new(Exit::Data, "unsupported", message).hint(format!(
-        "`publish` encodes whatever FFmpeg reads; if only the container is wrong, change that: ffmpeg -i {from} -c copy {to}"
+        "`publish` encodes whatever FFmpeg reads; where its pictures are H.264, H.265 or AV1, another container is enough for them: ffmpeg -i {from} -c copy {to}"
     ))
 }
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use aqueduct::Settings;
-use aqueduct::check::{Depth, Keys, Options};
+use aqueduct::check::{Depth, Keys, Options, Rule, Unchecked};
 use aqueduct::plan::{AudioLayout, CopySettings, Files};
 use aqueduct_service::{FetchOptions, StoreOptions, Verify};
 
@@ -15,6 +15,7 @@ use crate::args::{
     CheckArgs, CommonArgs, CopyArgs, IndexArgs, PackageArgs, PlanArgs, ProbeArgs, PublishArgs, RunArgs,
     SettingsArgs, StoreArgs,
 };
+use crate::check::alike;
 use crate::config::{Config, PackageConfig, PublishConfig, RunConfig, What};
 use crate::exit::Failure;
 use crate::output::quoted;
@@ -132,6 +133,19 @@ pub(crate) struct Encoding {
 }
 
 pub(crate) fn publish(args: PublishArgs) -> Result<PublishJob, Failure> {
+    if !args.audio.is_empty() {
+        let message = "--audio is for `package`: `publish` takes the sound of its input";
+        return Err(
+            Failure::usage(message).hint("put sound and pictures into one file first, or let `package` copy")
+        );
+    }
+    if let Some(last) = args.more.last() {
+        let second = args.destination.unwrap_or_default();
+        let message = format!("{second} is one input too many: `publish` takes one");
+        let hint =
+            format!("give one input, then where to ({}); `package` takes several as rungs", last.display());
+        return Err(Failure::usage(message).hint(hint));
+    }
     let Config { run, what } = config::<PublishConfig>(args.common.config.as_deref())?;
     let input = needed(args.input.or(what.input), "INPUT", "publish")?;
     let destination = args.destination.or(run.destination.clone()).ok_or_else(|| {
@@ -232,6 +246,12 @@ pub(crate) fn plan(args: PlanArgs) -> Result<PlanJob, Failure> {
 /// The files of `--index`, for so many inputs.
 fn indexes(flags: IndexArgs, config: &RunConfig, inputs: usize) -> Result<Vec<PathBuf>, Failure> {
     let files = if flags.index.is_empty() { config.index.clone() } else { flags.index };
+    if let Some(file) = files.iter().find(|file| file.to_str().is_some_and(|text| text.contains("://"))) {
+        let message = format!("--index {}: an index is a local file", file.display());
+        return Err(
+            Failure::usage(message).hint("name a file on this machine; it is written where it is not there")
+        );
+    }
     if let Some((at, file)) = files.iter().enumerate().find(|(at, file)| files[..*at].contains(file)) {
         let message = format!("--index {} is given twice, as number {}", file.display(), at + 1);
         return Err(Failure::usage(message).hint("each input has an index of its own"));
@@ -375,7 +395,7 @@ pub(crate) fn check(args: CheckArgs, json: bool, verbose: bool) -> Result<CheckJ
         })?);
     }
     for rule in &args.rule {
-        options.weigh(rule)?;
+        options.weigh(rule).map_err(|error| misweighed(rule, error))?;
     }
     for text in &args.key {
         add_key(&mut options.keys, text)?;
@@ -404,6 +424,19 @@ pub(crate) fn check(args: CheckArgs, json: bool, verbose: bool) -> Result<CheckJ
     let store = reached(args.store);
     let (strict, watch, html) = (args.strict, args.watch, args.html);
     Ok(CheckJob::Run(Box::new(CheckRun { target, store, fetch, options, strict, form, html, watch })))
+}
+
+/// A `--rule` that is none.
+fn misweighed(text: &str, error: aqueduct::Error) -> Failure {
+    let failure = Failure::from(error);
+    let id = text.split('=').next().unwrap_or_default();
+    if text.contains(',') {
+        failure.hint("give --rule once for each rule: --rule AP-BW=error --rule MV-CHANNELS=off")
+    } else if Rule::find(id).is_none() && Unchecked::find(id).is_none() {
+        failure.hint(alike(&id.to_ascii_uppercase()))
+    } else {
+        failure
+    }
 }
 
 /// A key and the URI behind its `@`. The name of a file may have one, too: the longest name that is there is the file's.

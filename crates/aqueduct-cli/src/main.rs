@@ -24,7 +24,6 @@ mod run;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::Parser;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use args::{Args, Command};
@@ -36,7 +35,7 @@ fn main() -> ExitCode {
     #[cfg(feature = "av")]
     aqueduct::quiet_encoders();
     let typed: Vec<OsString> = std::env::args_os().collect();
-    let args = match Args::try_parse_from(&typed) {
+    let args = match Args::read(&typed) {
         Ok(args) => args,
         Err(error) => return misused(&error, &typed),
     };

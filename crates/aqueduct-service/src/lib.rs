@@ -41,7 +41,7 @@ mod source;
 mod verdict;
 
 pub use check::{CheckTarget, FetchOptions, decoders};
-pub use destination::{Destination, Secret, StoreOptions};
+pub use destination::{Destination, Secret, StoreOptions, respelled};
 pub use error::{Error, ErrorKind, Result};
 pub use event::{Event, Observer, Phase};
 pub use object_store;

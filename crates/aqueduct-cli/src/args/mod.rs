@@ -4,6 +4,7 @@ mod check;
 mod examples;
 mod package;
 
+use std::ffi::OsString;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,7 +12,7 @@ use std::time::Duration;
 use aqueduct::media::{Crf, Preset};
 use aqueduct::plan::{AudioLayout, BitRate, Container, CopySource, Ladder, Length, VideoCodecs};
 use aqueduct_service::Verify;
-use clap::{ArgAction, Parser, Subcommand};
+use clap::{ArgAction, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 pub(crate) use check::CheckArgs;
 use examples::SEE_CODES;
@@ -29,6 +30,45 @@ pub(crate) struct Args {
     pub(crate) command: Command,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
+}
+
+/// What `package` says otherwise than `publish` of flags that both have.
+const OF_PACKAGE: [(&str, &str, &str); 2] = [
+    ("container", "How segments are packed: ts (MPEG-TS) or fmp4 (CMAF) [default: ts]", ""),
+    (
+        "audio_layout",
+        "Where the sound goes: muxed or separate [default: muxed in ts, separate in fmp4 and with --audio]",
+        "Muxed it is in every rung; separate it is a rendition of its own, stored once for all rungs.",
+    ),
+];
+
+/// What is said of `--index` where there may be several inputs.
+const OF_SEVERAL: &str = "Of several inputs, give it once for each, in their order, those of --audio last.";
+
+impl Args {
+    /// The command with the help of each flag as it is in each of its commands.
+    pub(crate) fn with_help() -> clap::Command {
+        let several = |command: clap::Command| {
+            command.mut_arg("index", |flag| {
+                let said = flag.get_long_help().map(ToString::to_string).unwrap_or_default();
+                flag.long_help(format!("{said} {OF_SEVERAL}"))
+            })
+        };
+        let package = |command: clap::Command| {
+            OF_PACKAGE.into_iter().fold(several(command), |command, (name, help, more)| {
+                let long = if more.is_empty() { help.to_owned() } else { format!("{help}\n\n{more}") };
+                command.mut_arg(name, |flag| flag.help(help).long_help(long))
+            })
+        };
+        Self::command().mut_subcommand("package", package).mut_subcommand("plan", several)
+    }
+
+    /// Reads what was typed.
+    pub(crate) fn read(typed: &[OsString]) -> Result<Self, clap::Error> {
+        let mut command = Self::with_help();
+        let matches = command.try_get_matches_from_mut(typed)?;
+        Self::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -83,6 +123,12 @@ pub(crate) struct PublishArgs {
     /// Where to: a folder, file:///folder or s3://bucket/prefix
     #[arg(value_name = "DEST")]
     pub(crate) destination: Option<String>,
+    /// More words than it takes: what is wrong is said in our words.
+    #[arg(hide = true)]
+    pub(crate) more: Vec<PathBuf>,
+    /// A flag of `package`, which is looked for here.
+    #[arg(long, hide = true)]
+    pub(crate) audio: Vec<PathBuf>,
     #[command(flatten, next_help_heading = "Presentation")]
     pub(crate) settings: SettingsArgs,
     #[command(flatten, next_help_heading = "Presentation")]
@@ -181,8 +227,7 @@ pub(crate) struct IndexArgs {
     ///
     /// It is written where it is not there, used where it is that of the same bytes, and made anew, with a note, where it is of
     /// another film or version, or damaged. A file that is no index is not touched. It saves reading all of a film that is
-    /// no MP4, and the tables of one in a store; no byte of what is made depends on it. Give it once for each input, in
-    /// their order, those of --audio last.
+    /// no MP4, and the tables of one in a store; no byte of what is made depends on it.
     #[arg(long, value_name = "FILE", help_heading = "Run")]
     pub(crate) index: Vec<PathBuf>,
 }
@@ -294,7 +339,7 @@ pub(crate) struct CommonArgs {
     pub(crate) audio_layout: Option<AudioLayout>,
     /// Read a job file: TOML, or JSON where its name ends in .json
     ///
-    /// It holds the same names and values as the flags; a flag wins. Paths in it count from the current folder.
+    /// It holds the same names and values as the flags but --json, -q, -v, --profile and --config; a flag wins. Paths in it count from the current folder.
     #[arg(long, value_name = "FILE", help_heading = "Run")]
     pub(crate) config: Option<PathBuf>,
 }
@@ -346,8 +391,6 @@ pub(crate) struct StoreArgs {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]
@@ -384,7 +427,7 @@ mod tests {
 
     #[test]
     fn clap_finds_no_fault() {
-        Args::command().debug_assert();
+        Args::with_help().debug_assert();
     }
 
     #[test]

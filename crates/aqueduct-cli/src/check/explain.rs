@@ -13,14 +13,18 @@ pub(super) fn run(id: &str, console: &Console) -> Result<(), Failure> {
     if let Some(rule) = Unchecked::find(&id) {
         return if console.is_json() { console.value(rule) } else { console.text(&of_unchecked(rule)) };
     }
+    Err(Failure::usage(format!("there is no rule {id:?}")).hint(alike(&id)))
+}
+
+/// Which rules may be meant by an id that is none.
+pub(crate) fn alike(id: &str) -> String {
     let near: Vec<&str> =
         Rule::all().map(|rule| rule.id).filter(|other| other.get(..3) == id.get(..3)).collect();
-    let failure = Failure::usage(format!("there is no rule {id:?}"));
-    Err(if near.is_empty() {
-        failure.hint("docs/rules.md lists them all")
+    if near.is_empty() {
+        "docs/rules.md lists them all".to_owned()
     } else {
-        failure.hint(format!("rules that begin alike: {}", near.join(", ")))
-    })
+        format!("rules that begin alike: {}", near.join(", "))
+    }
 }
 
 fn of_rule(rule: &Rule) -> String {

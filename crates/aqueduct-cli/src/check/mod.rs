@@ -18,6 +18,7 @@ use crate::job::{CheckForm, CheckJob, CheckRun};
 use crate::output::{Console, Progress};
 use crate::run::Signals;
 
+pub(crate) use explain::alike;
 use file::PageFile;
 
 pub(crate) fn run(job: &CheckJob, console: &Console) -> Result<ExitCode, Failure> {

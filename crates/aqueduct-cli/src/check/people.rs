@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use aqueduct::check::{Finding, Level, Place, Report, Totals};
+use aqueduct::check::{Finding, Level, Place, PlaylistReport, Report, Totals};
 
 use crate::output::{bit_rate, count};
 
@@ -34,8 +34,10 @@ pub(super) fn text(target: &str, report: &Report, style: &Style) -> String {
     }
     let unchecked: usize = report.unchecked.values().map(Vec::len).sum();
     let _ = writeln!(text, "\n{}", verdict(report, style));
-    let _ =
-        writeln!(text, "{unchecked} rules of these profiles are not checked by this version (docs/rules.md)");
+    if unchecked > 0 {
+        let rules = counted(unchecked as u64, "rule");
+        let _ = writeln!(text, "not checked by this version, of these profiles: {rules} (docs/rules.md)");
+    }
     text
 }
 
@@ -53,10 +55,12 @@ fn playlists(text: &mut String, target: &str, report: &Report) {
             let _ = write!(text, ", peak {}, average {}", bit_rate(peak), bit_rate(average));
         }
         text.push_str(if playlist.is_complete { "\n" } else { ", live\n" });
-        if let Some(watched) = &playlist.watched {
+        if let Some(watched) = &playlist.watched
+            && !is_over(playlist)
+        {
             let _ = writeln!(
                 text,
-                "    watched for {:.0} s: {}, {} failed; {} of {:.1} s, {} looked into; nothing new for {:.1} s at most",
+                "    watched for {:.1} s: {}, {} failed; {} of {:.1} s, {} looked into; nothing new for {:.1} s at most",
                 watched.seconds,
                 counted(watched.loads, "load"),
                 count(watched.failed_loads),
@@ -67,6 +71,15 @@ fn playlists(text: &mut String, target: &str, report: &Report) {
             );
         }
     }
+    let is_watched = report.playlists.iter().any(|playlist| playlist.watched.is_some());
+    if is_watched && report.playlists.iter().filter(|it| it.kind != "multivariant").all(is_over) {
+        text.push_str("  not live (EXT-X-ENDLIST): nothing to watch\n");
+    }
+}
+
+/// Whether a playlist was complete when it was loaded first.
+fn is_over(playlist: &PlaylistReport) -> bool {
+    playlist.is_complete && playlist.watched.as_ref().is_none_or(|watched| watched.new_segments == 0)
 }
 
 fn of_level(text: &mut String, report: &Report, level: Level, style: &Style) {

@@ -66,10 +66,10 @@ impl IndexUse {
     }
 
     /// What goes wrong without harm to what is made.
-    pub(crate) fn warning(&self) -> Option<Warning> {
+    pub(crate) fn warning(&self, input: String) -> Option<Warning> {
         let oddity =
             || Oddity { name: "index-not-written".to_owned(), track: None, message: self.to_string() };
-        (self.state == State::NotWritten).then(|| oddity().into())
+        (self.state == State::NotWritten).then(|| Warning { input: Some(input), oddity: oddity() })
     }
 }
 

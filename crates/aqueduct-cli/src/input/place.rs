@@ -1,6 +1,6 @@
 //! Where inputs lie: on a disk, or in an object store.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use aqueduct::{FileSource, Source};
@@ -14,13 +14,40 @@ const STORES: [&str; 3] = ["s3", "gs", "az"];
 
 /// Opens a file, or the object at a URL such as `s3://bucket/film.mp4`.
 pub(crate) fn source(path: &Path, store: &StoreOptions) -> Result<Arc<dyn Source>, Failure> {
+    if let Some(right) = path.to_str().and_then(aqueduct_service::respelled) {
+        return Err(
+            Failure::usage(format!("{} is written wrongly", path.display())).hint(format!("write {right}"))
+        );
+    }
     match url(path) {
+        Some(("file", url)) => file(&of_file_url(url)?),
         Some((scheme, url)) if STORES.contains(&scheme) => object(url, store),
         other => file(path).map_err(|failure| match other {
             Some(_) => failure.hint("inputs are files and objects of s3://: fetch it first"),
             None => failure,
         }),
     }
+}
+
+/// The file of `file:///folder/film.mp4`, whose escapes (RFC 3986 section 2.1) stand for bytes.
+fn of_file_url(url: &str) -> Result<PathBuf, Failure> {
+    let wrong = || {
+        Failure::usage(format!("{url} names no file of this machine"))
+            .hint("write file:///path/of/film.mp4, or the path alone")
+    };
+    let rest = url.strip_prefix("file://").ok_or_else(wrong)?;
+    let path = rest.strip_prefix("localhost").unwrap_or(rest);
+    if !path.starts_with('/') {
+        return Err(wrong());
+    }
+    let mut pieces = path.split('%');
+    let mut bytes = pieces.next().unwrap_or_default().as_bytes().to_vec();
+    for piece in pieces {
+        let (digits, rest) = piece.split_at_checked(2).ok_or_else(wrong)?;
+        bytes.push(u8::from_str_radix(digits, 16).map_err(|_| wrong())?);
+        bytes.extend_from_slice(rest.as_bytes());
+    }
+    String::from_utf8(bytes).map(PathBuf::from).map_err(|_| wrong())
 }
 
 /// Whether `path` names an object of a store.

@@ -86,7 +86,7 @@ impl Web {
 
     pub(super) async fn get(&self, request: &Request<'_>) -> std::result::Result<Answer, FetchError> {
         if Instant::now() >= self.ends {
-            let seconds = self.lasts.as_secs();
+            let seconds = self.lasts.as_secs_f64();
             let message =
                 format!("the time for the whole check, {seconds} s, was over; --timeout gives it more");
             return Err(refused(message));
@@ -303,7 +303,12 @@ fn of_reqwest(error: &reqwest::Error) -> FetchError {
     if cause.to_string() == PRIVATE {
         return refused(PRIVATE);
     }
-    failed(&cause.to_string())
+    let cause = cause.to_string();
+    // What rustls says of a server that answers in the clear.
+    if cause.contains("InvalidContentType") {
+        return failed("the server speaks no TLS there: perhaps it is http://, or another port");
+    }
+    failed(&cause)
 }
 
 /// Resolves names, and keeps only addresses that may be asked: a name may mean another address the next time.

@@ -19,11 +19,13 @@ use std::time::Duration;
 use aqueduct::check::{Answer, Fetch, FetchError, FetchErrorKind, Options, Overlay, Report, Request};
 use aqueduct::media::Decode;
 use bytes::Bytes;
+use futures_util::TryStreamExt;
+use object_store::ObjectStoreExt;
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use crate::destination::{Destination, StoreOptions};
+use crate::destination::{Destination, StoreOptions, fault, respelled};
 use crate::error::{Error, ErrorKind, Result};
 
 /// Names that the first playlist of a folder usually has.
@@ -80,8 +82,8 @@ pub struct CheckTarget {
 enum Place {
     /// A folder, and the file in it where one is named.
     Folder { folder: PathBuf, file: Option<String> },
-    /// The folder in a bucket, and the URL of the playlist.
-    Store { destination: Destination, url: String },
+    /// The folder in a bucket, and the playlist in it where one is named.
+    Store { destination: Destination, file: Option<String> },
     #[cfg_attr(not(feature = "http"), allow(dead_code, reason = "this build refuses it when it is parsed"))]
     Http(Url),
 }
@@ -93,6 +95,9 @@ impl CheckTarget {
     /// written wrongly, with [`ErrorKind::Lacking`] when this build cannot fetch from there, and as
     /// [`Destination::parse`] does.
     pub fn parse(text: &str, store: &StoreOptions, fetch: FetchOptions) -> Result<Self> {
+        if let Some(right) = respelled(text) {
+            return Err(wrong(text, &format!("perhaps {right} is meant")));
+        }
         let place = match text.split_once("://").map(|(scheme, _)| scheme) {
             Some("http" | "https") => web(text)?,
             Some("file") => {
@@ -111,7 +116,7 @@ impl CheckTarget {
     pub fn at(destination: &Destination, key: &str, fetch: FetchOptions) -> Self {
         let place = match destination.folder() {
             Some(folder) => Place::Folder { folder: folder.to_owned(), file: Some(key.to_owned()) },
-            None => Place::Store { destination: destination.clone(), url: destination.url_of(key) },
+            None => Place::Store { destination: destination.clone(), file: Some(key.to_owned()) },
         };
         Self { place, pending: Vec::new(), is_patient: false, fetch }
     }
@@ -151,7 +156,7 @@ impl CheckTarget {
         options: &Options,
         between: impl FnOnce(Overlay<Fetcher>) -> Box<dyn Fetch> + Send + 'static,
     ) -> Result<Report> {
-        let (target, options) = (self.clone(), options.clone());
+        let (target, options) = (self.clone().settled().await?, options.clone());
         let handle = Handle::current();
         let run = move || {
             let pending = target.pending.clone();
@@ -175,6 +180,21 @@ impl CheckTarget {
             .map_err(|error| Error::new(ErrorKind::Internal, "the check did not end").with_cause(error))?
     }
 
+    /// Finds out which playlist of a prefix is the first one, where none is named.
+    async fn settled(mut self) -> Result<Self> {
+        let is_patient = self.is_patient;
+        if let Place::Store { destination, file } = &mut self.place
+            && file.is_none()
+        {
+            let is_pending = |name: &&str| self.pending.iter().any(|(key, _)| key == name);
+            *file = match NAMES.into_iter().find(|name| is_pending(&name)) {
+                Some(name) => Some(name.to_owned()),
+                None => Some(first_object(destination, is_patient).await?),
+            };
+        }
+        Ok(self)
+    }
+
     /// What fetches, and the URL of the first playlist. Answers block on `handle`'s runtime: call them from threads
     /// that are not its workers.
     fn open(self, handle: &Handle) -> Result<(Fetcher, String)> {
@@ -188,9 +208,10 @@ impl CheckTarget {
                 let url = folder.url_of(&file)?;
                 (Some(Home::Folder(folder)), url)
             }
-            Place::Store { destination, url } => {
+            Place::Store { destination, file } => {
                 let store = store::Bucket::of(destination, self.is_patient, handle)?;
-                (Some(Home::Bucket(store)), url.clone())
+                let url = destination.url_of(file.as_deref().unwrap_or(NAMES[0]));
+                (Some(Home::Bucket(store)), url)
             }
             Place::Http(url) => (None, url.as_str().to_owned()),
         };
@@ -288,7 +309,12 @@ fn web(text: &str) -> Result<Place> {
 
 fn local(path: &Path) -> Result<Place> {
     let found = std::fs::metadata(path).map_err(|error| {
-        Error::new(ErrorKind::NotFound, format!("{}: {error}", path.display())).with_cause(error)
+        let path = path.display();
+        let message = match error.kind() {
+            std::io::ErrorKind::NotFound => format!("`{path}` does not exist"),
+            _ => format!("{path}: {error}"),
+        };
+        Error::new(ErrorKind::NotFound, message).with_cause(error)
     })?;
     if found.is_dir() {
         return Ok(Place::Folder { folder: path.to_owned(), file: None });
@@ -329,14 +355,39 @@ fn first_playlist(folder: &Path) -> Result<String> {
     }
 }
 
+/// The playlist with a usual name below a prefix.
+async fn first_object(destination: &Destination, is_patient: bool) -> Result<String> {
+    let folder = destination.url_of("");
+    let (store, prefix) = destination
+        .remote(is_patient)
+        .ok_or_else(|| Error::new(ErrorKind::Internal, "a folder was taken for a bucket"))?;
+    for name in NAMES {
+        match store.head(&prefix.clone().join(name)).await {
+            Ok(_) => return Ok(name.to_owned()),
+            Err(object_store::Error::NotFound { .. }) => {}
+            Err(error) => return Err(fault::of_store(error, "read", &folder)),
+        }
+    }
+    // The answer to HEAD has no body that could tell a missing bucket.
+    let listed = store.list(Some(&prefix)).try_next().await;
+    if let Err(error @ object_store::Error::NotFound { .. }) = listed {
+        return Err(fault::of_store(error, "read", &folder));
+    }
+    let message = format!(
+        "{folder} has no playlist of a usual name ({}): name the playlist, such as {folder}stream.m3u8",
+        NAMES.join(", ")
+    );
+    Err(Error::new(ErrorKind::NotFound, message))
+}
+
 fn bucket(text: &str, options: &StoreOptions) -> Result<Place> {
     if text.split_once("://").is_none_or(|(_, rest)| rest.trim_matches('/').is_empty()) {
         return Err(wrong(text, "it names no bucket"));
     }
-    let (folder, url) = match text.rsplit_once('/') {
-        Some((folder, file)) if file.ends_with(".m3u8") => (folder, text.to_owned()),
-        _ => (text.trim_end_matches('/'), format!("{}/{}", text.trim_end_matches('/'), NAMES[0])),
+    let (folder, file) = match text.rsplit_once('/') {
+        Some((folder, file)) if file.ends_with(".m3u8") => (folder, Some(file.to_owned())),
+        _ => (text.trim_end_matches('/'), None),
     };
     let destination = Destination::parse(folder, options)?;
-    Ok(Place::Store { destination, url })
+    Ok(Place::Store { destination, file })
 }

@@ -45,7 +45,7 @@ impl CheckTarget {
     }
 
     async fn follow(&self, options: &Options, lasts: Duration, stop: &CancellationToken) -> Result<Watch> {
-        let (fetcher, url) = self.clone().open(&Handle::current())?;
+        let (fetcher, url) = self.clone().settled().await?.open(&Handle::current())?;
         let fetcher = Arc::new(fetcher);
         let mut watch = Watch::new(&url, options)?;
         let started = Instant::now();

@@ -59,6 +59,14 @@ pub(crate) struct Opened {
     _lock: Option<File>,
 }
 
+/// The right spelling of a URL with one slash where two belong, such as `s3:/bucket/film`; `None` for all else. Nobody means
+/// a folder of the name `s3:`.
+pub fn respelled(text: &str) -> Option<String> {
+    let (scheme, rest) = text.split_once(":/")?;
+    let is_known = matches!(scheme, "s3" | "gs" | "az" | "http" | "https");
+    (is_known && !rest.starts_with('/')).then(|| format!("{scheme}://{rest}"))
+}
+
 impl Destination {
     /// Reads a destination as a person writes it: a folder (`out`, `/srv/video`, `file:///srv/video`),
     /// `s3://bucket/prefix`, and where this build has them `gs://bucket/prefix` and `az://container/prefix`.
@@ -72,6 +80,10 @@ impl Destination {
                 ErrorKind::Destination,
                 "the destination is empty: name a folder or s3://bucket/prefix",
             ));
+        }
+        if let Some(right) = respelled(text) {
+            let message = format!("{text} is written wrongly: write {right}");
+            return Err(Error::new(ErrorKind::Destination, message));
         }
         match text.split_once("://") {
             None => Self::folder_at(FilePath::new(text)),

@@ -128,10 +128,14 @@ fn differences(there: &Decisions, here: &Decisions) -> String {
     let engine = match (&there.engine, &here.engine) {
         (Some(there), Some(here)) => there.differences(here),
         (None, None) => Vec::new(),
-        (there, _) => vec![format!("{} / {}", word(there.is_some()), word(there.is_none()))],
+        (there, _) => {
+            let (theirs, ours) = (word(there.is_some()), word(there.is_none()));
+            found.push(format!("what is there was {theirs}, and what is asked for is {ours}"));
+            Vec::new()
+        }
     };
     if !engine.is_empty() {
-        found.push(format!("another engine: {}", engine.join(", ")));
+        found.push(format!("other versions of what encodes: {}", engine.join(", ")));
     }
     if there.format_version != here.format_version {
         found.push(format!("another format version: {} / {}", there.format_version, here.format_version));
@@ -148,8 +152,9 @@ fn settings(there: &Decisions, here: &Decisions) -> Option<String> {
     let (mut theirs, mut ours, mut unnamed) = (Vec::new(), Vec::new(), Vec::new());
     let mut compare = |there: String, here: String| {
         if there != here {
-            theirs.push(there);
-            ours.push(here);
+            // What is copied has no --gop to tell.
+            theirs.extend(Some(there).filter(|text| !text.is_empty()));
+            ours.extend(Some(here).filter(|text| !text.is_empty()));
         }
     };
     compare(container(there), container(here));
@@ -178,8 +183,10 @@ fn settings(there: &Decisions, here: &Decisions) -> Option<String> {
         unnamed.push("other inputs after the first");
     }
     let mut found = Vec::new();
-    if !theirs.is_empty() {
-        found.push(format!("other settings, there: {}; asked for: {}", theirs.join(", "), ours.join(", ")));
+    if !(theirs.is_empty() && ours.is_empty()) {
+        let said =
+            |words: Vec<String>| if words.is_empty() { "nothing".to_owned() } else { words.join(", ") };
+        found.push(format!("other settings, there: {}; asked for: {}", said(theirs), said(ours)));
     }
     found.extend(unnamed.into_iter().map(str::to_owned));
     (!found.is_empty()).then(|| found.join("; "))

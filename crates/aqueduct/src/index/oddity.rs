@@ -171,7 +171,8 @@ fn packets(track: &Track, found: &mut Found) {
     }
     let backwards = packets.iter().zip(packets.iter().skip(1)).filter(|(a, b)| b.dts < a.dts).count();
     if backwards > 0 {
-        found.note("times-run-backwards", Some(track), format!("decoding times step back {backwards} times"));
+        let times = if backwards == 1 { "once".to_owned() } else { format!("{backwards} times") };
+        found.note("times-run-backwards", Some(track), format!("decoding times step back {times}"));
     }
     if let (TrackKind::Video(_), Some(longest)) = (&track.kind, longest_key_frame_distance(track))
         && longest > LONG_KEY_FRAME_DISTANCE_MICROS

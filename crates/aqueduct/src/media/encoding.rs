@@ -232,7 +232,7 @@ impl FromStr for Crf {
 
     fn from_str(text: &str) -> Result<Self, Error> {
         let wrong = || {
-            Error::settings(format!("`{text}` is not a CRF; give a number from 0 to 51, such as 23 or 21.5"))
+            Error::settings(format!("`{text}` is not a CRF; give a number from 1 to 51, such as 23 or 21.5"))
         };
         let (whole, part) = text.split_once('.').unwrap_or((text, ""));
         if whole.is_empty() || part.len() > 2 || !text.bytes().all(|b| b.is_ascii_digit() || b == b'.') {

@@ -251,7 +251,7 @@ async fn what_is_not_ours_to_touch_is_a_conflict_that_says_why() {
     let text = |plan: &Plan| Bytes::from(plan.to_json().unwrap());
     let cases: [(&str, &str, Bytes); 6] = [
         (PLAN_KEY, "another source", text(&other_source)),
-        (PLAN_KEY, "another engine: x264 (core 163 / core 164)", text(&other_engine)),
+        (PLAN_KEY, "other versions of what encodes: x264 (core 163 / core 164)", text(&other_engine)),
         (PLAN_KEY, "index", text(&other_length)),
         (PLAN_KEY, "cannot be read", Bytes::from("{")),
         ("video/540p/00000.ts", "no plan.json", Bytes::from("x")),

@@ -16,15 +16,15 @@ group! {
         "add the attribute";
     AP_LADDER = "AP-LADDER" Must Apple "Apple HLS Authoring 1.23-1.25, 9.9, 9.21",
         "There are several bit rates, one of at most 192 kb/s, in SDR, and steps between them are even.",
-        "add variants",
+        "add the variants that are missing: one of at most 192 kb/s, others between those that are far apart, one in SDR",
         open "sizes, levels and the aspect of pictures are not held against Apple's table, nor whether each codec has all steps";
     AP_AUDIO = "AP-AUDIO" Must Apple "Apple HLS Authoring 2.3, 2.4, 2.6, 9.5-9.7",
         "There is stereo AAC, AC-3 beside E-AC-3, and sound SHOULD be a rendition of its own.",
-        "add the rendition",
+        "add what is missing; sound inside the segments of pictures becomes a rendition of its own (--audio-layout separate of publish and package)",
         open "sound is told by CODECS, which MV-CODECS holds against the media; whether AAC is stereo, how HE-AAC is signalled, and whether alternatives last as long, is not looked at";
     AP_ACCESSIBILITY = "AP-ACCESSIBILITY" Must Apple "Apple HLS Authoring 2.12-2.14, 4.1-4.6, 5.11",
         "Captions, descriptions and forced subtitles are declared as such, with AUTOSELECT=YES.",
-        "add CHARACTERISTICS, AUTOSELECT=YES and LANGUAGE",
+        "add captions or subtitles where there are none, and CHARACTERISTICS, AUTOSELECT=YES and LANGUAGE to those that are there",
         open "captions inside pictures are not looked for";
     AP_LANGUAGE = "AP-LANGUAGE" Must Apple "Apple HLS Authoring 4.7, 8.10",
         "Every EXT-X-MEDIA but those of TYPE=VIDEO has LANGUAGE, a tag of BCP 47.",

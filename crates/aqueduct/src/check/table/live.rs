@@ -17,7 +17,7 @@ group! {
         open "the speed at which a segment comes is measured by --watch only";
     LV_FRESH = "LV-FRESH" Should Rfc "RFC 8216bis §6.2.2; Apple HLS Authoring 8.24",
         "A live playlist from a cache is not stale: Last-Modified is within three target durations of Date, and caches keep it no longer than one.",
-        "let caches keep live playlists for half a target duration at most",
+        "let caches keep live playlists for one target duration at most; half of one is better",
         open "Expires of segments that will be removed needs several loads";
     LV_TD_CONST = "LV-TD-CONST" Must Rfc "RFC 8216bis §6.2.1",
         "The target duration never changes.",
