@@ -29,6 +29,13 @@ pub enum Event {
         /// without video. Segments whose key pictures have to be found again count as well.
         frames: u64,
     },
+    /// A segment that is stored already is not what its key says, and is made again. Comes before [`Event::Started`].
+    Damaged {
+        /// Its key below the destination.
+        key: String,
+        /// What is wrong with it.
+        why: String,
+    },
     /// The run entered a phase.
     Phase {
         /// Which one.

@@ -2,7 +2,7 @@
 
 use aqueduct::Plan;
 use aqueduct::index::{Oddity, SourceIndex, TrackKind};
-use aqueduct::media::Codec;
+use aqueduct::media::{Codec, is_known_language};
 use aqueduct::plan::{AudioLayout, Container, CopiedTrack, Length, Role, Settings, Silence};
 use aqueduct::time::{Rounding, Timebase};
 
@@ -30,11 +30,27 @@ pub(super) fn find(inputs: &[Input], roles: &[Role], plan: &Plan, segment: Optio
             track.into_iter().chain(of_start(copy, &input.index))
         });
         let aside = copies.iter().filter(|_| !is_main(role)).filter_map(|copy| of_end(copy, inputs, plan));
-        found.extend(kept.chain(own).chain(aside).map(|oddity| Warning { input: name.clone(), oddity }));
+        let language = of_language(role);
+        found.extend(
+            kept.chain(own)
+                .chain(aside)
+                .chain(language)
+                .map(|oddity| Warning { input: name.clone(), oddity }),
+        );
     }
     found
         .extend(of_plan(plan, segment.unwrap_or(Settings::default().segment)).into_iter().map(Warning::from));
     found
+}
+
+/// A language that was asked for and that nobody knows.
+fn of_language(role: &Role) -> Option<Oddity> {
+    let Role::Sound { language: Some(tag) } = role else { return None };
+    (!is_known_language(tag)).then(|| Oddity {
+        name: "unknown-language".to_owned(),
+        track: None,
+        message: format!("`{tag}` is no language of ISO 639; players may show it as it is: give a tag such as en, deu or pt-BR"),
+    })
 }
 
 /// What an oddity means where nothing is encoded; `None` where copying keeps all as it is.

@@ -56,6 +56,9 @@ impl Watch {
                     self.console.note("note", &text);
                 }
             }
+            Event::Damaged { key, why } => {
+                self.console.note("warning", &format!("{key} is damaged and made again: {why}"));
+            }
             Event::Phase { phase: Phase::Segments } => seen.making = true,
             Event::Progress { segments, .. } => seen.stored = *segments,
             Event::Stored { key, .. } => seen.whole += self.files.get(key).copied().unwrap_or(0),

@@ -207,7 +207,7 @@ fn exit_codes_are_its_own() {
     assert!(broken.stdout.contains("PL-EXTM3U error: ") && broken.stdout.contains("  do: "), "{broken:?}");
     fs::write(&master, "hello").unwrap();
     check(&out, &[]).failed(3, &["no playlist"]);
-    check(&folder.path().join("missing"), &[]).failed(3, &["missing"]);
+    check(&folder.path().join("missing"), &[]).failed(3, &["missing` does not exist"]);
     let unreachable = run(["check", "http://127.0.0.1:1/x.m3u8"]);
     if cfg!(feature = "http") {
         unreachable.failed(3, &["127.0.0.1:1"]);
@@ -217,6 +217,11 @@ fn exit_codes_are_its_own() {
     let gopher = run(["check", "gopher://x/y"]).failed(64, &["gopher://", "no target"]);
     assert!(!gopher.stderr.contains("destination"), "{gopher:?}");
     run(["check", path(&out), "--rule", "PL-NONE=off"]).failed(64, &["PL-NONE"]);
+    let near = run(["check", path(&out), "--rule", "PL-NONE=off"]);
+    assert!(near.stderr.contains("hint: rules that begin alike: PL-"), "{near:?}");
+    let two = run(["check", path(&out), "--rule", "AP-BW=off,MV-CHANNELS=off"]);
+    assert!(two.code == 64 && two.stderr.contains("give --rule once for each"), "{two:?}");
+    run(["check", "s3:/bucket/film"]).failed(64, &["s3://bucket/film"]);
     run(["check", path(&out), "--sarif", "--json"]).failed(64, &["two forms"]);
     assert_eq!(run(["check"]).code, 64);
     assert_eq!(run(["check", path(&out), "--profile", "mine"]).code, 64);
@@ -441,7 +446,8 @@ fn a_watch_ends_with_a_report() {
     run(["package", path(&clip("plain-25.mp4")), path(&out)]).done();
     // Nothing of it is live.
     let started = std::time::Instant::now();
-    check(&out, &["--watch", "10m"]).done();
+    let told = check(&out, &["--watch", "10m"]).done().stdout;
+    assert!(told.contains("nothing to watch") && !told.contains("watched for"), "{told}");
     assert!(started.elapsed().as_secs() < 60);
     assert_eq!(run(["check", path(&out), "--watch", "soon"]).code, 64);
     let live = folder.path().join("live");

@@ -62,6 +62,29 @@ fn what_cannot_be_understood_ends_with_64() {
     }
 }
 
+#[test]
+fn what_is_meant_is_said() {
+    let clip = clip("plain-25.mp4");
+    let clip = path(&clip);
+    for (words, message, hint) in [
+        (
+            &["publish", clip, "b.mp4", "out"] as &[&str],
+            "one input too many: `publish` takes one",
+            "`package` takes several",
+        ),
+        (&["publish", clip, "out", "--audio", "de.m4a"], "--audio is for `package`", "one file first"),
+        (&["probe", clip, "--index", "s3://bucket/x"], "an index is a local file", "on this machine"),
+        (&["probe", "s3:/bucket/film.mp4"], "written wrongly", "s3://bucket/film.mp4"),
+        (&["package", clip, "gs:/bucket/film"], "gs://bucket/film", ""),
+    ] {
+        let ended = run(words.iter().copied()).failed(64, &[message]);
+        assert!(ended.stderr.contains(hint), "{ended:?}");
+    }
+    run(["probe", &format!("file://{clip}")]).done();
+    run(["probe", "file:///no%2Fsuch%20film.mp4"]).failed(66, &["/no/such film.mp4"]);
+    run(["probe", "file://film.mp4"]).failed(64, &["names no file of this machine"]);
+}
+
 /// Readable, but beyond what a plan allows.
 #[cfg(feature = "av")]
 #[test]

@@ -53,7 +53,7 @@ pub(super) async fn run(publish: Publish, observer: Observer, cancel: Cancellati
     let is_complete = known.is_some();
     let key_frames = match is_complete {
         true => stored::KeyFrames::new(),
-        false => unless(&cancel, stored::key_frames(&store, &*engine, &mut sizes)).await?,
+        false => unless(&cancel, stored::key_frames(&store, &*engine, &mut sizes, &observer)).await?,
     };
     let mut work = Work::new(&plan, &sizes, lengths(&inits), known, key_frames);
     observer(Event::Started {

@@ -10,6 +10,7 @@ use super::engine::Engine;
 use super::existing::Sizes;
 use super::store::Store;
 use crate::error::Result;
+use crate::event::{Event, Observer};
 
 /// Segments that are read at once. Each holds one piece in memory.
 const READS: usize = 8;
@@ -23,7 +24,12 @@ pub(super) type KeyFrames = BTreeMap<(RenditionId, u32), Vec<KeyFrame>>;
 
 /// Reads what is stored of pictures that are encoded: of fMP4 the heads of segments, of MPEG-TS all. What is
 /// not what its key says is taken out of `sizes`, so that it is made again.
-pub(super) async fn key_frames(store: &Store, engine: &dyn Engine, sizes: &mut Sizes) -> Result<KeyFrames> {
+pub(super) async fn key_frames(
+    store: &Store,
+    engine: &dyn Engine,
+    sizes: &mut Sizes,
+    observer: &Observer,
+) -> Result<KeyFrames> {
     let plan = engine.plan();
     let renditions = plan.renditions();
     // What is copied is made again, which is cheaper.
@@ -40,12 +46,18 @@ pub(super) async fn key_frames(store: &Store, engine: &dyn Engine, sizes: &mut S
     let mut reads = stream::iter(there).map(|stored| stored.read(store, engine)).buffer_unordered(READS);
     while let Some((stored, read)) = reads.try_next().await? {
         match read {
-            Some(keys) => drop(found.insert((stored.id, stored.segment), keys)),
-            None => drop(sizes.remove(&stored.key)),
+            Ok(keys) => drop(found.insert((stored.id, stored.segment), keys)),
+            Err(why) => {
+                sizes.remove(&stored.key);
+                observer(Event::Damaged { key: stored.key, why });
+            }
         }
     }
     Ok(found)
 }
+
+/// Key pictures, or what is wrong with the segment.
+type Read = std::result::Result<Vec<KeyFrame>, String>;
 
 /// A segment that is there.
 struct Stored {
@@ -57,7 +69,7 @@ struct Stored {
 
 impl Stored {
     /// Its key pictures; `None` where it is not what its key says.
-    async fn read(self, store: &Store, engine: &dyn Engine) -> Result<(Self, Option<Vec<KeyFrame>>)> {
+    async fn read(self, store: &Store, engine: &dyn Engine) -> Result<(Self, Read)> {
         let mut scan = engine.scan(self.id, self.segment, self.bytes)?;
         let mut piece = if engine.plan().container == Container::Fmp4 { HEAD } else { PIECE };
         let mut at = 0;
@@ -75,13 +87,12 @@ impl Stored {
             (at, piece) = (end, PIECE);
         }
         match scan.finish() {
-            Ok(keys) => Ok((self, Some(keys))),
+            Ok(keys) => Ok((self, Ok(keys))),
             Err(error) => Ok(self.refused(error)),
         }
     }
 
-    fn refused(self, why: impl std::fmt::Display) -> (Self, Option<Vec<KeyFrame>>) {
-        tracing::warn!(key = self.key, %why, "a stored segment is not what its key says, and is made again");
-        (self, None)
+    fn refused(self, why: impl std::fmt::Display) -> (Self, Read) {
+        (self, Err(why.to_string()))
     }
 }

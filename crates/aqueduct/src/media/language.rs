@@ -64,6 +64,14 @@ pub(crate) fn letters(tag: &str) -> [u8; 3] {
     code.as_bytes().first_chunk().copied().unwrap_or(*b"und")
 }
 
+/// Whether the first subtag of a language tag (RFC 5646 section 2.1) says a language that we know: a code of ISO 639, a name in
+/// English, or what is set apart for private use (`qaa` to `qtz`, `x`, `i`).
+pub fn is_known_language(tag: &str) -> bool {
+    let primary = tag.split(['-', '_']).next().unwrap_or_default().to_ascii_lowercase();
+    let is_private = matches!(primary.as_bytes(), [b'x' | b'i'] | [b'q', b'a'..=b't', b'a'..=b'z']);
+    is_private || matches!(primary.as_str(), "und" | "mul" | "mis" | "zxx") || known(&primary).is_some()
+}
+
 /// By a code, or by its name in English, which some writers put there.
 fn known(primary: &str) -> Option<Language> {
     let terminological =
@@ -110,6 +118,16 @@ mod tests {
         for none in ["", "und", "Und", "und-Latn", " ", "\"x\"", "my language", "e", "12", "-en", "en\"-x\""]
         {
             assert_eq!(language(none), None, "{none}");
+        }
+    }
+
+    #[test]
+    fn what_nobody_registered_is_no_language() {
+        for tag in ["en", "deu", "ger", "pt-BR", "haw", "english", "qaa", "x-own", "mul", "zh-Hant-TW"] {
+            assert!(is_known_language(tag), "{tag}");
+        }
+        for tag in ["", "zzzzz", "xq", "qzz", "zzz-DE"] {
+            assert!(!is_known_language(tag), "{tag}");
         }
     }
 

@@ -31,6 +31,7 @@ pub use encoding::{
     AacEncoding, Av1Coding, AvcCoding, Crf, HevcCoding, Preset, VideoCodec, VideoCoding, VideoEncoding,
 };
 pub use engine::Engine;
+pub use language::is_known_language;
 pub(crate) use language::{UNDETERMINED, language, letters};
 
 /// The coding of a track.
