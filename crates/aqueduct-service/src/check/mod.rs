@@ -187,7 +187,7 @@ impl CheckTarget {
             && file.is_none()
         {
             let is_pending = |name: &&str| self.pending.iter().any(|(key, _)| key == name);
-            *file = match NAMES.into_iter().find(|name| is_pending(&name)) {
+            *file = match NAMES.into_iter().find(|name| is_pending(name)) {
                 Some(name) => Some(name.to_owned()),
                 None => Some(first_object(destination, is_patient).await?),
             };
