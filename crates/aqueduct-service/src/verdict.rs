@@ -20,7 +20,7 @@ const RULES_BROKEN: u8 = 2;
 #[non_exhaustive]
 pub enum Verify {
     /// Not at all, for a presentation that breaks a rule and is to be shown all the same. A `check.json` of an earlier run
-    /// is deleted.
+    /// is deleted, but for a bad one of [`Verify::Full`]: that stays until a look at every byte passes.
     Off,
     /// Playlists as they are going to be stored, against each other and against all that is known: that every object
     /// they name is there, sizes, byte ranges, bit rates. Asks the store for nothing, and takes milliseconds.

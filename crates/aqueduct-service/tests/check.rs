@@ -231,6 +231,7 @@ mod http {
     use axum::http::{HeaderMap, Method, StatusCode, header};
     use axum::response::{IntoResponse, Response};
     use axum::routing::any;
+    use tokio_stream::StreamExt;
 
     use super::*;
 
@@ -287,6 +288,15 @@ mod http {
             "away/denied.ts" => StatusCode::FORBIDDEN.into_response(),
             "late/index.m3u8" => playlist(MEDIA),
             "inward/a.ts" => to("http://10.0.0.1/a.ts".to_owned()),
+            "drip/index.m3u8" => playlist(MEDIA),
+            // A byte at a time, and never the last one.
+            "drip/a.ts" | "dripped/index.m3u8" => {
+                let drops = tokio_stream::iter(std::iter::repeat(())).then(|()| async {
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                    Ok::<_, std::convert::Infallible>(vec![b'#'])
+                });
+                ([(header::CONTENT_LENGTH, "100000")], Body::from_stream(drops)).into_response()
+            }
             "slow/index.m3u8" | "late/a.ts" => {
                 tokio::time::sleep(Duration::from_secs(60)).await;
                 StatusCode::OK.into_response()
@@ -352,6 +362,37 @@ mod http {
         hasty.request_timeout = Duration::from_millis(300);
         let slow = check_with(&format!("{server}/late/index.m3u8"), hasty).await.unwrap();
         assert!(said(&slow, "MP-FETCH")[0].contains("too long") && !slow.cut_short, "{slow:#?}");
+    }
+
+    /// The time for the whole check ends what is under way, too; that is no fault of the server's.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn the_time_for_the_whole_check_cuts_requests_that_stall() {
+        let server = server().await;
+        let mut short = FetchOptions::default();
+        (short.total_timeout, short.request_timeout) =
+            (Duration::from_millis(700), Duration::from_secs(3600));
+        let started = std::time::Instant::now();
+        for stalls in ["late", "drip"] {
+            let report = check_with(&format!("{server}/{stalls}/index.m3u8"), short.clone()).await.unwrap();
+            assert!(report.cut_short && said(&report, "MP-FETCH").is_empty(), "{stalls}: {report:#?}");
+            let reasons = kept_away(&report);
+            assert!(
+                reasons.iter().all(|reason| reason.contains("0.7 s, was over; --timeout")),
+                "{reasons:?}"
+            );
+        }
+        for stalls in ["slow", "dripped"] {
+            let target = format!("{server}/{stalls}/index.m3u8");
+            let error = check_with(&target, short.clone()).await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Media(aqueduct::ErrorKind::Source), "{error}");
+            assert!(error.to_string().contains("--timeout"), "{stalls}: {error}");
+        }
+        assert!(started.elapsed() < Duration::from_secs(30), "{:?}", started.elapsed());
+        // A server that takes longer than one request may is to blame as long as there is time.
+        (short.total_timeout, short.request_timeout) =
+            (Duration::from_secs(3600), Duration::from_millis(300));
+        let report = check_with(&format!("{server}/drip/index.m3u8"), short).await.unwrap();
+        assert!(said(&report, "MP-FETCH")[0].contains("too long") && !report.cut_short, "{report:#?}");
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -77,13 +77,13 @@ pub(crate) struct CheckArgs {
     pub(crate) jobs: Option<NonZeroUsize>,
     /// Longest time for all requests over HTTP together, such as 90s, 30m or 2h [default: 15m; with --decode 12h]
     ///
-    /// What was not asked for by then is told as not checked, and is no fault of the presentation. With --watch the time that
-    /// it lasts is added.
+    /// Requests that are under way then are given up, however long --request-timeout is. What was not answered by then is told
+    /// as not checked, and is no fault of the presentation. With --watch the time that it lasts is added.
     #[arg(long, value_name = "TIME", value_parser = span, help_heading = "Run")]
     pub(crate) timeout: Option<Duration>,
     /// Longest time for one request over HTTP, its body included, such as 10s or 2m [default: 30s]
     ///
-    /// A server that takes longer breaks MP-FETCH.
+    /// A server that takes longer breaks MP-FETCH, unless --timeout was over first.
     #[arg(long, value_name = "TIME", value_parser = span, help_heading = "Run")]
     pub(crate) request_timeout: Option<Duration>,
     /// Ask private addresses too, where the target is one or a playlist names them

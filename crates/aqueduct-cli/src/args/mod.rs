@@ -366,6 +366,9 @@ pub(crate) struct RunArgs {
     /// `structure` looks at playlists and sizes, and takes milliseconds; `full` reads every object back from DEST, takes
     /// it apart and decodes it, where this build has FFmpeg. Where a rule is broken, master.m3u8 is not stored, and one from an earlier run stays as
     /// it is. What was found is stored as check.json, in the form of `aqueduct check --json`.
+    ///
+    /// `off` shows what is there unseen. A check.json of an earlier run goes then, but for one in which `full` found errors: it
+    /// stays, and the next `structure` reads all back, too, until that passes.
     #[arg(long, value_name = "HOW", help_heading = "Run")]
     pub(crate) verify: Option<Verify>,
     #[command(flatten)]

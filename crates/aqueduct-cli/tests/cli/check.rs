@@ -476,6 +476,46 @@ fn a_watch_ends_with_a_report() {
     );
 }
 
+/// A server that answers playlists alone, and one that answers nothing: --timeout ends what is under way.
+#[test]
+fn a_check_ends_when_its_time_is_over() {
+    use std::io::{Read, Write};
+
+    let serve = |playlists: bool| {
+        let server = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/index.m3u8", server.local_addr().unwrap());
+        std::thread::spawn(move || {
+            let mut stalled = Vec::new();
+            for mut asked in server.incoming().flatten() {
+                let mut head = [0; 4096];
+                let length = asked.read(&mut head).unwrap_or(0);
+                if playlists && String::from_utf8_lossy(&head[..length]).contains(".m3u8 ") {
+                    let text = "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\na.ts\n#EXT-X-ENDLIST\n";
+                    let answer = format!(
+                        "HTTP/1.1 200 OK\r\nContent-Type: application/vnd.apple.mpegurl\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{text}",
+                        text.len()
+                    );
+                    asked.write_all(answer.as_bytes()).unwrap();
+                } else {
+                    stalled.push(asked);
+                }
+            }
+        });
+        url
+    };
+    let flags = ["--timeout", "1s", "--request-timeout", "1h", "--json"];
+    let started = std::time::Instant::now();
+    let url = serve(true);
+    let ended = run(["check", &url].into_iter().chain(flags));
+    assert_eq!(ended.code, 0, "{ended:?}");
+    let report = ended.values().remove(0);
+    assert_eq!((&report["cut_short"], &report["totals"]["errors"]), (&true.into(), &0.into()), "{report}");
+    assert_eq!(run(["check", &url, "--strict"].into_iter().chain(flags)).code, 1);
+    let ended = run(["check", &serve(false)].into_iter().chain(flags));
+    assert!(ended.code == 3 && ended.stdout.contains("--timeout gives it more"), "{ended:?}");
+    assert!(started.elapsed().as_secs() < 60, "{:?}", started.elapsed());
+}
+
 /// A server that never answers, and a signal: the command says so, in the form that was asked for, and leaves no page.
 #[test]
 fn a_check_that_is_stopped_says_so() {

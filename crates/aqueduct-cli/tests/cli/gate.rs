@@ -85,6 +85,17 @@ fn what_is_damaged_is_found_named_and_made_again() {
     let bad = fs::read(out.join("check.json")).unwrap();
     run(words).failed(2, &says);
     assert_eq!(fs::read(out.join("check.json")).unwrap(), bad);
+    // Nor does no look at all: it shows what is there, and the next run still knows.
+    let shown = fs::read(out.join("master.m3u8")).unwrap();
+    fs::remove_file(out.join("master.m3u8")).unwrap();
+    for _ in 0..2 {
+        let ended = run(words.into_iter().chain(["--verify", "off"])).done();
+        assert!(ended.stderr.contains("the last look at every byte found errors"), "{ended:?}");
+        assert_eq!(fs::read(out.join("master.m3u8")).unwrap(), shown);
+        assert_eq!(fs::read(out.join("check.json")).unwrap(), bad);
+    }
+    run(words).failed(2, &says);
+    assert_eq!(fs::read(out.join("check.json")).unwrap(), bad);
     let ended = run(full().chain(["--json"]));
     let error = ended.last("error");
     assert_eq!((ended.code, &error["kind"], &error["exit_code"]), (2, &"rules-broken".into(), &2.into()));

@@ -14,6 +14,7 @@ use reqwest::header::{
 use reqwest::{Client, Method, Response, StatusCode, redirect};
 use std::io::Write;
 use tokio::runtime::Handle;
+use tokio::time::timeout_at;
 use url::{Host, Url};
 
 use super::public::Reach;
@@ -86,11 +87,22 @@ impl Web {
 
     pub(super) async fn get(&self, request: &Request<'_>) -> std::result::Result<Answer, FetchError> {
         if Instant::now() >= self.ends {
-            let seconds = self.lasts.as_secs_f64();
-            let message =
-                format!("the time for the whole check, {seconds} s, was over; --timeout gives it more");
-            return Err(refused(message));
+            return Err(self.is_over());
         }
+        // What is under way ends then, too, however it stalls: connecting, in its redirects, byte by byte.
+        match timeout_at(self.ends.into(), self.answer(request)).await {
+            Ok(answer) => answer,
+            Err(_) => Err(self.is_over()),
+        }
+    }
+
+    /// That the time for the whole check is over, which is no fault of the server.
+    fn is_over(&self) -> FetchError {
+        let seconds = self.lasts.as_secs_f64();
+        refused(format!("the time for the whole check, {seconds} s, was over; --timeout gives it more"))
+    }
+
+    async fn answer(&self, request: &Request<'_>) -> std::result::Result<Answer, FetchError> {
         match &request.want {
             Want::Length => self.length(request.url).await,
             Want::Bytes(range) if range.is_empty() => Ok(Answer::whole(request.url, Bytes::new())),

@@ -38,9 +38,11 @@ pub struct FetchOptions {
     /// Whether addresses of this machine and of private networks may be asked. Default: no; a target on the loopback
     /// may name other resources there. Danger: a playlist from outside then reaches what only this machine can.
     pub allow_private: bool,
-    /// Longest time for one request, its body included; a server that takes longer breaks `MP-FETCH`. Default: 30 s.
+    /// Longest time for one request, its body included; a server that takes longer breaks `MP-FETCH`, unless the time for
+    /// the whole check was over first. Default: 30 s.
     pub request_timeout: Duration,
-    /// Longest time for the whole check over HTTP; what was not asked for by then is told as not checked. Default: 15 min.
+    /// Longest time for the whole check over HTTP: requests that are under way then are given up. What was not answered by
+    /// then is told as not checked; where that is the target itself, the check fails. Default: 15 min.
     pub total_timeout: Duration,
     /// Redirects that are followed for one request. Default: 5.
     pub redirects: u32,

@@ -68,7 +68,7 @@ impl Gate<'_> {
     }
 
     /// Whether the verdict that is stored is a bad one of a full look. One that cannot be read says nothing.
-    async fn was_broken(&self) -> Result<bool> {
+    pub(super) async fn was_broken(&self) -> Result<bool> {
         if !self.sizes.contains_key(CHECK_KEY) {
             return Ok(false);
         }

@@ -101,7 +101,8 @@ impl Publish {
     /// broken; then the multivariant playlist is not stored, and the run fails with [`ErrorKind::RulesBroken`]. One that
     /// stands there from an earlier run stays as it is: taking down what people may be watching is not for a check to
     /// decide. Changes no byte of the presentation, only of `check.json`. Where the last verdict there is a bad one of
-    /// [`Verify::Full`], [`Verify::Structure`] reads all back, too, and passes only where that passes.
+    /// [`Verify::Full`], [`Verify::Structure`] reads all back, too, and passes only where that passes; [`Verify::Off`]
+    /// shows what is there, and leaves that verdict.
     ///
     /// [`ErrorKind::RulesBroken`]: crate::ErrorKind::RulesBroken
     #[must_use]

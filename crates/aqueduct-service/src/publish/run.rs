@@ -133,7 +133,12 @@ async fn show(gate: &Gate<'_>, verdict: Option<&Verdict>, is_complete: bool) -> 
             observer(Event::Verified(verdict.clone()));
             texts.push((CHECK_KEY, verdict.to_json()?));
         }
-        // A verdict of an earlier run is none of what is shown now.
+        // What was found in bytes stays until a look at all of them passes: the next run has to know.
+        None if gate.was_broken().await? => tracing::warn!(
+            "the last look at every byte found errors: {} tells them, and stays until --verify full or structure passes",
+            store.url_of(CHECK_KEY)
+        ),
+        // Another verdict of an earlier run is none of what is shown now.
         None => store.delete(&[CHECK_KEY.to_owned()]).await?,
     }
     let is_broken = verdict.is_some_and(Verdict::is_broken);

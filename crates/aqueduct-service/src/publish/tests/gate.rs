@@ -211,7 +211,15 @@ async fn what_was_shown_before_stays_and_the_verdict_changes() {
         let left = files(folder.path());
         assert_eq!(left["master.m3u8"], whole["master.m3u8"]);
         assert_eq!(left["check.json"], error.verdict().unwrap().to_json().unwrap());
+        // To show it unseen is not to forget, also where it was stopped before the last of its objects.
+        for gone in ["master.m3u8", "video/180p/index.m3u8"] {
+            let _ = std::fs::remove_file(folder.path().join(gone));
+            finish(publish().verify(Verify::Off)).await.unwrap();
+            assert_same(&files(folder.path()), &left, case);
+        }
+        assert_eq!(finish(publish()).await.unwrap_err().kind(), ErrorKind::RulesBroken);
         std::fs::remove_file(folder.path().join(key)).unwrap();
+        finish(publish().verify(Verify::Off)).await.unwrap();
         finish(publish()).await.unwrap();
         assert_same(&files(folder.path()), &whole, case);
     }
