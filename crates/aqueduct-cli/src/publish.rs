@@ -16,7 +16,8 @@ pub(crate) fn run(job: &PublishJob, console: &Console) -> Result<(), Failure> {
     #[cfg(feature = "av")]
     aqueduct::return_memory_early();
     let encode = job.encode.clone();
-    crate::run::run(&job.target, console, move || prepare(&encode))
+    let used = [std::slice::from_ref(&encode.input), &encode.access.indexes].concat();
+    crate::run::run(&job.target, &used, console, move || prepare(&encode))
 }
 
 /// Opens the input and decides everything.

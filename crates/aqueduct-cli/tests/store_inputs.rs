@@ -65,6 +65,7 @@ async fn a_film_in_a_store_is_the_film_on_the_disk() {
     let made = tokio::task::spawn_blocking(move || {
         every_command_reads_it(port);
         what_is_no_film_there_is_told(port);
+        what_would_be_deleted_is_no_input(port);
     });
     made.await.unwrap();
     // What was packaged from the store into the same store.
@@ -108,6 +109,19 @@ fn every_command_reads_it(port: u16) {
         let flags = ["--ladder", "90p", "--preset", "ultrafast", "--segment", "2s"];
         let (near, far) = (clip(name), url(&format!("films/{name}")));
         same(&format!("encoded-{name}"), &["publish", path(&near)], &["publish", &far], &flags);
+    }
+}
+
+fn what_would_be_deleted_is_no_input(port: u16) {
+    let films = [url("out/video/360p/media.mp4"), url("out//plan.json"), url("out/master.m3u8")];
+    let (film, out) = (clip("plain-25.mp4"), url("out"));
+    for inner in &films {
+        for command in ["package", "publish"] {
+            run(port, &[command, inner, &out, "--overwrite"])
+                .failed(64, &["below the destination s3://videos/out"]);
+        }
+        let sound = format!("{inner}:de");
+        run(port, &["package", path(&film), &out, "--audio", &sound, "--overwrite"]).failed(64, &[inner]);
     }
 }
 

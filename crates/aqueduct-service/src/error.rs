@@ -11,7 +11,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The destination or an option of its store is written wrongly.
+    /// The destination or an option of its store is written wrongly, or what a run reads lies among what it would delete.
     Destination,
     /// This build lacks the store: it is a feature of this crate.
     Lacking,

@@ -33,6 +33,12 @@ pub(super) fn open(job: &CopyJob) -> Result<(Vec<Input>, Vec<Role>), Failure> {
     Ok((inputs, roles))
 }
 
+/// All files and objects that are read, and those of their indexes.
+pub(super) fn used(job: &CopyJob) -> Result<Vec<PathBuf>, Failure> {
+    let sounds = job.audio.iter().map(|text| Ok(sound(text)?.0)).collect::<Result<Vec<_>, Failure>>()?;
+    Ok([&job.inputs, &sounds, &job.access.indexes].into_iter().flatten().cloned().collect())
+}
+
 pub(super) fn is_main(role: &Role) -> bool {
     *role == Role::Main
 }

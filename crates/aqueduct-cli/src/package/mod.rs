@@ -23,7 +23,8 @@ pub(crate) fn run(job: &PackageJob, console: &Console) -> Result<(), Failure> {
         );
     }
     let (copy, is_in_doubt) = (job.copy.clone(), job.is_in_doubt);
-    crate::run::run(&job.target, console, move || {
+    let used = inputs::used(&copy)?;
+    crate::run::run(&job.target, &used, console, move || {
         prepare(&copy).map_err(|failure| match &copy.inputs[..] {
             [word] if is_in_doubt && failure.exit == Exit::NoInput => failure.hint(format!(
                 "the job file names the destination already, so {} was read as the input: give both",

@@ -5,6 +5,7 @@ mod report;
 mod signals;
 mod watch;
 
+use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
 
@@ -23,14 +24,16 @@ use crate::probe::Facts;
 pub(crate) use signals::Signals;
 use watch::Watch;
 
-/// Makes what `prepare` decides, and stores it at `target`.
+/// Makes what `prepare` decides, and stores it at `target`. `used` are the files and objects that it reads, or keeps.
 pub(crate) fn run(
     target: &Target,
+    used: &[PathBuf],
     console: &Console,
     prepare: impl FnOnce() -> Result<Prepared, Failure> + Send + 'static,
 ) -> Result<(), Failure> {
     // Before an input is read: a wrong destination should be told at once.
     let destination = Destination::parse(&target.destination, &target.store)?;
+    used.iter().try_for_each(|path| destination.must_not_hold(path))?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::io("start threads", &error))?;
     let result = runtime.block_on(publish(target, destination, console, prepare));

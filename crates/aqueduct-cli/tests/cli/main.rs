@@ -11,6 +11,7 @@ mod memory;
 mod modes;
 mod package;
 mod publish;
+mod spared;
 mod support;
 mod tell;
 mod usage;

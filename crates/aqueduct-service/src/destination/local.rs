@@ -185,7 +185,7 @@ fn remove_staged(folder: &Path, prefix: &str, untouched_for: Option<Duration>) -
 }
 
 /// The key that a staged file was to become.
-fn staged_for(name: &str) -> Option<&str> {
+pub(super) fn staged_for(name: &str) -> Option<&str> {
     let (key, number) = name.rsplit_once('#')?;
     (!number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())).then_some(key)
 }

@@ -5,6 +5,7 @@ mod local;
 mod options;
 #[cfg(any(feature = "aws", feature = "gcp", feature = "azure"))]
 mod remote;
+mod spared;
 
 use std::fmt;
 use std::fs::File;

@@ -21,6 +21,11 @@ pub(crate) trait Engine: Send + Sync + 'static {
     /// The plan.
     fn plan(&self) -> &Arc<Plan>;
 
+    /// The names of what it reads.
+    fn sources(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// The init section of a rendition, where its segments need one.
     fn init(&self, rendition: RenditionId) -> aqueduct::Result<Option<Bytes>>;
 
@@ -116,6 +121,10 @@ impl Made {
 impl Engine for Presentation {
     fn plan(&self) -> &Arc<Plan> {
         Self::plan(self)
+    }
+
+    fn sources(&self) -> Vec<String> {
+        (0..).map_while(|input| Some(self.source(input)?.name().to_owned())).collect()
     }
 
     fn init(&self, rendition: RenditionId) -> aqueduct::Result<Option<Bytes>> {

@@ -152,11 +152,13 @@ impl Publish {
     /// Whatever happens, a run that is started again with the same presentation and destination goes on where
     /// this one ended, and no object is ever half-written.
     ///
-    /// Fails with [`ErrorKind::Conflict`] when the destination holds another presentation, with
+    /// Fails with [`ErrorKind::Destination`] when a source is among what it would delete or write over
+    /// ([`Destination::must_not_hold`]), with [`ErrorKind::Conflict`] when the destination holds another presentation, with
     /// [`ErrorKind::Cancelled`] when it was stopped, with [`ErrorKind::Media`] when a segment cannot be made, with
     /// [`ErrorKind::RulesBroken`] when what was made breaks a rule of HLS ([`Publish::verify`]), and with the kinds of the
     /// store.
     ///
+    /// [`ErrorKind::Destination`]: crate::ErrorKind::Destination
     /// [`ErrorKind::Conflict`]: crate::ErrorKind::Conflict
     /// [`ErrorKind::Cancelled`]: crate::ErrorKind::Cancelled
     /// [`ErrorKind::Media`]: crate::ErrorKind::Media

@@ -18,6 +18,7 @@ use super::store::Store;
 use super::stored;
 use super::work::Work;
 use super::{playlists, reread};
+use crate::destination::Destination;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Event, Observer, Phase};
 use crate::keys::CHECK_KEY;
@@ -31,6 +32,7 @@ pub(super) async fn run(publish: Publish, observer: Observer, cancel: Cancellati
     let phase = |phase| observer(Event::Phase { phase });
 
     phase(Phase::Opening);
+    unless(&cancel, spare(engine.sources(), destination.clone())).await?;
     let store = Arc::new(Store::new(unless(&cancel, destination.open(plan.engine.is_none(), sync)).await?));
     let (found, sizes) = unless(&cancel, existing::look(&store, &plan)).await?;
     let mut sizes = match found {
@@ -122,6 +124,14 @@ pub(super) async fn run(publish: Publish, observer: Observer, cancel: Cancellati
     report.profile = work.profile.take();
     observer(Event::Finished(report.clone()));
     Ok(report)
+}
+
+/// Fails where a source is among what the run would delete or write over.
+async fn spare(sources: Vec<String>, destination: Destination) -> Result<()> {
+    let looked = move || sources.iter().try_for_each(|source| destination.must_not_hold(source.as_ref()));
+    tokio::task::spawn_blocking(looked).await.map_err(|error| {
+        Error::new(ErrorKind::Internal, "looking for the sources did not end").with_cause(error)
+    })?
 }
 
 /// Stores the verdict, and the multivariant playlist behind it unless a rule is broken.
