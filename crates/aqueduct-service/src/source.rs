@@ -5,15 +5,17 @@ use std::fmt;
 use std::future::Future;
 use std::num::NonZeroUsize;
 use std::ops::Range;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, mpsc};
+use std::time::Duration;
 
 use aqueduct::Source;
 use aqueduct::source::{Identity, KeptIdentity, identified_ranges};
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use object_store::path::Path;
-use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt};
+use object_store::{GetOptions, GetRange, ObjectMeta, ObjectStore, ObjectStoreExt};
 use tokio::runtime::Handle;
+use tokio_util::sync::CancellationToken;
 
 use crate::destination::{Destination, StoreOptions, fault};
 use crate::error::{Error, ErrorKind, Result};
@@ -25,14 +27,21 @@ const TABLE_BLOCKS: usize = 4;
 const MOST_BLOCKS: usize = 64;
 /// Samples of an identity that are asked for at once.
 const AT_ONCE: usize = 16;
+/// Silence of a server that is borne also where requests are not to be tried again: one may be slow.
+const LEAST_PATIENCE: Duration = Duration::from_secs(10);
 
 /// An object of a store as a [`Source`]: what is read of it is all that is fetched, in whole ranges.
 ///
 /// Ranges of 1 MiB and more are a request each. Smaller ones come out of blocks of 1 MiB, of which it keeps those that were
 /// read last: four, and two for each core, 64 at most.
 ///
-/// It stays the object that was opened: where it is replaced meanwhile, reading fails instead of mixing two films. Where the
-/// store itself fails, the error has this crate's [`Error`] as its cause.
+/// It stays the object that was opened: where it is replaced meanwhile, reading fails instead of mixing two films. Each answer
+/// is held to what was opened, whatever the server makes of the conditions of a request: by its entity tag, or where there is
+/// none by the time of its last change; and by its length. Where the store itself fails, the error has this crate's [`Error`]
+/// as its cause.
+///
+/// A server that is away, or silent in the midst of an answer, is waited for as long as [`StoreOptions::retry_timeout`] says,
+/// 10 s at least, and once for all reads: after that each fails at once with [`ErrorKind::Unavailable`]. Open it anew then.
 ///
 /// Reads block the calling thread until the runtime in which it was opened has the answer, so that one needs a thread to
 /// itself: read from threads of your own, or with a runtime of several threads.
@@ -53,9 +62,13 @@ struct Object {
     path: Path,
     name: String,
     length: u64,
-    /// Entity tag and version, where the store has them.
-    tag: Option<String>,
-    version: Option<String>,
+    /// What was found when it was opened.
+    opened: ObjectMeta,
+    /// Longest silence of the store.
+    patience: Duration,
+    /// What the store said last, once it was away for too long; told to all who wait.
+    lost: OnceLock<String>,
+    is_lost: CancellationToken,
 }
 
 impl StoreSource {
@@ -67,7 +80,7 @@ impl StoreSource {
         let place = Destination::parse(url, options)?;
         match (place.remote(false), place.remote(true)) {
             (Some((first, path)), Some((patient, _))) if !path.as_ref().is_empty() => {
-                Self::found(&*first, patient, path, url).await
+                Self::found(&*first, patient, path, url, options.retry_timeout.max(LEAST_PATIENCE)).await
             }
             _ => {
                 let message = format!("{url} names no object of a store: write s3://bucket/path/of/film.mp4");
@@ -77,10 +90,19 @@ impl StoreSource {
     }
 
     /// Opens an object of a store that the caller has made; `name` stands for it in messages. Must be called in a runtime
-    /// of tokio.
+    /// of tokio with time enabled.
     pub async fn of(store: Arc<dyn ObjectStore>, path: Path, name: &str) -> Result<Self> {
         let first = Arc::clone(&store);
-        Self::found(&*first, store, path, name).await
+        Self::found(&*first, store, path, name, StoreOptions::default().retry_timeout).await
+    }
+
+    /// What is another one as soon as the object is written to: its entity tag, or where it has none the time of its last
+    /// change. For what is kept of it elsewhere; it decides no byte.
+    pub fn revision(&self) -> String {
+        match tag(&self.object.opened) {
+            Some(tag) => format!("tag {tag}"),
+            None => format!("changed {}", self.object.opened.last_modified.to_rfc3339()),
+        }
     }
 
     /// Asks `first` whether it is there, and reads it from `store`.
@@ -89,6 +111,7 @@ impl StoreSource {
         store: Arc<dyn ObjectStore>,
         path: Path,
         name: &str,
+        patience: Duration,
     ) -> Result<Self> {
         let found = first.head(&path).await.map_err(|error| {
             let missing = matches!(error, object_store::Error::NotFound { .. });
@@ -104,8 +127,10 @@ impl StoreSource {
             path,
             name: name.to_owned(),
             length: found.size,
-            tag: found.e_tag,
-            version: found.version,
+            opened: found,
+            patience,
+            lost: OnceLock::new(),
+            is_lost: CancellationToken::new(),
         };
         // Pictures and sound are read at two places by each thread.
         let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
@@ -178,23 +203,81 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// The entity tag, whether the server calls it weak in this answer or not.
+fn tag(found: &ObjectMeta) -> Option<&str> {
+    found.e_tag.as_deref().map(|tag| tag.strip_prefix("W/").unwrap_or(tag))
+}
+
 impl Object {
+    /// The bytes of a range. Once the store was away for too long, no read waits for it again.
     async fn get(&self, range: Range<u64>) -> Result<Bytes> {
+        let fetched = tokio::select! {
+            biased;
+            () = self.is_lost.cancelled() => Err(self.away("")),
+            fetched = self.fetch(range) => fetched,
+        };
+        fetched.inspect_err(|error| {
+            if error.kind() == ErrorKind::Unavailable {
+                let _ = self.lost.set(error.to_string());
+                self.is_lost.cancel();
+            }
+        })
+    }
+
+    async fn fetch(&self, range: Range<u64>) -> Result<Bytes> {
         let wanted = range.end - range.start;
+        let version = self.opened.version.clone();
         let options = GetOptions {
             range: Some(GetRange::Bounded(range)),
             // Versions never change; where a store has none, the tag tells.
-            if_match: self.tag.clone().filter(|_| self.version.is_none()),
-            version: self.version.clone(),
+            if_match: self.opened.e_tag.clone().filter(|_| version.is_none()),
+            version,
             ..GetOptions::default()
         };
-        let found = self.store.get_opts(&self.path, options).await.map_err(fault::of_input)?;
-        let bytes = found.bytes().await.map_err(fault::of_input)?;
+        let found = self.heard(self.store.get_opts(&self.path, options)).await?;
+        let found = found.map_err(fault::of_input)?;
+        self.must_be_opened(&found.meta)?;
+        let mut stream = found.into_stream();
+        let mut bytes = Vec::with_capacity(wanted as usize);
+        while let Some(piece) = self.heard(stream.next()).await? {
+            bytes.extend_from_slice(&piece.map_err(fault::of_input)?);
+            if bytes.len() as u64 > wanted {
+                break;
+            }
+        }
         if bytes.len() as u64 == wanted {
-            return Ok(bytes);
+            return Ok(bytes.into());
         }
         let message = format!("the store answered with {} bytes instead of {wanted}", bytes.len());
         Err(Error::new(ErrorKind::Store, message))
+    }
+
+    /// What the store says, unless it is silent for too long. It tries again by itself, and its own error comes first then.
+    async fn heard<T>(&self, answer: impl Future<Output = T>) -> Result<T> {
+        let patience = self.patience + self.patience / 10;
+        tokio::time::timeout(patience, answer).await.map_err(|_| {
+            let cause = format!("the server was silent for {:.0} s", patience.as_secs_f64());
+            self.away(&cause)
+        })
+    }
+
+    fn away(&self, cause: &str) -> Error {
+        let said = self.lost.get().cloned().unwrap_or_else(|| {
+            format!("{cause}; check the endpoint, and run the same command again when the server is back")
+        });
+        Error::new(ErrorKind::Unavailable, said)
+    }
+
+    /// Not every server heeds the conditions of a request.
+    fn must_be_opened(&self, found: &ObjectMeta) -> Result<()> {
+        let is_same = match (tag(&self.opened), tag(found)) {
+            (Some(opened), Some(found)) => opened == found,
+            _ => self.opened.last_modified == found.last_modified,
+        };
+        if is_same && self.opened.size == found.size {
+            return Ok(());
+        }
+        Err(fault::replaced())
     }
 }
 

@@ -11,12 +11,17 @@ pub(crate) fn of_store(error: object_store::Error, what: &str, destination: &str
     Error::new(kind, format!("cannot {what} at {destination}: {cause}")).with_cause(error)
 }
 
+const REPLACED: &str = "it was replaced while it was read; run the same command again";
+
+/// The cause alone, where an answer is not of the object that was opened.
+pub(crate) fn replaced() -> Error {
+    Error::new(ErrorKind::Store, REPLACED)
+}
+
 /// The cause alone, of a store that did not give an object which is read.
 pub(crate) fn of_input(error: object_store::Error) -> Error {
     let (kind, cause) = match &error {
-        object_store::Error::Precondition { .. } => {
-            (ErrorKind::Store, "it was replaced while it was read; run the same command again".to_owned())
-        }
+        object_store::Error::Precondition { .. } => (ErrorKind::Store, REPLACED.to_owned()),
         error => classify(error, "grant reading it"),
     };
     Error::new(kind, cause).with_cause(error)

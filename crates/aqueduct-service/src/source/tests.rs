@@ -7,13 +7,14 @@ use aqueduct::{FileSource, Plan, Presentation};
 use object_store::PutPayload;
 use object_store::memory::InMemory;
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Instant;
 
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
 use object_store::{
-    CopyOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, PutMultipartOptions, PutOptions,
-    PutResult,
+    CopyOptions, GetResult, GetResultPayload, ListResult, MultipartUpload, ObjectMeta, PutMultipartOptions,
+    PutOptions, PutResult,
 };
 
 use super::*;
@@ -123,6 +124,79 @@ async fn an_object_that_is_replaced_is_not_mixed_with_what_it_was() {
     assert!(error.to_string().contains("was replaced while it was read"), "{error}");
 }
 
+/// Some servers know no `If-Match`; what they answer tells.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_heeds_no_condition_gives_no_mixed_film() {
+    for is_untagged in [false, true] {
+        for other in [vec![2; 100], vec![2; 101]] {
+            let store = Arc::new(Counting::default());
+            let path = Path::from("film.mp4");
+            store.put(&path, PutPayload::from(vec![1; 100])).await.unwrap();
+            store.is_careless.store(true, Ordering::Relaxed);
+            store.is_untagged.store(is_untagged, Ordering::Relaxed);
+            let opened = || StoreSource::of(store.clone(), path.clone(), "memory://film.mp4");
+            let (read, source) = (opened().await.unwrap(), opened().await.unwrap());
+            let revision = source.revision();
+            assert_eq!(read.revision(), revision);
+            let first = tokio::task::spawn_blocking(move || read.read_at(0, &mut [0; 16]).unwrap());
+            assert_eq!(first.await.unwrap(), 16);
+            store.put(&path, PutPayload::from(other)).await.unwrap();
+            assert_ne!(opened().await.unwrap().revision(), revision);
+            let read = move || source.read_at(0, &mut [0; 16]).unwrap_err();
+            let error = tokio::task::spawn_blocking(read).await.unwrap();
+            assert_eq!(error.kind(), aqueduct::ErrorKind::Source);
+            assert!(error.to_string().contains("was replaced while it was read"), "{error}");
+        }
+    }
+}
+
+/// Whoever reads from a server that died waits once, not anew for each read.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_that_is_away_is_waited_for_once() {
+    for is_silent in [true, false] {
+        let store = Arc::new(Counting::default());
+        let path = Path::from("film.mp4");
+        store.put(&path, PutPayload::from(vec![1; 4 << 20])).await.unwrap();
+        let patience = Duration::from_millis(500);
+        let source = StoreSource::found(&*store, store.clone(), path, "memory://film.mp4", patience).await;
+        let source = source.unwrap();
+        let dies = if is_silent { &store.is_silent } else { &store.is_stalled };
+        dies.store(true, Ordering::Relaxed);
+        tokio::task::spawn_blocking(move || {
+            let started = Instant::now();
+            let fails = |delay: u64, at: u64| {
+                std::thread::sleep(Duration::from_millis(delay));
+                let error = source.read_at(at << 20, &mut [0; 16]).unwrap_err();
+                assert!(error.to_string().contains("was silent"), "{error}");
+                let cause = std::error::Error::source(&error).unwrap().downcast_ref::<Error>().unwrap();
+                assert_eq!(cause.kind(), ErrorKind::Unavailable);
+            };
+            // Those that began later end with the first one.
+            std::thread::scope(|scope| {
+                for at in 0..4 {
+                    let fails = &fails;
+                    scope.spawn(move || fails(at * 100, at));
+                }
+            });
+            let waited = started.elapsed();
+            assert!(waited >= patience && waited < 3 * patience, "{waited:?}");
+            // It may be back: this source is gone all the same.
+            dies_no_more(&store);
+            let again = Instant::now();
+            fails(0, 0);
+            fails(0, 2);
+            assert!(again.elapsed() < patience, "at once");
+        })
+        .await
+        .unwrap();
+    }
+}
+
+fn dies_no_more(store: &Counting) {
+    store.is_silent.store(false, Ordering::Relaxed);
+    store.is_stalled.store(false, Ordering::Relaxed);
+}
+
 #[tokio::test]
 async fn what_is_no_object_is_told() {
     let store: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
@@ -142,6 +216,12 @@ struct Counting {
     inner: InMemory,
     requests: AtomicU64,
     bytes: AtomicU64,
+    /// It does not heed the conditions of a request, and has no entity tags.
+    is_careless: AtomicBool,
+    is_untagged: AtomicBool,
+    /// It answers nothing, or begins to.
+    is_silent: AtomicBool,
+    is_stalled: AtomicBool,
 }
 
 impl fmt::Display for Counting {
@@ -176,8 +256,22 @@ impl ObjectStore for Counting {
         self.inner.put_multipart_opts(location, options).await
     }
 
-    async fn get_opts(&self, location: &Path, options: GetOptions) -> object_store::Result<GetResult> {
-        let found = self.inner.get_opts(location, options).await?;
+    async fn get_opts(&self, location: &Path, mut options: GetOptions) -> object_store::Result<GetResult> {
+        let is = |flag: &AtomicBool| flag.load(Ordering::Relaxed);
+        if is(&self.is_silent) {
+            return std::future::pending().await;
+        }
+        if is(&self.is_careless) {
+            options.if_match = None;
+        }
+        let mut found = self.inner.get_opts(location, options).await?;
+        if is(&self.is_untagged) {
+            found.meta.e_tag = None;
+        }
+        if is(&self.is_stalled) {
+            let first = stream::once(async { Ok(Bytes::from_static(b"x")) });
+            found.payload = GetResultPayload::Stream(first.chain(stream::pending()).boxed());
+        }
         self.requests.fetch_add(1, Ordering::Relaxed);
         self.bytes.fetch_add(found.range.end - found.range.start, Ordering::Relaxed);
         Ok(found)
