@@ -11,6 +11,7 @@ use aqueduct::plan::Role;
 use aqueduct::{Source, SourceIndex};
 
 pub(crate) use index_file::IndexUse;
+#[cfg(not(feature = "av"))]
 pub(crate) use place::source;
 
 use crate::exit::{Exit, Failure};
@@ -59,7 +60,7 @@ impl Input {
 
 /// Opens whatever this build can read, and reads its index.
 pub(crate) fn open(path: &Path, access: &Access) -> Result<Input, Failure> {
-    let source = source(path, &access.store)?;
+    let (source, revision) = place::opened(path, &access.store)?;
     let read = || {
         // What this build lacks is no fault of the file.
         #[cfg(not(feature = "av"))]
@@ -72,14 +73,14 @@ pub(crate) fn open(path: &Path, access: &Access) -> Result<Input, Failure> {
         }
         Ok(aqueduct::probe(&source)?)
     };
-    let (index, index_use) = indexed(access.indexes.first(), &*source, Reader::Any, read)?;
+    let (index, index_use) = indexed(access.indexes.first(), &*source, revision, Reader::Any, read)?;
     Ok(Input { path: path.to_owned(), source, index, index_use })
 }
 
 /// Opens what can be copied: MP4 or MOV, whose sample tables say where every access unit lies. `role` decides what is
 /// advised where it is something else. It is the input of this number, counted from 0.
 pub(crate) fn open_mp4(path: &Path, role: &Role, number: usize, access: &Access) -> Result<Input, Failure> {
-    let source = source(path, &access.store)?;
+    let (source, revision) = place::opened(path, &access.store)?;
     let name = path.display().to_string();
     // With several inputs it matters in which one a byte is wrong.
     let named = |error: aqueduct::Error| {
@@ -95,7 +96,7 @@ pub(crate) fn open_mp4(path: &Path, role: &Role, number: usize, access: &Access)
         }
         mp4::read(&*source, &mp4::Limits::default()).map_err(named)
     };
-    let (index, index_use) = indexed(access.indexes.get(number), &*source, Reader::Copy, read)?;
+    let (index, index_use) = indexed(access.indexes.get(number), &*source, revision, Reader::Copy, read)?;
     Ok(Input { path: path.to_owned(), source, index, index_use })
 }
 
@@ -103,12 +104,13 @@ pub(crate) fn open_mp4(path: &Path, role: &Role, number: usize, access: &Access)
 fn indexed(
     file: Option<&PathBuf>,
     source: &dyn Source,
+    revision: Option<String>,
     reader: Reader,
     read: impl FnOnce() -> Result<SourceIndex, Failure>,
 ) -> Result<(Arc<SourceIndex>, Option<IndexUse>), Failure> {
     match file {
         Some(file) => {
-            index_file::through(file, source, reader, read).map(|(index, used)| (index, Some(used)))
+            index_file::through(file, source, revision, reader, read).map(|(index, used)| (index, Some(used)))
         }
         None => read().map(|index| (Arc::new(index), None)),
     }

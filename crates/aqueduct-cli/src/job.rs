@@ -1,5 +1,5 @@
 //! What will be done: what was typed and what the job file says, resolved. Nothing here touches the world but to
-//! read the job file.
+//! read the job file, and to look where the names of index files lead.
 
 use std::ffi::OsString;
 use std::num::NonZeroUsize;
@@ -252,7 +252,9 @@ fn indexes(flags: IndexArgs, config: &RunConfig, inputs: usize) -> Result<Vec<Pa
             Failure::usage(message).hint("name a file on this machine; it is written where it is not there")
         );
     }
-    if let Some((at, file)) = files.iter().enumerate().find(|(at, file)| files[..*at].contains(file)) {
+    let places: Vec<PathBuf> = files.iter().map(|file| led_to(file)).collect();
+    let is_twice = |(at, _): &(usize, &PathBuf)| places[..*at].contains(&places[*at]);
+    if let Some((at, file)) = files.iter().enumerate().find(is_twice) {
         let message = format!("--index {} is given twice, as number {}", file.display(), at + 1);
         return Err(Failure::usage(message).hint("each input has an index of its own"));
     }
@@ -261,6 +263,15 @@ fn indexes(flags: IndexArgs, config: &RunConfig, inputs: usize) -> Result<Vec<Pa
     }
     let message = format!("--index names {} files for {inputs} inputs", files.len());
     Err(Failure::usage(message).hint("give it once for each input, in their order, those of --audio last"))
+}
+
+/// The file that a name leads to, also where it is not there yet.
+fn led_to(file: &Path) -> PathBuf {
+    let in_folder = || {
+        let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+        Some(folder.unwrap_or(Path::new(".")).canonicalize().ok()?.join(file.file_name()?))
+    };
+    file.canonicalize().ok().or_else(in_folder).unwrap_or_else(|| file.to_owned())
 }
 
 /// What stands without a flag before its name on the command line of `package`.

@@ -225,9 +225,10 @@ pub(crate) struct ProbeArgs {
 pub(crate) struct IndexArgs {
     /// Keep the index of the input in FILE, and take it from there the next time
     ///
-    /// It is written where it is not there, used where it is that of the same bytes, and made anew, with a note, where it is of
-    /// another film or version, or damaged. A file that is no index is not touched. It saves reading all of a film that is
-    /// no MP4, and the tables of one in a store; no byte of what is made depends on it.
+    /// It is written where it is not there, used where it is that of the same file or object, unchanged since, and made anew,
+    /// with a note, where the film was written to, moved or copied, where it is of another film or version, or damaged. A file
+    /// that is no index is not touched. It saves reading all of a film that is no MP4, and the tables of one in a store; no byte
+    /// of what is made depends on it.
     #[arg(long, value_name = "FILE", help_heading = "Run")]
     pub(crate) index: Vec<PathBuf>,
 }

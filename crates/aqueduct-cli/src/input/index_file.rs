@@ -1,11 +1,12 @@
 //! The file of `--index`: what reading an input found out, kept so that the next run need not read it again.
 //!
 //! A line that says what it is, a line of JSON (who made it, for whom, and the digest of the index), and the sidecar of the
-//! library. It is used where it is whole, of this version and of the same bytes as the input; else it is made anew. A file
-//! that is none of these is never written over.
+//! library. It is used where it is whole, of this version, of a film with the same samples, and of the same file or object,
+//! which nobody wrote to since; else it is made anew. A file that is none of these is never written over.
 
 use std::fmt;
 use std::fs::{self, File};
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -20,7 +21,9 @@ use crate::prepared::Warning;
 /// How every one begins.
 const BEGINNING: &[u8] = b"aqueduct index\n";
 /// Longest line of JSON.
-const LONGEST_HEAD: usize = 1000;
+const LONGEST_HEAD: usize = 4000;
+/// Of the line of JSON; 2 has the revision of the film.
+const HEAD_VERSION: u32 = 2;
 /// More than the index of any film that is within the limits.
 const LARGEST: u64 = 2 << 30;
 
@@ -51,10 +54,14 @@ enum State {
 
 #[derive(Serialize, Deserialize)]
 struct Head {
+    #[serde(default)]
+    version: u32,
     /// The version of the program: readers of inputs are mended now and then.
     aqueduct: String,
     copy: bool,
     encode: bool,
+    /// Of the film: samples of it do not tell all that is written to it.
+    revision: Option<String>,
     /// Of the index, as the library digests it.
     sha256: String,
 }
@@ -92,11 +99,12 @@ impl fmt::Display for IndexUse {
 pub(super) fn through(
     file: &Path,
     source: &dyn Source,
+    revision: Option<String>,
     reader: Reader,
     read: impl FnOnce() -> Result<SourceIndex, Failure>,
 ) -> Result<(Arc<SourceIndex>, IndexUse), Failure> {
     let used = |state, because| IndexUse { file: file.to_owned(), state, because };
-    let because = match kept(file, source, reader)? {
+    let because = match kept(file, source, revision.as_deref(), reader)? {
         Kept::Fits(index) => {
             let used = used(State::Used, None);
             tracing::info!("{used}");
@@ -106,7 +114,7 @@ pub(super) fn through(
         Kept::Unfit(why) => Some(why),
     };
     let index = read()?;
-    let written = whole(&index, reader).and_then(|bytes| write(file, &bytes));
+    let written = whole(&index, revision, reader).and_then(|bytes| write(file, &bytes));
     let used = match written {
         Ok(()) => used(State::Written, because),
         Err(error) => used(State::NotWritten, Some(error.to_string())),
@@ -120,12 +128,15 @@ enum Kept {
     Unfit(String),
 }
 
-fn kept(file: &Path, source: &dyn Source, reader: Reader) -> Result<Kept, Failure> {
+fn kept(file: &Path, source: &dyn Source, revision: Option<&str>, reader: Reader) -> Result<Kept, Failure> {
     let Some(bytes) = ours(file)? else { return Ok(Kept::Nothing) };
     let unfit = |why: &str| Ok(Kept::Unfit(why.to_owned()));
     let Some((head, body)) = parted(&bytes) else { return unfit("is damaged") };
     if head.aqueduct != env!("CARGO_PKG_VERSION") {
         return unfit(&format!("was made by version {} of aqueduct", head.aqueduct));
+    }
+    if head.version != HEAD_VERSION {
+        return unfit("was made by another version of aqueduct");
     }
     let index = match SourceIndex::from_bytes(body) {
         Ok(index) if index.sha256()? == head.sha256 => index,
@@ -134,6 +145,11 @@ fn kept(file: &Path, source: &dyn Source, reader: Reader) -> Result<Kept, Failur
         }
         _ => return unfit("is damaged"),
     };
+    if revision.is_none() || head.revision.as_deref() != revision {
+        return unfit(
+            "is the index of another film, or of this one as it was before it was written to, moved or copied",
+        );
+    }
     if index.identity.bytes != source.len() || index.identity != source.identity()? {
         return unfit("is the index of another film, or of this one as it was before");
     }
@@ -185,9 +201,11 @@ fn parted(bytes: &[u8]) -> Option<(Head, &[u8])> {
     Some((serde_json::from_slice(head).ok()?, body.get(1..)?))
 }
 
-fn whole(index: &SourceIndex, reader: Reader) -> io::Result<Vec<u8>> {
+fn whole(index: &SourceIndex, revision: Option<String>, reader: Reader) -> io::Result<Vec<u8>> {
     let tables = index.tracks.iter().all(|track| !track.sample_entry.is_empty());
     let head = Head {
+        version: HEAD_VERSION,
+        revision,
         aqueduct: env!("CARGO_PKG_VERSION").to_owned(),
         // Sample tables name the sample entry of each track, and libav none.
         copy: reader == Reader::Copy || (tables && !index.tracks.is_empty()),
@@ -203,18 +221,15 @@ fn whole(index: &SourceIndex, reader: Reader) -> io::Result<Vec<u8>> {
 
 /// All of it or nothing, also where power is cut.
 fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let name = path.file_name().ok_or_else(|| io::Error::other("it names no file"))?;
-    let mut staged_name = std::ffi::OsString::from(".");
-    staged_name.push(name);
-    staged_name.push(format!(".{}.part", std::process::id()));
-    let staged = path.with_file_name(staged_name);
-    let written = File::options().write(true).create_new(true).open(&staged).and_then(|mut file| {
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&staged, path)
-    });
+    // Process numbers are the same in all containers; and `path` may be as long as names can be.
+    let number = RandomState::new().build_hasher().finish();
+    let staged = path.with_file_name(format!(".aqueduct-index-{number:016x}.part"));
+    // What is there already is somebody else's.
+    let mut file = File::options().write(true).create_new(true).open(&staged)?;
+    let written =
+        file.write_all(bytes).and_then(|()| file.sync_all()).and_then(|()| fs::rename(&staged, path));
     written.inspect_err(|_| {
-        // What could not be made cannot be removed either.
+        // Nothing more can be done about it.
         let _ = fs::remove_file(&staged);
     })
 }

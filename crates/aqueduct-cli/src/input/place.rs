@@ -1,5 +1,6 @@
 //! Where inputs lie: on a disk, or in an object store.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
@@ -13,7 +14,17 @@ use crate::exit::{Exit, Failure};
 const STORES: [&str; 3] = ["s3", "gs", "az"];
 
 /// Opens a file, or the object at a URL such as `s3://bucket/film.mp4`.
+#[cfg(not(feature = "av"))]
 pub(crate) fn source(path: &Path, store: &StoreOptions) -> Result<Arc<dyn Source>, Failure> {
+    Ok(opened(path, store)?.0)
+}
+
+/// The source, and its revision: a text that is another one as soon as the film is written to. `None` where it was written
+/// to while it was opened.
+pub(super) fn opened(
+    path: &Path,
+    store: &StoreOptions,
+) -> Result<(Arc<dyn Source>, Option<String>), Failure> {
     if let Some(right) = path.to_str().and_then(aqueduct_service::respelled) {
         return Err(
             Failure::usage(format!("{} is written wrongly", path.display())).hint(format!("write {right}"))
@@ -62,7 +73,8 @@ fn url(path: &Path) -> Option<(&str, &str)> {
     scheme.chars().all(|c| c.is_ascii_alphanumeric()).then_some((scheme, text))
 }
 
-fn file(path: &Path) -> Result<Arc<dyn Source>, Failure> {
+fn file(path: &Path) -> Result<(Arc<dyn Source>, Option<String>), Failure> {
+    let before = revision(path);
     let file = FileSource::open(path).map_err(|error| {
         let mut failure = Failure::from(error);
         // A folder or a device: nothing in it is wrong, it is just no file.
@@ -71,10 +83,19 @@ fn file(path: &Path) -> Result<Arc<dyn Source>, Failure> {
         }
         failure
     })?;
-    Ok(Arc::new(file))
+    Ok((Arc::new(file), before.filter(|before| revision(path).as_ref() == Some(before))))
 }
 
-fn object(url: &str, store: &StoreOptions) -> Result<Arc<dyn Source>, Failure> {
+/// Of the file at `path`: who writes to it may set back the time of that, but not the time of the change.
+fn revision(path: &Path) -> Option<String> {
+    let found = std::fs::metadata(path).ok()?;
+    let nanos = |seconds: i64, nanos: i64| i128::from(seconds) * 1_000_000_000 + i128::from(nanos);
+    let (written, changed) =
+        (nanos(found.mtime(), found.mtime_nsec()), nanos(found.ctime(), found.ctime_nsec()));
+    Some(format!("inode {} written {written} changed {changed}", found.ino()))
+}
+
+fn object(url: &str, store: &StoreOptions) -> Result<(Arc<dyn Source>, Option<String>), Failure> {
     let opened = runtime()?.block_on(StoreSource::open(url, store));
     let source = opened.map_err(|error| {
         let missing = error.kind() == ErrorKind::NotFound;
@@ -86,7 +107,8 @@ fn object(url: &str, store: &StoreOptions) -> Result<Arc<dyn Source>, Failure> {
         }
         failure
     })?;
-    Ok(Arc::new(source))
+    let revision = source.revision();
+    Ok((Arc::new(source), Some(revision)))
 }
 
 /// Answers of stores come in here, whatever the threads that wait for them do; it lives as long as the process.

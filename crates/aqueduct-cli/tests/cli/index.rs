@@ -144,6 +144,42 @@ fn another_film_has_another_index() {
     place.is_made_anew(&whole, "is the index of another film");
 }
 
+/// Samples of a large film do not tell all that is written to it.
+#[test]
+fn a_large_film_that_was_edited_in_place_is_read_anew() {
+    use std::io::{Seek, SeekFrom, Write};
+
+    let place = Place::new();
+    let small = fs::read(&place.film).unwrap();
+    // A free box behind it makes it large; most of that is in no sample.
+    let mut large = small.clone();
+    large.extend(20_u32.to_be_bytes().iter().chain(b"free"));
+    let free = 24_u32 << 20;
+    large[small.len()..small.len() + 4].copy_from_slice(&free.to_be_bytes());
+    large.resize(small.len() + free as usize, 0);
+    fs::write(&place.film, &large).unwrap();
+    place.probe().done();
+    assert_eq!(place.state(), ("used".to_owned(), None));
+    let written = fs::metadata(&place.film).unwrap().modified().unwrap();
+    let mut film = fs::File::options().write(true).open(&place.film).unwrap();
+    film.seek(SeekFrom::Start(small.len() as u64 + (2 << 20))).unwrap();
+    film.write_all(b"x").unwrap();
+    // Also where its time is set back.
+    film.set_modified(written).unwrap();
+    drop(film);
+    let (state, because) = place.state();
+    assert_eq!(state, "written");
+    assert!(because.unwrap().contains("as it was before"));
+    assert_eq!(place.state(), ("used".to_owned(), None));
+    // Nothing of it is in the plan.
+    let (one, two) = (place.out("one"), place.out("two"));
+    run(["package", path(&place.film), path(&one), "--index", path(&place.index)]).done();
+    let moved = place.out("moved.mp4");
+    fs::copy(&place.film, &moved).unwrap();
+    run(["package", path(&moved), path(&two)]).done();
+    assert!(tree(&one) == tree(&two));
+}
+
 #[test]
 fn what_is_no_index_is_not_touched() {
     let place = Place::new();
@@ -187,6 +223,11 @@ fn each_input_has_one_of_its_own() {
     let words = ["package", &film, path(&out), "--audio", &sound, "--index", path(&place.index)];
     run(words).failed(64, &["--index names 1 files for 2 inputs"]);
     run(words.into_iter().chain(["--index", path(&place.index)])).failed(64, &["is given twice"]);
+    let elsewhere = format!("{}/./film.index", place.folder.path().display());
+    run(words.into_iter().chain(["--index", &elsewhere])).failed(64, &["is given twice"]);
+    std::os::unix::fs::symlink(place.folder.path(), place.out("link")).unwrap();
+    let elsewhere = place.out("link/film.index");
+    run(words.into_iter().chain(["--index", path(&elsewhere)])).failed(64, &["is given twice"]);
     for _ in 0..2 {
         run(words.into_iter().chain(["--index", path(&second)])).done();
     }
