@@ -113,7 +113,7 @@ fn every_command_reads_it(port: u16) {
 }
 
 fn what_would_be_deleted_is_no_input(port: u16) {
-    let films = [url("out/video/360p/media.mp4"), url("out//plan.json"), url("out/master.m3u8")];
+    let films = [url("out/video/360p/media.mp4"), url("out/plan.json"), url("out/master.m3u8")];
     let (film, out) = (clip("plain-25.mp4"), url("out"));
     for inner in &films {
         for command in ["package", "publish"] {
