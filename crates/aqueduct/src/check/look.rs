@@ -112,7 +112,7 @@ pub(super) fn segments(
             facts.push(found);
         }
         if unknown > 0 {
-            let what = format!("sizes of {unknown} segments of {}", media.name);
+            let what = format!("sizes and bytes of {unknown} segments of {}", media.name);
             findings.skip(what, "the server does not say how long they are");
         }
         for (reason, count) in refused {
