@@ -275,6 +275,12 @@ mod http {
                 (StatusCode::PARTIAL_CONTENT, [(header::CONTENT_RANGE, "bytes 0-0/376")], vec![0x47])
                     .into_response()
             }
+            "untold/index.m3u8" => playlist(MEDIA),
+            // In chunks, as from a server that makes it while it sends.
+            "untold/a.ts" => {
+                let chunks = [vec![0x47_u8; 188], vec![0x47; 188]].map(Ok::<_, std::convert::Infallible>);
+                Body::from_stream(tokio_stream::iter(chunks)).into_response()
+            }
             "loop/index.m3u8" => to("/loop/index.m3u8".to_owned()),
             "moved/index.m3u8" => to("/plain/index.m3u8".to_owned()),
             "inward/index.m3u8" => playlist(
@@ -324,6 +330,8 @@ mod http {
         assert!(!said(&packed, "AP-DELIVERY").iter().any(|message| message.contains("gzip")), "{packed:#?}");
         let no_head = check(&format!("{server}/no-head/index.m3u8")).await.unwrap();
         assert_eq!(no_head.playlists[0].bytes, Some(376), "{no_head:#?}");
+        let untold = check(&format!("{server}/untold/index.m3u8")).await.unwrap();
+        assert_eq!(untold.playlists[0].bytes, Some(376), "{untold:#?}");
         let moved = check(&format!("{server}/moved/index.m3u8")).await.unwrap();
         assert_eq!(moved.playlists[0].bytes, Some(188), "relative URIs count from where it landed");
     }

@@ -35,6 +35,8 @@ use sample::Sample;
 
 /// Bytes of a range that tell whether ranges are answered.
 const PROBE: u64 = 16;
+/// So much is read of a resource only to find out how long it is: a few at once, from servers that need not be kind.
+const UNTOLD: u64 = 16 << 20;
 /// Why segments are not looked into that are too long, and those behind too many others.
 const LONGER: &str = "they are longer than a check reads";
 const TOGETHER: &str = "all media together is more than a check reads";
@@ -83,7 +85,8 @@ pub(super) fn segments(
 ) -> Looked {
     let urls = urls(presentation, options, findings);
     let names: Vec<&str> = urls.keys().map(String::as_str).collect();
-    let resources = parallel::map(&names, options.parallel, |url| ask(fetch, url));
+    let reads = !matches!(options.depth, Depth::Playlists | Depth::Sizes);
+    let resources = parallel::map(&names, options.parallel, |url| ask(fetch, url, reads));
     let of: BTreeMap<&str, &Resource> = names.into_iter().zip(&resources).collect();
 
     let mut looked = Looked::default();
@@ -113,7 +116,7 @@ pub(super) fn segments(
         }
         if unknown > 0 {
             let what = format!("sizes and bytes of {unknown} segments of {}", media.name);
-            findings.skip(what, "the server does not say how long they are");
+            findings.skip(what, "the server does not say how long they are, nor do their first 16 MiB");
         }
         for (reason, count) in refused {
             findings.limit(format!("{count} segments of {}", media.name), reason);
@@ -200,11 +203,20 @@ fn urls(presentation: &Presentation, options: &Options, findings: &mut Findings<
     urls
 }
 
-fn ask(fetch: &dyn Fetch, url: &str) -> Resource {
-    match fetch.fetch(&Request::new(url, Want::Length, 0)) {
-        Ok(answer) => Resource { length: Ok(answer.length), http: answer.http.as_deref().map(HttpFacts::of) },
-        Err(error) => Resource { length: Err(error), http: None },
+/// Asks how long a resource is. Where the server does not say, as those that send while they make it (RFC 9112 §7.1), all of
+/// it tells, if bytes are looked into at all.
+fn ask(fetch: &dyn Fetch, url: &str, reads: bool) -> Resource {
+    let answer = match fetch.fetch(&Request::new(url, Want::Length, 0)) {
+        Ok(answer) => answer,
+        Err(error) => return Resource { length: Err(error), http: None },
+    };
+    let http = answer.http.as_deref().map(HttpFacts::of);
+    if answer.length.is_some() || !reads {
+        return Resource { length: Ok(answer.length), http };
     }
+    let whole = fetch.fetch(&Request::new(url, Want::Whole, UNTOLD));
+    let length = whole.map(|whole| (!whole.is_cut).then_some(whole.body.len() as u64));
+    Resource { length, http }
 }
 
 /// What a segment is found to be, by itself.
