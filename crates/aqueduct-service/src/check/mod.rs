@@ -370,10 +370,16 @@ async fn first_object(destination: &Destination, is_patient: bool) -> Result<Str
             Err(error) => return Err(fault::of_store(error, "read", &folder)),
         }
     }
-    // The answer to HEAD has no body that could tell a missing bucket.
-    let listed = store.list(Some(&prefix)).try_next().await;
-    if let Err(error @ object_store::Error::NotFound { .. }) = listed {
-        return Err(fault::of_store(error, "read", &folder));
+    // The answer to HEAD has no body that could tell a missing bucket; some servers list it as an empty one.
+    match store.list(Some(&prefix)).try_next().await {
+        Err(error @ object_store::Error::NotFound { .. }) => {
+            return Err(fault::of_store(error, "read", &folder));
+        }
+        Ok(None) => {
+            let message = format!("{folder} has no objects: correct the bucket or the prefix");
+            return Err(Error::new(ErrorKind::NotFound, message));
+        }
+        _ => {}
     }
     let message = format!(
         "{folder} has no playlist of a usual name ({}): name the playlist, such as {folder}stream.m3u8",
