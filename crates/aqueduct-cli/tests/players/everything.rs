@@ -87,18 +87,12 @@ fn everything_that_is_packaged_plays() {
     let stages: Vec<_> = shows(place.path()).into_iter().map(|show| stage(show, place.path())).collect();
     assert!(stages.len() >= 80, "{}", stages.len());
     let _one = alone();
-    let folders: Vec<&str> = stages.iter().map(|stage| path(&stage.folder)).collect();
     let (mut faults, mut passed_over) = (Vec::new(), BTreeSet::new());
     for player in PLAYERS {
-        let words: Vec<&str> = ["--brief", player].into_iter().chain(folders.iter().copied()).collect();
-        let (_, reports) = reports("play.mjs", &words);
-        assert_eq!(reports.len(), stages.len());
-        for (stage, report) in stages.iter().zip(&reports) {
-            let mut wrong = Vec::new();
-            match strings(&report["undecodable"]) {
-                missing if missing.is_empty() => stage.judge(player, report, &mut wrong),
-                missing => passed_over.extend(missing),
-            }
+        let first = played(player, &stages.iter().collect::<Vec<_>>(), &mut passed_over);
+        // A busy machine upsets players; a fault of the bytes shows again.
+        let again: Vec<&Stage> = first.iter().map(|(stage, _)| *stage).collect();
+        for (stage, wrong) in played(player, &again, &mut passed_over) {
             faults.extend(wrong.iter().map(|wrong| format!("{player}, {}: {wrong}", stage.show.name)));
         }
     }
@@ -108,6 +102,30 @@ fn everything_that_is_packaged_plays() {
         assert!(is_known, "this browser says that it cannot decode {codec}");
     }
     eprintln!("not played, for this browser says that it cannot decode them: {passed_over:?}");
+}
+
+/// Plays all of these, and returns those with which something is wrong.
+fn played<'a>(
+    player: &str,
+    stages: &[&'a Stage],
+    passed_over: &mut BTreeSet<String>,
+) -> Vec<(&'a Stage, Vec<String>)> {
+    if stages.is_empty() {
+        return Vec::new();
+    }
+    let folders = stages.iter().map(|stage| path(&stage.folder));
+    let words: Vec<&str> = ["--brief", player].into_iter().chain(folders).collect();
+    let (_, reports) = reports("play.mjs", &words);
+    assert_eq!(reports.len(), stages.len());
+    let judged = stages.iter().zip(&reports).map(|(stage, report)| {
+        let mut wrong = Vec::new();
+        match strings(&report["undecodable"]) {
+            missing if missing.is_empty() => stage.judge(player, report, &mut wrong),
+            missing => passed_over.extend(missing),
+        }
+        (*stage, wrong)
+    });
+    judged.filter(|(_, wrong)| !wrong.is_empty()).collect()
 }
 
 impl Stage {
@@ -147,20 +165,23 @@ impl Stage {
         let sounds = self.codecs.iter().any(|codec| is_sound(codec)) && limit != Some(Limit::Silent);
         check((heard > 0) == sounds, "sound");
         check(report["sounds"].as_array().map_or(0, Vec::len) == self.show.sounds, "sounds to choose from");
-        for folder in self.sound_folders() {
+        for folder in self.sound_folders(player) {
             let asked = strings(&report["asked"]);
             check(asked.iter().any(|key| key.starts_with(&folder)), &format!("{folder} was not asked for"));
         }
         check(self.may_have_holes() || holes(report).is_empty(), "a hole in what is buffered");
     }
 
-    /// Folders of the sounds that are switched to.
-    fn sound_folders(&self) -> Vec<String> {
+    /// Where the sounds lie that are switched to: their segments, of video.js their playlists, for it may come to the end of so
+    /// short a clip with what it has of the sound before.
+    fn sound_folders(&self, player: &str) -> Vec<String> {
         if self.show.sounds == 0 {
             return Vec::new();
         }
+        let first = if player == "videojs" { "" } else { "0" };
         let folders = fs::read_dir(self.folder.join("audio")).unwrap();
-        folders.map(|folder| format!("audio/{}/0", folder.unwrap().file_name().to_string_lossy())).collect()
+        let named = |folder: std::io::Result<fs::DirEntry>| folder.unwrap().file_name();
+        folders.map(|folder| format!("audio/{}/{first}", named(folder).to_string_lossy())).collect()
     }
 
     /// When it may end: players end with the sound or with the pictures.
