@@ -59,7 +59,7 @@ pub struct CopiedTrack {
     /// move on.
     pub packets: Vec<u32>,
     /// Silent units that stand before and after the track's own; absent where the track fills the presentation, or its
-    /// coding has no silence that we write (it has: AAC-LC, and HE-AAC as its core).
+    /// coding has no silence that we write (it has: AAC-LC and HE-AAC).
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub silence: Option<Silence>,
     /// Where each segment begins and, last, where the last one ends, in ticks of the origin's timebase from time zero:
