@@ -317,14 +317,18 @@ async fn a_run_that_is_dropped_or_cancelled_anywhere_is_finished_by_the_next() {
                     } else if let Err(error) = publish.run(observer, cancel).await {
                         assert_eq!(error.kind(), ErrorKind::Cancelled, "{error}");
                         assert!(error.to_string().contains("run the same command again"), "{error}");
-                        // An object whose put was dropped is about to get its name, once it is synced: that takes as
-                        // long as the disk has other things to do.
-                        let staged = || files(folder.path()).into_keys().filter(|key| key.contains('#'));
+                        // An object whose put was dropped is about to be staged, or to get its name once it is synced:
+                        // that takes as long as the disk has other things to do.
                         let patience = Instant::now() + Duration::from_secs(120);
-                        while staged().next().is_some() && Instant::now() < patience {
+                        loop {
+                            let names = files(folder.path()).into_keys();
+                            let staged: Vec<_> = names.filter(|key| key.contains('#')).collect();
+                            if staged.is_empty() {
+                                break;
+                            }
+                            assert!(Instant::now() < patience, "{staged:?} are left");
                             tokio::time::sleep(Duration::from_millis(1)).await;
                         }
-                        assert_eq!(staged().collect::<Vec<_>>(), [""; 0], "are left");
                     }
                 }
                 // A maker that was dropped may still be about to give a file its name.
