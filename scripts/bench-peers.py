@@ -10,7 +10,7 @@ what was measured just before and just after it. A second table has the source's
 Packaging: ffmpeg -c copy, Shaka Packager and cp get a film that is a clip played many times in a row, as large as
 --gigabytes says. The page cache is warm for all, the output is removed between runs, outside of what is measured.
 
-Runs alternate; the tables show medians and ratios.
+Runs alternate; the tables show medians and ratios. What was written is emptied between runs and deleted at the end.
 
 usage: bench-peers.py [--aqueduct BIN] [--input FILE] [--runs N] [--presets LIST] [--quality] [--lengths] [--transcoding]
        [--packaging] [--gigabytes N] [--sizes] [--readme] ...
@@ -248,8 +248,8 @@ def packaging(args, clip, scratch):
         if packager():
             contestants[f"Shaka Packager {shaka_version()} {container}"] = lambda out, container=container: shaka(container, source, out)
     contestants["cp"] = lambda out: copy(source, out)
-    touch_memory()
-    results = alternating(contestants, args.runs, source, scratch, twice=True)
+    # For what is written, and what it is written with.
+    results = alternating(contestants, args.runs, source, scratch, touch=source.stat().st_size * 5 // 4)
     parts = [packaging_table(results, source, clip, args)]
     if args.sizes:
         source.unlink()
@@ -270,32 +270,44 @@ def sizes(args, clip, scratch):
     return "\n".join(lines)
 
 
-def alternating(contestants, runs, source, scratch, twice=False, around=None):
+def alternating(contestants, runs, source, scratch, touch=0, around=None):
     """Each in turn, another first each time; on an empty folder, with a warm cache and nothing left to write back.
 
-    With `twice` each runs once more just before, unmeasured, and memory was touched: so all write into memory that the
-    machine has at hand. On virtual machines memory that was not used yet costs many times what writing to it does. What
-    `around` has for a contestant is measured just before and just after it; the mean is its `beside`.
+    With `touch` so many bytes of memory are settled just before. What `around` has for a contestant is measured just before and
+    just after it; the mean is its `beside`.
     """
     results = {name: [] for name in contestants}
+    memory = Memory(scratch / "settling")
     out = scratch / "out"
     for number in range(runs):
         for name, command in rotated(list(contestants.items()), number):
-            for measured in ([False, True] if twice else [True]):
-                shutil.rmtree(out, ignore_errors=True)
-                out.mkdir()
-                warm(source)
-                os.sync()
-                beside = (around or {}).get(name, lambda: None)
-                before = beside()
-                run = measure(command(out), out)
-                run["beside"] = before and (before + beside()) / 2
-                if measured:
-                    results[name].append(run)
-            wall = results[name][-1]["wall"]
-            print(f"run {number + 1}/{runs}  {name:28}  {wall:6.2f} s", file=sys.stderr)
-    shutil.rmtree(out, ignore_errors=True)
+            put_aside(out, scratch / "emptied")
+            out.mkdir()
+            os.sync()
+            warm(source)
+            beside = (around or {}).get(name, lambda: None)
+            before = beside()
+            if touch:
+                memory.settle(touch)
+            run = measure(command(out), out)
+            run["beside"] = before and (before + beside()) / 2
+            results[name].append(run)
+            print(f"run {number + 1}/{runs}  {name:28}  {run['wall']:6.2f} s", file=sys.stderr)
+    put_aside(out, scratch / "emptied")
     return results
+
+
+def put_aside(out, emptied):
+    """Makes room without deleting a file: ext4 uses no inode that was freed within the last minutes and looks at each of them
+    for every file that it creates, which can take longer than writing the file. Nobody who packages a film has just deleted
+    thousands of files."""
+    if not out.exists():
+        return
+    for path in out.rglob("*"):
+        if path.is_file():
+            os.truncate(path, 0)
+    emptied.mkdir(exist_ok=True)
+    out.rename(tempfile.mkdtemp(dir=emptied))
 
 
 def arguments():
@@ -336,16 +348,26 @@ def large(clip, size, to):
     return repeated(clip, max(2, round(size / clip.stat().st_size)), to)
 
 
-def touch_memory():
-    """Takes most of the memory that is free, once, and gives it back: in another process, since those that are started
-    later have the greatest size of this one counted as theirs."""
-    try:
-        free = next(int(line.split()[1]) for line in open("/proc/meminfo") if line.startswith("MemFree"))
-    except OSError:
-        return
-    print("touching memory", file=sys.stderr)
-    touch = f"import mmap\nm = mmap.mmap(-1, {max(free * 1024 * 8 // 10, 1 << 20)})\nfor at in range(0, len(m), mmap.PAGESIZE): m[at] = 1"
-    subprocess.run([sys.executable, "-c", touch], check=True)
+class Memory:
+    """Memory that the machine has at hand. On virtual machines what was free for a second may be gone, and costs many times
+    what writing to it does when it is used again: that would be measured, not the contestants."""
+
+    def __init__(self, file):
+        self.file, self.best = file, float("inf")
+
+    def settle(self, count):
+        """Writes so many bytes to a file and takes them away again, until that goes about as fast as ever."""
+        piece = bytes(1 << 20)
+        for _ in range(4):
+            start = time.monotonic()
+            with open(self.file, "wb") as file:
+                for _ in range(count // len(piece)):
+                    file.write(piece)
+            took = time.monotonic() - start
+            os.truncate(self.file, 0)
+            self.best = min(self.best, took)
+            if took < self.best * 1.25:
+                return
 
 
 def warm(source):
