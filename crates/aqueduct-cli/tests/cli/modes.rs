@@ -22,6 +22,8 @@ struct Mode {
     rungs: usize,
     /// One of several rungs is the source's own video.
     is_copied: bool,
+    /// Made with the ladder and the sound that nobody asked for.
+    is_default: bool,
 }
 
 /// A rule that a mode may break: what its finding says, which modes, and why that is right.
@@ -44,6 +46,18 @@ const EXCUSES: &[Excuse] = &[
         says: "no variant has a peak of at most 192 kb/s",
         of: |mode| mode.sound == Some("flac"),
         because: "sound without loss has a higher rate than that, and a package encodes nothing",
+    },
+    Excuse {
+        rule: "AP-LADDER",
+        says: "no variant has a peak of at most 192 kb/s",
+        of: |mode| mode.is_default,
+        because: "it is for cellular networks: the ladder goes down to 270p with sound of 128 kb/s, and README says what to ask for",
+    },
+    Excuse {
+        rule: "AP-LADDER",
+        says: "a step from ",
+        of: |mode| mode.rungs == 3,
+        because: "a note: the rung for cellular networks lies well below 270p",
     },
     Excuse {
         rule: "AP-AUDIO",
@@ -291,6 +305,37 @@ fn ladders_of_every_mode_keep_the_rules() {
             let is_copied = *copy != "never" && codecs.contains("h264");
             let mode = Mode { is_fmp4: true, is_copied, ..base() };
             add(mode, &film, &["--video-codec", codecs, "--copy-source", copy]);
+        }
+    }
+    held(&modes);
+}
+
+/// The ladder that is made where nobody asks for another, and what README recommends for Apple's guide.
+#[cfg(feature = "av")]
+#[test]
+fn the_default_ladder_keeps_the_rules_and_all_of_apples_with_the_flags_of_the_readme() {
+    let clips = Clips::new();
+    let film = clips.file("large.mp4");
+    let pictures = ["-f", "lavfi", "-i", "testsrc2=size=640x360:rate=25"];
+    let sound = ["-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000", "-t", "13", "-ac", "2"];
+    let encoding =
+        ["-c:v", "libx264", "-preset", "ultrafast", "-g", "50", "-pix_fmt", "yuv420p", "-c:a", "aac"];
+    ffmpeg(pictures.into_iter().chain(sound).chain(encoding).chain([path(&film)]));
+    let apples = "--ladder 1080p,720p,540p,360p,270p,180p:60k --audio-bitrate 64k --audio-layout separate";
+    let readme = include_str!("../../../../README.md");
+    assert!(readme.contains(&format!("`{apples}`")), "README recommends other flags");
+    // The film has no more than 360 lines.
+    let apples = apples.replace("1080p,720p,540p,", "");
+    let mut modes = Vec::new();
+    for (container, is_fmp4) in CONTAINERS {
+        let flags = ["--container", container, "--preset", "ultrafast", "--copy-source", "never"];
+        let base = || Mode { is_fmp4, has_pictures: true, sound: Some("aac"), ..Mode::default() };
+        let default = Mode { rungs: 2, is_muxed: !is_fmp4, is_default: true, ..base() };
+        let recommended: Vec<&str> = flags.into_iter().chain(apples.split(' ')).collect();
+        for (mode, flags) in [(default, flags.to_vec()), (Mode { rungs: 3, ..base() }, recommended)] {
+            let out = clips.file(&format!("out {}", modes.len()));
+            let words = words("publish", &[&film], &out, &flags);
+            modes.push((out, Mode { words, ..mode }));
         }
     }
     held(&modes);
