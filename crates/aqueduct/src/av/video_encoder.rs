@@ -1,5 +1,6 @@
 //! Pictures into a coded stream: one fresh, single-threaded encoder per rung and segment.
 
+use std::mem::ManuallyDrop;
 use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -14,12 +15,16 @@ use crate::media::{HevcCoding, VideoCoding, VideoEncoding};
 pub(crate) struct VideoEncoder {
     /// libav's name of it.
     name: &'static str,
-    encoder: encoder::video::Encoder,
+    encoder: ManuallyDrop<encoder::video::Encoder>,
     sent: i64,
     /// Whether it was told that no more pictures come.
     ended: bool,
     units: Vec<CodedPicture>,
 }
+
+/// x265 and SVT-AV1 fill process-wide tables when they are opened, and SVT-AV1 (1.4.1) frees one, its list of processors, when
+/// any encoder of the process is closed: one that is being opened just then crashes.
+static TABLES: Mutex<()> = Mutex::new(());
 
 /// One coded picture in decoding order.
 pub(crate) struct CodedPicture {
@@ -93,14 +98,12 @@ impl VideoEncoder {
                 std::mem::transmute::<u32, ffi::AVColorSpace>(known(encoding.colour.matrix, 14));
             (*raw).color_range = ffi::AVColorRange::AVCOL_RANGE_MPEG;
         }
-        // x265 and SVT-AV1 fill process-wide tables when it opens first.
-        static OPENING: Mutex<()> = Mutex::new(());
-        let opening = OPENING.lock().unwrap_or_else(PoisonError::into_inner);
+        let one_at_a_time = TABLES.lock().unwrap_or_else(PoisonError::into_inner);
         let encoder = video.open_as_with(codec, told.options).map_err(|cause| {
             failed(ErrorKind::Unsupported, &format!("{name} refuses these settings"), cause)
         })?;
-        drop(opening);
-        Ok(Self { name, encoder, sent: 0, ended: false, units: Vec::new() })
+        drop(one_at_a_time);
+        Ok(Self { name, encoder: ManuallyDrop::new(encoder), sent: 0, ended: false, units: Vec::new() })
     }
 
     /// Encodes the next picture of the segment.
@@ -203,4 +206,38 @@ impl Drop for VideoEncoder {
 /// A code point that libav knows, else 2 (unspecified).
 fn known(code_point: u8, last: u8) -> u32 {
     if code_point == 0 || code_point > last { 2 } else { code_point.into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::media::{Av1Coding, Colour, Crf};
+    use crate::time::Timebase;
+
+    #[test]
+    fn encoders_of_av1_open_and_close_side_by_side() {
+        let encoding = VideoEncoding {
+            width: 64,
+            height: 64,
+            frame_duration: Timebase::new(1, 25).unwrap(),
+            crf: Crf::default(),
+            max_rate: 64_000,
+            buffer: 64_000,
+            gop: 2,
+            reorder: 0,
+            colour: Colour::UNSPECIFIED,
+            coding: VideoCoding::Av1(Av1Coding { preset: 12, level: 0 }),
+        };
+        // Where closing frees what opening fills the process may crash.
+        let first = VideoEncoder::first_unit(&encoding).unwrap();
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for _ in 0..20 {
+                        assert_eq!(VideoEncoder::first_unit(&encoding).unwrap(), first);
+                    }
+                });
+            }
+        });
+    }
 }
