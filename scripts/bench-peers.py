@@ -8,7 +8,7 @@ its size, and a single-threaded decode, one process for each core at a time, ove
 what was measured just before and just after it. A second table has the source's own video as a rung.
 
 Packaging: ffmpeg -c copy, Shaka Packager and cp get a film that is a clip played many times in a row, as large as
---gigabytes says. The page cache is warm for all, the output is removed between runs, outside of what is measured.
+--gigabytes says. The page cache is warm for all, and memory is made ready before each run, outside of what is measured.
 
 Runs alternate; the tables show medians and ratios. What was written is emptied between runs and deleted at the end.
 

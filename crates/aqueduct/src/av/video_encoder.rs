@@ -22,8 +22,8 @@ pub(crate) struct VideoEncoder {
     units: Vec<CodedPicture>,
 }
 
-/// x265 and SVT-AV1 fill process-wide tables when they are opened, and SVT-AV1 (1.4.1) frees one, its list of processors, when
-/// any encoder of the process is closed: one that is being opened just then crashes.
+/// x265 and SVT-AV1 fill process-wide tables when they are opened. SVT-AV1 (1.4.1) crashed where several were opened and closed
+/// side by side, by the addresses in its list of processors, which an encoder that is closed frees under one that is opened.
 static TABLES: Mutex<()> = Mutex::new(());
 
 /// One coded picture in decoding order.
