@@ -196,10 +196,14 @@ impl Drop for VideoEncoder {
     /// SVT-AV1 works on threads of its own, and says itself that it must not be taken down before they are through (a run
     /// that was stopped while it was crashed once). Pictures that are under way are coded, and thrown away.
     fn drop(&mut self) {
-        if self.name == svt_av1::NAME && self.sent > 0 && !self.ended {
+        let is_svt = self.name == svt_av1::NAME;
+        if is_svt && self.sent > 0 && !self.ended {
             // What fails now fails for nobody.
             let _ = self.end();
         }
+        let _one_at_a_time = is_svt.then(|| TABLES.lock().unwrap_or_else(PoisonError::into_inner));
+        // SAFETY: it is dropped here and nowhere else, and nothing touches it after.
+        unsafe { ManuallyDrop::drop(&mut self.encoder) };
     }
 }
 
