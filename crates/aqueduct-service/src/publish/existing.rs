@@ -144,7 +144,25 @@ fn differences(there: &Decisions, here: &Decisions) -> String {
     if there.source == here.source {
         found.extend(settings(there, here));
     }
-    if found.is_empty() { "another plan".to_owned() } else { found.join("; ") }
+    if found.is_empty() { members(there, here) } else { found.join("; ") }
+}
+
+/// The members of two plans that differ, where no flag says it better.
+fn members(there: &Decisions, here: &Decisions) -> String {
+    let object = |plan: &Decisions| match serde_json::to_value(plan) {
+        Ok(serde_json::Value::Object(members)) => members,
+        _ => serde_json::Map::new(),
+    };
+    let (there, here) = (object(there), object(here));
+    let differ: Vec<_> = here
+        .iter()
+        .filter(|(name, value)| there.get(*name) != Some(*value))
+        .map(|(name, _)| &**name)
+        .collect();
+    match differ.is_empty() {
+        true => "another plan".to_owned(),
+        false => format!("the same source, planned otherwise: {} of {PLAN_KEY} differ", differ.join(", ")),
+    }
 }
 
 /// The settings in which two plans of one source differ, by the names of the flags.

@@ -249,10 +249,13 @@ async fn what_is_not_ours_to_touch_is_a_conflict_that_says_why() {
     let other_engine = plan_of(2, 1, "core 163");
     let other_length = plan_of(3, 1, "core 164");
     let text = |plan: &Plan| Bytes::from(plan.to_json().unwrap());
-    let cases: [(&str, &str, Bytes); 6] = [
+    let mut otherwise: serde_json::Value = serde_json::from_slice(&text(&ours)).unwrap();
+    otherwise["origin"]["ticks"] = (ours.origin.ticks + 1).into();
+    let cases: [(&str, &str, Bytes); 7] = [
         (PLAN_KEY, "another source", text(&other_source)),
         (PLAN_KEY, "other versions of what encodes: x264 (core 163 / core 164)", text(&other_engine)),
         (PLAN_KEY, "index", text(&other_length)),
+        (PLAN_KEY, "planned otherwise: origin of plan.json differ", Bytes::from(otherwise.to_string())),
         (PLAN_KEY, "cannot be read", Bytes::from("{")),
         ("video/540p/00000.ts", "no plan.json", Bytes::from("x")),
         (MULTIVARIANT_KEY, "no plan.json", Bytes::from("x")),
