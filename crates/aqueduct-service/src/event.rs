@@ -29,7 +29,8 @@ pub enum Event {
         /// without video. Segments whose key pictures have to be found again count as well.
         frames: u64,
     },
-    /// A segment that is stored already is not what its key says, and is made again. Comes before [`Event::Started`].
+    /// A segment or file that is stored already is not what its key says, and is made again. What is copied tells when it
+    /// was made again once, the others before [`Event::Started`].
     Damaged {
         /// Its key below the destination.
         key: String,

@@ -15,6 +15,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use object_store::path::Path;
 use object_store::{GetOptions, GetRange, ObjectMeta, ObjectStore, ObjectStoreExt};
 use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::destination::{Destination, StoreOptions, fault};
@@ -27,6 +28,10 @@ const TABLE_BLOCKS: usize = 4;
 const MOST_BLOCKS: usize = 64;
 /// Samples of an identity that are asked for at once.
 const AT_ONCE: usize = 16;
+/// Requests of more than a block that are under way at once: they share one line, and each has to end in time.
+const TURNS: usize = 8;
+/// How weak entity tags begin (RFC 9110 §8.8.3).
+const WEAK: &str = "W/";
 /// Silence of a server that is borne also where requests are not to be tried again: one may be slow.
 const LEAST_PATIENCE: Duration = Duration::from_secs(10);
 
@@ -64,6 +69,8 @@ struct Object {
     length: u64,
     /// What was found when it was opened.
     opened: ObjectMeta,
+    /// Of long requests.
+    turns: Semaphore,
     /// Longest silence of the store.
     patience: Duration,
     /// What the store said last, once it was away for too long; told to all who wait.
@@ -128,6 +135,7 @@ impl StoreSource {
             name: name.to_owned(),
             length: found.size,
             opened: found,
+            turns: Semaphore::new(TURNS),
             patience,
             lost: OnceLock::new(),
             is_lost: CancellationToken::new(),
@@ -205,16 +213,21 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// The entity tag, whether the server calls it weak in this answer or not.
 fn tag(found: &ObjectMeta) -> Option<&str> {
-    found.e_tag.as_deref().map(|tag| tag.strip_prefix("W/").unwrap_or(tag))
+    found.e_tag.as_deref().map(|tag| tag.strip_prefix(WEAK).unwrap_or(tag))
 }
 
 impl Object {
     /// The bytes of a range. Once the store was away for too long, no read waits for it again.
     async fn get(&self, range: Range<u64>) -> Result<Bytes> {
+        let in_turn = async {
+            // Never closed, so a turn comes.
+            let _turn = if range.end - range.start > BLOCK { self.turns.acquire().await.ok() } else { None };
+            self.fetch(range).await
+        };
         let fetched = tokio::select! {
             biased;
             () = self.is_lost.cancelled() => Err(self.away("")),
-            fetched = self.fetch(range) => fetched,
+            fetched = in_turn => fetched,
         };
         fetched.inspect_err(|error| {
             if error.kind() == ErrorKind::Unavailable {
@@ -226,12 +239,13 @@ impl Object {
 
     async fn fetch(&self, range: Range<u64>) -> Result<Bytes> {
         let wanted = range.end - range.start;
-        let version = self.opened.version.clone();
+        let tag = self.opened.e_tag.as_ref();
         let options = GetOptions {
             range: Some(GetRange::Bounded(range)),
-            // Versions never change; where a store has none, the tag tells.
-            if_match: self.opened.e_tag.clone().filter(|_| version.is_none()),
-            version,
+            // Weak tags are no condition (RFC 9110 §13.1.1): each answer is held to what was opened in any case.
+            if_match: tag.filter(|tag| !tag.starts_with(WEAK)).cloned(),
+            // S3 asks for a right of its own to read a version, and goes on with one that was replaced.
+            version: self.opened.version.clone().filter(|_| tag.is_none()),
             ..GetOptions::default()
         };
         let found = self.heard(self.store.get_opts(&self.path, options)).await?;

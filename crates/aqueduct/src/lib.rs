@@ -34,7 +34,7 @@ pub mod source;
 pub mod time;
 
 #[cfg(feature = "av")]
-pub use av::{Decoders, engine, quiet_encoders, return_memory_early};
+pub use av::{Decoders, engine, quiet_encoders, reader_versions, return_memory_early};
 pub use error::{Error, ErrorKind, Result};
 pub use index::SourceIndex;
 pub use plan::{Ladder, Plan, PlanBuilder, RenditionId, Settings};
@@ -60,10 +60,15 @@ pub fn probe(source: &std::sync::Arc<dyn Source>) -> Result<SourceIndex> {
     return match read {
         Ok(index) if index.is_known() => Ok(index),
         // A coding of which only libav knows the facts.
-        Ok(index) => Ok(av::probe(source).unwrap_or(index)),
+        Ok(index) => match av::probe(source) {
+            Err(error) if error.kind() == ErrorKind::Source => Err(error),
+            found => Ok(found.unwrap_or(index)),
+        },
         Err(error) if error.kind() == ErrorKind::Source => Err(error),
         // What breaks the rules may still be readable to those who bend them; if not, our words say where it breaks.
-        Err(error) => av::probe(source).map_err(|_| error),
+        Err(error) => {
+            av::probe(source).map_err(|other| if other.kind() == ErrorKind::Source { other } else { error })
+        }
     };
     #[cfg(not(feature = "av"))]
     read

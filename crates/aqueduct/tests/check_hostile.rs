@@ -337,6 +337,21 @@ fn segments_of_no_length_and_keys_without_end() {
     assert_eq!(report.counts["MP-EXTINF"].warnings, 50_000);
 }
 
+/// Each is looked up where it is named first.
+#[test]
+fn init_sections_without_end() {
+    let _alone = bounds::alone();
+    let mut text = "#EXTM3U\n#EXT-X-TARGETDURATION:1\n".to_owned();
+    for at in 0..160_000 {
+        text.push_str(&format!("#EXT-X-MAP:URI=\"i\",BYTERANGE=\"1@{at}\"\n#EXTINF:1,\ns\n"));
+    }
+    let mut world = one(text);
+    world.put("i", vec![0; 200_000]).put("s", [0; 100]);
+    let report = bounded(&world, "master.m3u8").report.unwrap();
+    assert_eq!(report.playlists[0].segments, 160_000);
+    assert!(said(&report, "more init sections") && report.cut_short, "{:?}", report.skipped);
+}
+
 #[test]
 fn attributes_and_parts_without_end() {
     let _alone = bounds::alone();

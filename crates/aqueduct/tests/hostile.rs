@@ -7,6 +7,7 @@
 mod common;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use aqueduct::index::{Packet, Packets, TrackKind};
 use aqueduct::{
@@ -55,6 +56,81 @@ fn another_index_is_refused() {
     let error = refusal(Arc::clone(&source), &Arc::new(other), &plan);
     assert_eq!(error.kind(), ErrorKind::Mismatch, "{error}");
     assert!(Presentation::new(source, Arc::new(index), plan).is_ok());
+}
+
+/// A disk with a hole from one byte on, once it is told where. What lies far behind can be read: libav looks at the end.
+struct Holed {
+    film: MemorySource,
+    hole: AtomicU64,
+}
+
+impl Source for Holed {
+    fn len(&self) -> u64 {
+        self.film.len()
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> aqueduct::Result<usize> {
+        const HOLE: u64 = 40_000;
+        let hole = self.hole.load(Ordering::Relaxed);
+        let left = match offset {
+            _ if offset < hole => hole - offset,
+            _ if offset - hole < HOLE => {
+                return Err(Error::new(ErrorKind::Source, "the disk is broken").at_offset(offset));
+            }
+            _ => u64::MAX,
+        };
+        let count = buffer.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+        self.film.read_at(offset, &mut buffer[..count])
+    }
+
+    fn name(&self) -> &str {
+        "holed"
+    }
+}
+
+/// libav gives what it has of a packet when reading fails within it, and tells of the failure with the next one. A segment
+/// whose last packet that is would be stored, and stay.
+#[test]
+fn a_source_that_fails_anywhere_spoils_no_segment() {
+    const FRAGMENTS: &str = "+empty_moov+default_base_moof";
+    let (mut failed, mut made) = (0, 0);
+    for form in [&["mp4", "-movflags", FRAGMENTS, "-frag_duration", "1000000"][..], &["mpegts"], &["adts"]] {
+        let name = form[0];
+        let sound = ["-f", "lavfi", "-i", "anoisesrc=d=12:seed=1", "-c:a", "aac", "-b:a", "256k", "-f"];
+        let words: Vec<&str> = sound.iter().chain(form).chain(&["-"]).copied().collect();
+        let bytes = common::run("ffmpeg", &words, b"");
+        let holed = || Holed { film: MemorySource::new(bytes.clone(), name), hole: u64::MAX.into() };
+        let healthy: Arc<dyn Source> = Arc::new(holed());
+        let index = Arc::new(probe(&healthy).unwrap());
+        let plan = plan(&index).unwrap();
+        let whole = Presentation::new(healthy, Arc::clone(&index), Arc::clone(&plan)).unwrap();
+        let (sound, segment) = (plan.renditions()[0].id, plan.segments() / 2);
+        let expected = whole.segment(sound, segment).unwrap();
+        // Within packets near the end of the segment: libav reads some way ahead.
+        let cut = plan.micros(plan.span(segment).unwrap().end) as f64 / 1e6;
+        let track = &index.tracks[0];
+        let first = track.packets.get(0).unwrap().pts;
+        let near = track
+            .packets
+            .iter()
+            .filter(|packet| (cut - 0.2..cut + 2.0).contains(&track.timebase.seconds(packet.pts - first)));
+        for hole in near.step_by(3).filter_map(|packet| Some(packet.offset? + u64::from(packet.bytes) / 2)) {
+            let source = Arc::new(holed());
+            let film = Presentation::new(source.clone(), Arc::clone(&index), Arc::clone(&plan)).unwrap();
+            source.hole.store(hole, Ordering::Relaxed);
+            match film.segment(sound, segment) {
+                Ok(bytes) => {
+                    made += 1;
+                    assert!(bytes == expected, "{name}, failing from byte {hole}: other bytes");
+                }
+                Err(error) => {
+                    failed += 1;
+                    assert_eq!(error.kind(), ErrorKind::Source, "{name}, failing from byte {hole}: {error}");
+                }
+            }
+        }
+    }
+    assert!(failed > 0 && made > 0, "{failed} failed, {made} made");
 }
 
 /// libav reads as many planes as the layout has: the count must not be taken on trust.

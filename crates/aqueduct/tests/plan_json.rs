@@ -156,7 +156,8 @@ fn another_format_is_a_mismatch() {
     value.as_object_mut().unwrap().insert("new".to_owned(), json!({}));
     let error = read(&value).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Mismatch);
-    assert_eq!(error.to_string(), "plan.json has format version 99, this library makes 2");
+    let ours = aqueduct::plan::FORMAT_VERSION;
+    assert_eq!(error.to_string(), format!("plan.json has format version 99, this library makes {ours}"));
     for text in ["", "{", "[]", "null", "{}", "\u{feff}{}", "nonsense"] {
         assert_eq!(Plan::from_json(text.as_bytes()).unwrap_err().kind(), ErrorKind::Corrupt, "{text}");
     }

@@ -5,6 +5,7 @@ mod file;
 mod people;
 mod sarif;
 
+use std::borrow::Cow;
 use std::pin::pin;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -53,16 +54,18 @@ fn check(job: &CheckRun, console: &Console) -> Result<ExitCode, Failure> {
     runtime.shutdown_background();
     let report = report?.map_err(unreachable_target)?;
     let exit = verdict(&report, job.strict);
+    // Reports and pages are shown around.
+    let shown = without_credentials(&job.target);
     match job.form {
-        CheckForm::Page => console.text(&aqueduct::check::html(&report, &job.target))?,
+        CheckForm::Page => console.text(&aqueduct::check::html(&report, &shown))?,
         CheckForm::Sarif => console.value(&sarif::log(&report))?,
         CheckForm::Json => {
             let exit_code = exit.map_or(0, u8::from);
-            console.value(&Whole { target: &job.target, exit_code, report: &report })?;
+            console.value(&Whole { target: &shown, exit_code, report: &report })?;
         }
         CheckForm::People { all } => {
             console.text(&people::text(
-                &job.target,
+                &shown,
                 &report,
                 &people::Style { all, colours: console.colours() },
             ))?;
@@ -70,9 +73,19 @@ fn check(job: &CheckRun, console: &Console) -> Result<ExitCode, Failure> {
     }
     // Last: whoever cannot have the page has the report.
     if let Some(page) = page {
-        page.write(&aqueduct::check::html(&report, &job.target))?;
+        page.write(&aqueduct::check::html(&report, &shown))?;
     }
     Ok(exit.map_or(ExitCode::SUCCESS, ExitCode::from))
+}
+
+/// A URL without its user and password (RFC 3986 §3.2.1); a path as it is.
+fn without_credentials(target: &str) -> Cow<'_, str> {
+    let Some((scheme, rest)) = target.split_once("://") else { return target.into() };
+    let authority = rest.split(['/', '?', '#', '\\']).next().unwrap_or_default();
+    match authority.rfind('@') {
+        Some(at) => format!("{scheme}://{}", &rest[at + 1..]).into(),
+        None => target.into(),
+    }
 }
 
 /// Checks the target, unless a signal comes.
@@ -153,4 +166,22 @@ fn unreachable_target(error: aqueduct_service::Error) -> Failure {
         _ => {}
     }
     failure
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_credentials;
+
+    #[test]
+    fn a_password_is_not_told() {
+        for (target, shown) in [
+            ("https://me:secret@example.com/a@b.m3u8", "https://example.com/a@b.m3u8"),
+            ("https://me:se@cret@example.com?x=@", "https://example.com?x=@"),
+            ("https://example.com/a@b", "https://example.com/a@b"),
+            ("s3://bucket/film", "s3://bucket/film"),
+            ("films/a@b/", "films/a@b/"),
+        ] {
+            assert_eq!(without_credentials(target), shown);
+        }
+    }
 }

@@ -22,8 +22,8 @@ use crate::prepared::Warning;
 const BEGINNING: &[u8] = b"aqueduct index\n";
 /// Longest line of JSON.
 const LONGEST_HEAD: usize = 4000;
-/// Of the line of JSON; 2 has the revision of the film.
-const HEAD_VERSION: u32 = 2;
+/// Of the line of JSON; 2 has the revision of the film, 3 the readers.
+const HEAD_VERSION: u32 = 3;
 /// More than the index of any film that is within the limits.
 const LARGEST: u64 = 2 << 30;
 
@@ -56,8 +56,11 @@ enum State {
 struct Head {
     #[serde(default)]
     version: u32,
-    /// The version of the program: readers of inputs are mended now and then.
+    /// The version of the program.
     aqueduct: String,
+    /// What read the film, as [`readers`] says it.
+    #[serde(default)]
+    readers: String,
     copy: bool,
     encode: bool,
     /// Of the film: samples of it do not tell all that is written to it.
@@ -114,6 +117,8 @@ pub(super) fn through(
         Kept::Unfit(why) => Some(why),
     };
     let index = read()?;
+    // Reading took its time: what lies there now may be somebody else's.
+    ours(file)?;
     let written = whole(&index, revision, reader).and_then(|bytes| write(file, &bytes));
     let used = match written {
         Ok(()) => used(State::Written, because),
@@ -153,9 +158,15 @@ fn kept(file: &Path, source: &dyn Source, revision: Option<&str>, reader: Reader
     if index.identity.bytes != source.len() || index.identity != source.identity()? {
         return unfit("is the index of another film, or of this one as it was before");
     }
+    if head.readers != readers(&index) {
+        return unfit("was made by other readers: another version of aqueduct or of libav");
+    }
     match reader {
         Reader::Copy if !head.copy => unfit("was made for encoding, and copying needs more"),
-        Reader::Any if !head.encode => unfit("was made for copying, and encoding needs more"),
+        // A build without libav would find out no more.
+        Reader::Any if !head.encode && cfg!(feature = "av") => {
+            unfit("was made for copying, and encoding needs more")
+        }
         _ => Ok(Kept::Fits(Box::new(index))),
     }
 }
@@ -201,15 +212,30 @@ fn parted(bytes: &[u8]) -> Option<(Head, &[u8])> {
     Some((serde_json::from_slice(head).ok()?, body.get(1..)?))
 }
 
+/// Whether it is of sample tables: these name the sample entry of each track, and libav none.
+fn is_of_tables(index: &SourceIndex) -> bool {
+    index.tracks.iter().all(|track| !track.sample_entry.is_empty())
+}
+
+/// What read an index: readers are mended now and then, which changes what is made, and libav has its own.
+fn readers(index: &SourceIndex) -> String {
+    let ours = format!("format {}", aqueduct::plan::FORMAT_VERSION);
+    #[cfg(feature = "av")]
+    if !is_of_tables(index) {
+        return format!("{ours}, {}", aqueduct::reader_versions());
+    }
+    ours
+}
+
 fn whole(index: &SourceIndex, revision: Option<String>, reader: Reader) -> io::Result<Vec<u8>> {
-    let tables = index.tracks.iter().all(|track| !track.sample_entry.is_empty());
     let head = Head {
         version: HEAD_VERSION,
         revision,
         aqueduct: env!("CARGO_PKG_VERSION").to_owned(),
-        // Sample tables name the sample entry of each track, and libav none.
-        copy: reader == Reader::Copy || (tables && !index.tracks.is_empty()),
-        encode: reader == Reader::Any,
+        readers: readers(index),
+        copy: reader == Reader::Copy || (is_of_tables(index) && !index.tracks.is_empty()),
+        // Of some codings only libav knows the facts.
+        encode: reader == Reader::Any && (cfg!(feature = "av") || index.is_known()),
         sha256: index.sha256().map_err(io::Error::other)?,
     };
     let mut bytes = BEGINNING.to_vec();

@@ -363,17 +363,25 @@ async fn first_object(destination: &Destination, is_patient: bool) -> Result<Str
     let (store, prefix) = destination
         .remote(is_patient)
         .ok_or_else(|| Error::new(ErrorKind::Internal, "a folder was taken for a bucket"))?;
+    // Who may not list is told of what is missing that it is forbidden: the next name may be there.
+    let mut forbidden = None;
     for name in NAMES {
         match store.head(&prefix.clone().join(name)).await {
             Ok(_) => return Ok(name.to_owned()),
             Err(object_store::Error::NotFound { .. }) => {}
-            Err(error) => return Err(fault::of_store(error, "read", &folder)),
+            Err(error) => match fault::of_check(error, &folder) {
+                error if error.kind() == ErrorKind::PermissionDenied => forbidden = Some(error),
+                error => return Err(error),
+            },
         }
+    }
+    if let Some(error) = forbidden {
+        return Err(error);
     }
     // The answer to HEAD has no body that could tell a missing bucket; some servers list it as an empty one.
     match store.list(Some(&prefix)).try_next().await {
         Err(error @ object_store::Error::NotFound { .. }) => {
-            return Err(fault::of_store(error, "read", &folder));
+            return Err(fault::of_check(error, &folder));
         }
         Ok(None) => {
             let message = format!("{folder} has no objects: correct the bucket or the prefix");

@@ -84,6 +84,6 @@ fn failed(error: object_store::Error, url: &str) -> FetchError {
         object_store::Error::NotFound { .. } => {
             FetchError::new(FetchErrorKind::NotFound, "there is no such object")
         }
-        _ => FetchError::new(FetchErrorKind::Failed, fault::of_store(error, "read", url).to_string()),
+        _ => FetchError::new(FetchErrorKind::Failed, fault::of_check(error, url).to_string()),
     }
 }

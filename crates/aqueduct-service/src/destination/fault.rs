@@ -11,6 +11,12 @@ pub(crate) fn of_store(error: object_store::Error, what: &str, destination: &str
     Error::new(kind, format!("cannot {what} at {destination}: {cause}")).with_cause(error)
 }
 
+/// The error of a store in which what is checked could not be read at `place`.
+pub(crate) fn of_check(error: object_store::Error, place: &str) -> Error {
+    let (kind, cause) = classify(&error, "grant list and read there");
+    Error::new(kind, format!("cannot read at {place}: {cause}")).with_cause(error)
+}
+
 const REPLACED: &str = "it was replaced while it was read; run the same command again";
 
 /// The cause alone, where an answer is not of the object that was opened.

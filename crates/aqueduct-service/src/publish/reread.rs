@@ -10,6 +10,10 @@ use super::existing::Sizes;
 use super::playlists;
 use super::store::Store;
 use crate::error::Result;
+use crate::event::{Event, Observer};
+
+/// What is wrong with copied segments and files that were damaged.
+pub(super) const NOT_AS_LONG: &str = "it is not as long as it should be";
 
 /// What is known of all segments of a complete presentation.
 #[derive(Debug)]
@@ -28,6 +32,7 @@ pub(super) async fn known(
     plan: &Plan,
     sizes: &mut Sizes,
     inits: &[u64],
+    observer: &Observer,
 ) -> Result<Option<Known>> {
     let size = |sizes: &Sizes, object| plan.key(object).and_then(|key| sizes.get(&key).copied()).unwrap_or(0);
     if !plan.keys().all(|key| sizes.get(&key).is_some_and(|&bytes| bytes > 0)) {
@@ -71,6 +76,7 @@ pub(super) async fn known(
     // All playlists agree, so it is the file that is wrong.
     for key in damaged {
         sizes.remove(&key);
+        observer(Event::Damaged { key, why: NOT_AS_LONG.to_owned() });
     }
     Ok(None)
 }

@@ -51,7 +51,8 @@ pub(super) async fn run(publish: Publish, observer: Observer, cancel: Cancellati
     };
 
     let inits = inits(&*engine)?;
-    let known = unless(&cancel, reread::known(&store, &plan, &mut sizes, &lengths(&inits))).await?;
+    let known =
+        unless(&cancel, reread::known(&store, &plan, &mut sizes, &lengths(&inits), &observer)).await?;
     let is_complete = known.is_some();
     let key_frames = match is_complete {
         true => stored::KeyFrames::new(),
@@ -85,7 +86,9 @@ pub(super) async fn run(publish: Publish, observer: Observer, cancel: Cancellati
         job.run(&mut work).await?;
         let damaged = work.damaged(&plan, &mut sizes);
         if !damaged.is_empty() {
-            tracing::warn!(?damaged, "what is stored is not as long as it should be, and is made again");
+            for key in damaged {
+                observer(Event::Damaged { key, why: reread::NOT_AS_LONG.to_owned() });
+            }
             let made = std::mem::take(&mut work.made);
             // Only what is copied is made for the sake of comparing: what is stored of encoded segments was read.
             let key_frames = work.key_frames_of_encoded(&plan);

@@ -150,6 +150,26 @@ async fn a_server_that_heeds_no_condition_gives_no_mixed_film() {
     }
 }
 
+/// Who may read objects may not read versions by that; and a weak tag is no condition.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn versions_and_weak_tags_are_not_asked_for() {
+    for (is_versioned, is_weak) in [(true, false), (false, true), (true, true)] {
+        let store = Arc::new(Counting::default());
+        store.is_versioned.store(is_versioned, Ordering::Relaxed);
+        store.is_weak.store(is_weak, Ordering::Relaxed);
+        let path = Path::from("film.mp4");
+        store.put(&path, PutPayload::from(vec![1; 100])).await.unwrap();
+        let opened = || StoreSource::of(store.clone(), path.clone(), "memory://film.mp4");
+        let (read, source) = (opened().await.unwrap(), opened().await.unwrap());
+        let first = tokio::task::spawn_blocking(move || read.read_at(0, &mut [0; 16]).unwrap());
+        assert_eq!(first.await.unwrap(), 16);
+        store.put(&path, PutPayload::from(vec![2; 100])).await.unwrap();
+        let read = move || source.read_at(0, &mut [0; 16]).unwrap_err();
+        let error = tokio::task::spawn_blocking(read).await.unwrap();
+        assert!(error.to_string().contains("was replaced while it was read"), "{error}");
+    }
+}
+
 /// Whoever reads from a server that died waits once, not anew for each read.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_store_that_is_away_is_waited_for_once() {
@@ -219,6 +239,9 @@ struct Counting {
     /// It does not heed the conditions of a request, and has no entity tags.
     is_careless: AtomicBool,
     is_untagged: AtomicBool,
+    /// It names versions, and refuses to give one; its tags are weak, and no condition.
+    is_versioned: AtomicBool,
+    is_weak: AtomicBool,
     /// It answers nothing, or begins to.
     is_silent: AtomicBool,
     is_stalled: AtomicBool,
@@ -264,7 +287,22 @@ impl ObjectStore for Counting {
         if is(&self.is_careless) {
             options.if_match = None;
         }
+        let refuses = |source: &str, path: &Path| (path.to_string(), source.to_owned().into());
+        if options.version.is_some() {
+            let (path, source) = refuses("s3:GetObjectVersion is not allowed", location);
+            return Err(object_store::Error::PermissionDenied { path, source });
+        }
+        if options.if_match.as_ref().is_some_and(|tag| tag.starts_with(WEAK)) {
+            let (path, source) = refuses("a weak tag matches nothing", location);
+            return Err(object_store::Error::Precondition { path, source });
+        }
         let mut found = self.inner.get_opts(location, options).await?;
+        if is(&self.is_versioned) {
+            found.meta.version = Some(String::from("1"));
+        }
+        if is(&self.is_weak) {
+            found.meta.e_tag = found.meta.e_tag.map(|tag| format!("{WEAK}{tag}"));
+        }
         if is(&self.is_untagged) {
             found.meta.e_tag = None;
         }

@@ -83,7 +83,8 @@ impl AudioReader {
             while decoder.receive_frame(&mut frame).is_ok() {
                 // SAFETY: the frame was just filled by the decoder.
                 let raw = unsafe { &*frame.as_ptr() };
-                // Of HE-AAC with one channel two are made, in case parametric stereo follows: the first one is it.
+                // Of HE-AAC with one channel two are made, in case parametric stereo follows: they are alike where it does
+                // not, and where it does their mean is what one channel can hold.
                 let is_doubled = facts.channels == 1 && raw.ch_layout.nb_channels == 2;
                 let channels = if is_doubled { 2 } else { facts.channels };
                 if raw.ch_layout.nb_channels != i32::from(channels) {
@@ -95,7 +96,13 @@ impl AudioReader {
                     unpack = Some((form, Mixer::unpack(raw, channels)?));
                 }
                 if let Some((_, mixer)) = &mut unpack {
-                    for (plane, more) in planes.iter_mut().zip(mixer.frame(raw)?) {
+                    let mut made = mixer.frame(raw)?;
+                    if is_doubled && let [left, right] = &mut made[..] {
+                        for (left, right) in left.iter_mut().zip(right) {
+                            *left = 0.5 * (*left + *right);
+                        }
+                    }
+                    for (plane, more) in planes.iter_mut().zip(made) {
                         plane.extend(more);
                     }
                 }

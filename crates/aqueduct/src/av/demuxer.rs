@@ -101,7 +101,9 @@ impl Demuxer {
         let mut packet = Packet::empty();
         for _ in 0..MAX_BROKEN {
             match packet.read(&mut self.input) {
-                Ok(()) => return Ok(Some(packet)),
+                // Where the source fails within a packet libav gives what it has of it, and the failure with the next one:
+                // that may never be asked for, and what was made without the rest would stay.
+                Ok(()) => return self.failure.take().map_or(Ok(Some(packet)), Err),
                 Err(ffmpeg_next::Error::Eof) => return self.failure.take().map_or(Ok(None), Err),
                 // A demuxer finds its way past damaged bytes; asking again makes progress.
                 Err(ffmpeg_next::Error::InvalidData) => self.skipped += 1,

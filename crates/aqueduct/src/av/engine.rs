@@ -34,6 +34,13 @@ pub fn engine() -> Result<Engine> {
     Ok(ENGINE.get_or_init(|| engine).clone())
 }
 
+/// The versions of libavformat and libavcodec in this process, which decide what an index says that libav made.
+pub fn reader_versions() -> String {
+    let (container, codec) =
+        (version(ffmpeg_next::format::version()), version(ffmpeg_next::codec::version()));
+    format!("libavformat {container}, libavcodec {codec}")
+}
+
 /// Bounds the CPU features to one of two sets, so that machines of different ages still make equal bytes:
 /// swscale and the float AAC encoder take other paths with other instructions.
 pub(super) fn pin_cpu() {

@@ -31,7 +31,7 @@ pub(crate) use aac_encoder::AacEncoder;
 pub use allocator::return_memory_early;
 pub(crate) use audio_reader::AudioReader;
 pub use decoders::Decoders;
-pub use engine::engine;
+pub use engine::{engine, reader_versions};
 pub(crate) use mixer::Mixer;
 pub(crate) use orient::Orienter;
 pub(crate) use picture::Picture;

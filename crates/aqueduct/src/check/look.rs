@@ -38,8 +38,8 @@ const PROBE: u64 = 16;
 /// So much is read of a resource only to find out how long it is: a few at once, from servers that need not be kind.
 const UNTOLD: u64 = 16 << 20;
 /// Why segments are not looked into that are too long, and those behind too many others.
-const LONGER: &str = "they are longer than a check reads";
-const TOGETHER: &str = "all media together is more than a check reads";
+pub(super) const LONGER: &str = "they are longer than a check reads";
+pub(super) const TOGETHER: &str = "all media together is more than a check reads";
 /// Partial Content (RFC 9110 §15.3.7).
 const PARTIAL: u16 = 206;
 
@@ -115,8 +115,13 @@ pub(super) fn segments(
             facts.push(found);
         }
         if unknown > 0 {
-            let what = format!("sizes and bytes of {unknown} segments of {}", media.name);
-            findings.skip(what, "the server does not say how long they are, nor do their first 16 MiB");
+            if reads {
+                let what = format!("sizes and bytes of {unknown} segments of {}", media.name);
+                findings.limit(what, "the server does not say how long they are, nor do their first 16 MiB");
+            } else {
+                let what = format!("sizes of {unknown} segments of {}", media.name);
+                findings.skip(what, "the server does not say how long they are");
+            }
         }
         for (reason, count) in refused {
             findings.limit(format!("{count} segments of {}", media.name), reason);
@@ -145,7 +150,11 @@ pub(super) fn segments(
         Depth::Playlists | Depth::Sizes => {
             findings.skip("the bytes of all segments", "only playlists and sizes were asked for");
         }
-        _ => inside::look(presentation, keys, fetch, options, findings),
+        _ => {
+            let failed = of.iter().filter(|(_, resource)| resource.length.is_err());
+            let told = failed.map(|(url, _)| (*url).to_owned()).collect();
+            inside::look(presentation, keys, fetch, options, &told, findings);
+        }
     }
     looked
 }

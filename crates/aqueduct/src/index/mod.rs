@@ -181,9 +181,9 @@ impl SourceIndex {
         audios().find(|(track, _)| track.default).or_else(|| audios().next())
     }
 
-    /// Whether the coding of every track is one whose facts are read without libav.
-    #[cfg(feature = "av")]
-    pub(crate) fn is_known(&self) -> bool {
+    /// Whether the coding of every track is one whose facts are read without libav. Of others (VP9, ProRes, ALAC) the sample
+    /// tables of an MP4 tell less than encoding needs.
+    pub fn is_known(&self) -> bool {
         self.tracks.iter().all(|track| {
             matches!(track.kind, TrackKind::Other) || !matches!(track.codec, Codec::Other(_) | Codec::Vp9)
         })

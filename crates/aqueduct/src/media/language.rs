@@ -57,11 +57,14 @@ pub(crate) fn language(text: &str) -> Option<(String, String)> {
 }
 
 /// The three letters of a tag's language in boxes (ISO/IEC 14496-12 §8.4.2) and descriptors (ISO/IEC 13818-1 §2.6.18):
-/// ISO 639-2/T, `und` where it has none.
+/// ISO 639-2/T; three letters that we do not know stay, `und` for what has none.
 pub(crate) fn letters(tag: &str) -> [u8; 3] {
     let primary = tag.split('-').next().unwrap_or_default().to_ascii_lowercase();
-    let code = known(&primary).map_or(UNDETERMINED, |known| known.to_639_3());
-    code.as_bytes().first_chunk().copied().unwrap_or(*b"und")
+    let code = known(&primary).map_or(primary.as_str(), |known| known.to_639_3());
+    match code.as_bytes() {
+        &[a, b, c] if code.bytes().all(|byte| byte.is_ascii_lowercase()) => [a, b, c],
+        _ => *b"und",
+    }
 }
 
 /// Whether the first subtag of a language tag (RFC 5646 section 2.1) says a language that we know: a code of ISO 639, a name in
@@ -89,7 +92,9 @@ fn named(primary: &str) -> Option<Language> {
 fn is_tag(text: &str) -> bool {
     let mut parts = text.split('-');
     let primary = parts.next().unwrap_or_default();
-    (2..=8).contains(&primary.len())
+    // What is for private use, or registered as a whole long ago, begins with one letter.
+    let is_set_apart = matches!(primary, "x" | "X" | "i" | "I") && text.len() > primary.len();
+    (is_set_apart || (2..=8).contains(&primary.len()))
         && primary.bytes().all(|byte| byte.is_ascii_alphabetic())
         && parts.all(|part| {
             (1..=8).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphanumeric())
@@ -114,9 +119,23 @@ mod tests {
         assert_eq!(language("pt_BR"), own("pt-BR", "Portuguese (BR)"));
         assert_eq!(language("haw"), own("haw", "Hawaiian"), "no shorter code");
         assert_eq!(language("klingon"), own("tlh", "Klingon"));
+        assert_eq!(language("x-own"), own("x-own", "x-own"));
         assert_eq!(language("qabcdefg"), own("qabcdefg", "qabcdefg"), "a tag that nobody knows");
-        for none in ["", "und", "Und", "und-Latn", " ", "\"x\"", "my language", "e", "12", "-en", "en\"-x\""]
-        {
+        for none in [
+            "",
+            "und",
+            "Und",
+            "und-Latn",
+            " ",
+            "\"x\"",
+            "my language",
+            "e",
+            "x",
+            "x-",
+            "12",
+            "-en",
+            "en\"-x\"",
+        ] {
             assert_eq!(language(none), None, "{none}");
         }
     }
@@ -137,6 +156,7 @@ mod tests {
             [letters("en"), letters("pt-BR"), letters("de"), letters("haw")],
             [*b"eng", *b"por", *b"deu", *b"haw"]
         );
-        assert_eq!([letters(""), letters("und"), letters("qabcdefg")], [*b"und"; 3]);
+        assert_eq!([letters("qaa"), letters("QTZ-x-a")], [*b"qaa", *b"qtz"], "set apart, for original sound");
+        assert_eq!([letters(""), letters("und"), letters("qabcdefg"), letters("x-own")], [*b"und"; 4]);
     }
 }

@@ -1,6 +1,6 @@
 //! Asks for the bytes of segments and takes them apart, one body on each thread.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::apart::{Init, Job, Part, Seen, init_of, opened, take_apart};
 use super::decode::Run;
@@ -9,7 +9,7 @@ use super::faults::Faults;
 use super::sample::Sample;
 use super::samples::Samples;
 use super::{LONGER, TOGETHER};
-use crate::check::fetch::{Answer, Fetch, FetchErrorKind, Request};
+use crate::check::fetch::{Answer, Fetch, Request};
 use crate::check::finding::Place;
 use crate::check::findings::Findings;
 use crate::check::model::{Contents, Key, Map, Media, Medium, Presentation, Role, Segment};
@@ -22,6 +22,10 @@ use crate::mux::ts::PACKET;
 const HEAD: u64 = 64 * PACKET as u64;
 /// A longer init section is none.
 const INIT_BYTES: u64 = 4 << 20;
+/// Init sections that are kept of a presentation, each with what it says of its tracks.
+const MOST_INITS: usize = 20_000;
+/// Why segments behind others are not looked into.
+const MORE_INITS: &str = "there are more init sections than a check reads";
 /// Cues that are kept of all segments together.
 const MOST_CUES: usize = 2_000_000;
 /// Why nobody knows whether pictures were decrypted by the right key: what stays in the clear of them is what rules look at.
@@ -89,10 +93,11 @@ pub(super) fn look(
     keys: &BTreeMap<String, [u8; 16]>,
     fetch: &dyn Fetch,
     options: &Options,
+    told: &BTreeSet<String>,
     findings: &mut Findings<'_>,
 ) {
     let (jobs, of) = jobs(presentation, keys, options, findings);
-    let inits = inits(presentation, &jobs, fetch, options, findings);
+    let inits = inits(presentation, &jobs, fetch, options, told, findings);
     let texts = presentation.media.iter().filter(|media| media.role == Role::Subtitles);
     let texts = texts.map(|media| media.segments.len()).sum::<usize>();
     let cues = (MOST_CUES / texts.max(1)).clamp(64, 20_000);
@@ -235,6 +240,7 @@ fn jobs(
     findings: &mut Findings<'_>,
 ) -> (Vec<Job>, BTreeMap<(usize, usize), usize>) {
     let (mut jobs, mut known, mut of) = (Vec::new(), BTreeMap::new(), BTreeMap::new());
+    let mut maps = BTreeSet::new();
     let mut left = options.limits.media_bytes;
     for (media_at, media) in presentation.media.iter().enumerate() {
         let mut left_out: BTreeMap<&str, u64> = BTreeMap::new();
@@ -277,6 +283,13 @@ fn jobs(
                 closed += 1;
             }
             let map = map.map(|map| map.sampled(samples.as_ref().map(Samples::of_init)));
+            if let Some(map) = map.as_ref().filter(|map| !maps.contains(*map)) {
+                if maps.len() >= MOST_INITS {
+                    leave(MORE_INITS);
+                    continue;
+                }
+                maps.insert(map.clone());
+            }
             let part = Part::new(&segment.url, segment.range).locked(lock).sampled(samples);
             let part = if is_iframe { part.in_blocks() } else { part };
             let job = Job { part, map, is_iframe };
@@ -312,6 +325,7 @@ fn inits(
     jobs: &[Job],
     fetch: &dyn Fetch,
     options: &Options,
+    told: &BTreeSet<String>,
     findings: &mut Findings<'_>,
 ) -> BTreeMap<Part, Init> {
     let mut wanted: Vec<(Part, bool)> =
@@ -331,28 +345,29 @@ fn inits(
         (init_of(&body, *is_map, part.samples.as_ref(), &mut faults), faults, None)
     });
     let mut inits = BTreeMap::new();
+    // Each is told where it is named first. Playlists may name hundreds of thousands.
+    let mut named: BTreeMap<_, (&Media, &Map)> = BTreeMap::new();
+    for media in &presentation.media {
+        for map in &media.maps {
+            let range = map.range.map(|range| (range.offset, range.length));
+            named.entry((map.url.as_str(), range)).or_insert((media, map));
+        }
+    }
     for ((part, _), (init, faults, failed)) in wanted.into_iter().zip(read) {
-        let named = presentation.media.iter().find_map(|media: &Media| {
-            let is_it = |map: &&Map| {
-                let whole = Part::new(&map.url, map.range).locked(part.lock.clone());
-                whole.sampled(part.samples.clone()) == part
-            };
-            let map = media.maps.iter().find(is_it)?;
-            Some(media.at(map.line).uri(&media.name_of(&map.url)))
-        });
-        if let Some(place) = named {
+        let named = named.get(&(part.url.as_str(), part.range));
+        if let Some(place) = named.map(|(media, map)| media.at(map.line).uri(&media.name_of(&map.url))) {
             faults.tell(&place, part.base(), findings);
-            match failed {
+            // What did not even say how long it is was told then.
+            match failed.filter(|_| !told.contains(&part.url)) {
                 Some(error) if error.is_ours() => {
                     let name = place.uri.as_deref().unwrap_or_default();
                     findings.limit(format!("the bytes of the init section {name}"), error.to_string());
                 }
-                // That it is missing was told when it was asked how long it is.
-                Some(error) if error.kind() != FetchErrorKind::NotFound => {
+                Some(error) => {
                     let message = format!("the bytes of the init section cannot be had: {error}");
                     findings.add(&MP_FETCH, place, message);
                 }
-                _ => {}
+                None => {}
             }
         }
         inits.insert(part, init);
@@ -443,7 +458,7 @@ pub(in crate::check) fn one(
 /// Something that is not looked into, and whether that is for our limits.
 fn leave_out(what: String, reason: &'static str, findings: &mut Findings<'_>) {
     match reason {
-        LONGER | TOGETHER => findings.limit(what, reason),
+        LONGER | TOGETHER | MORE_INITS => findings.limit(what, reason),
         _ => findings.skip(what, reason),
     }
 }

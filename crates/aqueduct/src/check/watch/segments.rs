@@ -10,7 +10,7 @@ use super::{Purpose, Watch};
 use crate::check::fetch::{Answer, FetchError, FetchErrorKind, Want};
 use crate::check::finding::Place;
 use crate::check::findings::Findings;
-use crate::check::look::{self, Opening};
+use crate::check::look::{self, LONGER, Opening, TOGETHER};
 use crate::check::model::{ByteRange, Facts, Key, Media, Role, Segment};
 use crate::check::options::Depth;
 use crate::check::rule::Level;
@@ -251,8 +251,14 @@ impl Watch {
         let url = waiting.segment.url.clone();
         let size = waiting.segment.range.map_or(0, |range| range.length);
         let limit = self.options.limits.segment_bytes.min(self.media_left);
-        let want =
-            if looks && size <= limit && limit > 0 { want(waiting.segment.range) } else { Want::Length };
+        let fits = size <= limit && limit > 0;
+        if looks && !fits && !waiting.is_base {
+            let reason = if size > self.options.limits.segment_bytes { LONGER } else { TOGETHER };
+            let mut findings = Findings::go_on(&self.options, std::mem::take(&mut self.kept));
+            findings.limit(format!("the bytes of new segments of {}", followed.name), reason);
+            self.kept = findings.pause();
+        }
+        let want = if looks && fits { want(waiting.segment.range) } else { Want::Length };
         self.ask(Purpose::Segment(of, Box::new(waiting)), url, want, limit, now);
     }
 
