@@ -221,10 +221,13 @@ fn is_of_tables(index: &SourceIndex) -> bool {
 fn readers(index: &SourceIndex) -> String {
     let ours = format!("format {}", aqueduct::plan::FORMAT_VERSION);
     #[cfg(feature = "av")]
-    if !is_of_tables(index) {
-        return format!("{ours}, {}", aqueduct::reader_versions());
+    let libav = Some(aqueduct::reader_versions());
+    #[cfg(not(feature = "av"))]
+    let libav: Option<String> = None;
+    match libav.filter(|_| !is_of_tables(index)) {
+        Some(theirs) => format!("{ours}, {theirs}"),
+        None => ours,
     }
-    ours
 }
 
 fn whole(index: &SourceIndex, revision: Option<String>, reader: Reader) -> io::Result<Vec<u8>> {
