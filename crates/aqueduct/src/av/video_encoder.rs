@@ -194,7 +194,8 @@ impl VideoEncoder {
 
 impl Drop for VideoEncoder {
     /// SVT-AV1 works on threads of its own, and says itself that it must not be taken down before they are through (a run
-    /// that was stopped while it was crashed once). Pictures that are under way are coded, and thrown away.
+    /// that was stopped while it was crashed once). Pictures that are under way are coded, and thrown away. Nor may another
+    /// one be opened meanwhile ([`TABLES`]).
     fn drop(&mut self) {
         let is_svt = self.name == svt_av1::NAME;
         if is_svt && self.sent > 0 && !self.ended {
