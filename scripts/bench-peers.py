@@ -249,7 +249,7 @@ def packaging(args, clip, scratch):
             contestants[f"Shaka Packager {shaka_version()} {container}"] = lambda out, container=container: shaka(container, source, out)
     contestants["cp"] = lambda out: copy(source, out)
     # For what is written, and what it is written with.
-    results = alternating(contestants, args.runs, source, scratch, touch=source.stat().st_size * 5 // 4)
+    results = alternating(contestants, args.runs, source, scratch, hold=source.stat().st_size * 3 // 2)
     parts = [packaging_table(results, source, clip, args)]
     if args.sizes:
         source.unlink()
@@ -270,25 +270,28 @@ def sizes(args, clip, scratch):
     return "\n".join(lines)
 
 
-def alternating(contestants, runs, source, scratch, touch=0, around=None):
+def alternating(contestants, runs, source, scratch, hold=0, around=None):
     """Each in turn, another first each time; on an empty folder, with a warm cache and nothing left to write back.
 
-    With `touch` so many bytes of memory are settled just before. What `around` has for a contestant is measured just before and
+    With `hold` so many bytes of memory are at hand. What `around` has for a contestant is measured just before and
     just after it; the mean is its `beside`.
     """
     results = {name: [] for name in contestants}
-    memory = Memory(scratch / "settling")
+    memory = Memory(scratch / "held", hold)
     out = scratch / "out"
     for number in range(runs):
         for name, command in rotated(list(contestants.items()), number):
+            os.sync()
             put_aside(out, scratch / "emptied")
             out.mkdir()
             os.sync()
+            if hold:
+                memory.hold()
             warm(source)
             beside = (around or {}).get(name, lambda: None)
             before = beside()
-            if touch:
-                memory.settle(touch)
+            if hold:
+                memory.hand_on()
             run = measure(command(out), out)
             run["beside"] = before and (before + beside()) / 2
             results[name].append(run)
@@ -349,25 +352,26 @@ def large(clip, size, to):
 
 
 class Memory:
-    """Memory that the machine has at hand. On virtual machines what was free for a second may be gone, and costs many times
-    what writing to it does when it is used again: that would be measured, not the contestants."""
+    """Memory that the machine has at hand. A virtual machine may give blocks of memory back two seconds after they became free,
+    and gets them anew page by page, which costs up to five times what writing to them does: that would be measured, not the
+    contestants. So memory is held in a file while free memory goes back, and handed on just before a run."""
 
-    def __init__(self, file):
-        self.file, self.best = file, float("inf")
+    # What `cp` writes at once: Linux gives a write memory in blocks of its size.
+    PIECE = 1 << 18
 
-    def settle(self, count):
-        """Writes so many bytes to a file and takes them away again, until that goes about as fast as ever."""
-        piece = bytes(1 << 20)
-        for _ in range(4):
-            start = time.monotonic()
-            with open(self.file, "wb") as file:
-                for _ in range(count // len(piece)):
-                    file.write(piece)
-            took = time.monotonic() - start
-            os.truncate(self.file, 0)
-            self.best = min(self.best, took)
-            if took < self.best * 1.25:
-                return
+    def __init__(self, file, count):
+        self.file, self.count = file, count
+
+    def hold(self):
+        """To be called just after as much was freed."""
+        piece = bytes(self.PIECE)
+        with open(self.file, "wb", buffering=0) as file:
+            for _ in range(self.count // self.PIECE):
+                file.write(piece)
+        time.sleep(2.5)
+
+    def hand_on(self):
+        os.truncate(self.file, 0)
 
 
 def warm(source):
