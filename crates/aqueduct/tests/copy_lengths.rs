@@ -212,7 +212,11 @@ impl Stock {
 fn film(pictures: Option<(u32, u32)>, sound: Option<(Sound, u32, u32)>) -> Arc<dyn Source> {
     let pictures = pictures.map(|(late, millis)| Stock::of_clip(&Codec::H264).track(*b"vide", late, millis));
     let sound = sound.map(|(sound, late, millis)| Stock::new(sound).track(*b"soun", late, millis));
-    let (tracks, units): (Vec<_>, Vec<_>) = pictures.into_iter().chain(sound).unzip();
+    written(pictures.into_iter().chain(sound))
+}
+
+fn written(tracks: impl IntoIterator<Item = (Track, Vec<Vec<u8>>)>) -> Arc<dyn Source> {
+    let (tracks, units): (Vec<_>, Vec<_>) = tracks.into_iter().unzip();
     let mut file = File { tracks, gap: 0, moov_last: false, fragments: None }.write();
     let index = read(&file);
     for (track, units) in index.tracks.iter().zip(&units) {
@@ -222,6 +226,48 @@ fn film(pictures: Option<(u32, u32)>, sound: Option<(Sound, u32, u32)>) -> Arc<d
         file.parts.extend(parts);
     }
     Arc::new(MemorySource::new(bytes(&file), "film.mp4"))
+}
+
+/// So many pictures at 30000/1001 a second, their times rounded to `timescale`.
+fn rung(pictures: usize, timescale: u32) -> Arc<dyn Source> {
+    let stock = Stock::of_clip(&Codec::H264);
+    let time = |pictures: u64| (pictures * 1001 * u64::from(timescale) + 15_000) / 30_000;
+    let sample = |(at, sample): (u64, &Sample)| {
+        let shown = at + sample.composition_offset as u64 / u64::from(sample.duration);
+        let duration = (time(at + 1) - time(at)) as u32;
+        Sample { duration, composition_offset: (time(shown) - time(at)) as i32, ..*sample }
+    };
+    let mut track =
+        Track::video((0..).zip(stock.samples.iter().cycle()).map(sample).take(pictures).collect());
+    track.timescale = timescale;
+    track.entry = stock.entry.clone();
+    let skipped = track.samples[0].composition_offset as u32;
+    track.edit = Some((0, skipped, (pictures * 1001).div_ceil(30) as u32));
+    written([(track, stock.units.into_iter().cycle().take(pictures).collect())])
+}
+
+#[test]
+fn a_rung_may_end_at_a_cut_of_another_timescale() {
+    let samples = Stock::of_clip(&Codec::H264).samples;
+    let group = samples.iter().skip(1).position(|sample| sample.key).map_or(samples.len(), |at| at + 1);
+    let mut settings = CopySettings::default();
+    settings.segment = Some(Length::from_millis((group as u64 * 1001).div_ceil(30)));
+    let whole = rung(8 * group, 30_000);
+    let wholly = read(&*whole);
+    for timescale in [1000, 12_800, 15_360, 30_000, 44_100, 90_000] {
+        let short = rung(7 * group, timescale);
+        let shortly = read(&*short);
+        let inputs = [&wholly, &shortly].map(|index| CopyInput { index, role: Role::Main }).to_vec();
+        let plan = Plan::copying(inputs).settings(settings.clone()).build();
+        let plan = plan.unwrap_or_else(|error| panic!("{timescale}: {error}"));
+        assert_eq!(plan.segments(), 8, "{timescale}");
+        let inputs = [(&whole, &wholly), (&short, &shortly)];
+        let inputs = inputs.map(|(source, index)| (Arc::clone(source), Arc::new(index.clone()))).to_vec();
+        let film = Presentation::of_inputs(inputs, Arc::new(plan)).unwrap();
+        let report = stored(&film).check(&[Profile::Rfc, Profile::Players]);
+        let errors: Vec<_> = report.findings.iter().filter(|found| found.level == Level::Error).collect();
+        assert!(errors.is_empty(), "{timescale}: {errors:#?}");
+    }
 }
 
 fn bytes(file: &Sparse) -> Vec<u8> {

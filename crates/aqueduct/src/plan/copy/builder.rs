@@ -346,6 +346,8 @@ impl<'a> CopyBuilder<'a> {
             let nearest = near.into_iter().flatten().min_by_key(|key| key.time.abs_diff(wanted));
             match nearest {
                 Some(key) if key.time.abs_diff(wanted) <= tolerance.unsigned_abs() => found.push(Some(*key)),
+                // So its end may lie a little behind the cut at which it ends.
+                _ if segment > 0 && lane.finish.saturating_sub(wanted) <= tolerance => found.push(None),
                 nearest => {
                     let seconds = |ticks: i64| own.seconds(ticks);
                     let nearest = nearest.map_or(String::new(), |key| {
