@@ -259,12 +259,12 @@ def packaging(args, clip, scratch):
 
 def sizes(args, clip, scratch):
     """Peak memory of packaging must not depend on the length of the film."""
-    lines = ["| input | ts: peak memory | wall | fmp4: peak memory | wall |", "| --- | --- | --- | --- | --- |"]
+    lines = ["| input | peak memory, ts | fmp4 |", "| --- | --- | --- |"]
     for size in (1e8, 1e9, 4e9):
         source = large(clip, size, scratch / "sized.mp4")
         contestants = {c: lambda out, c=c: ours(args, c, source, out) for c in ("ts", "fmp4")}
         medians = {name: median(runs) for name, runs in alternating(contestants, args.runs, source, scratch).items()}
-        cells = [f"{medians[c]['memory'] / 1e6:.0f} MB | {medians[c]['wall']:.2f} s" for c in ("ts", "fmp4")]
+        cells = [f"{medians[c]['memory'] / 1e6:.0f} MB" for c in ("ts", "fmp4")]
         lines.append(f"| {source.stat().st_size / 1e6:.0f} MB | " + " | ".join(cells) + " |")
         source.unlink()
     return "\n".join(lines)
@@ -353,7 +353,7 @@ def large(clip, size, to):
 
 class Memory:
     """Memory that the machine has at hand. A virtual machine may give blocks of memory back two seconds after they became free,
-    and gets them anew page by page, which costs up to five times what writing to them does: that would be measured, not the
+    and gets them anew page by page, which costs several times what writing to them does: that would be measured, not the
     contestants. So memory is held in a file while free memory goes back, and handed on just before a run."""
 
     # What `cp` writes at once: Linux gives a write memory in blocks of its size.

@@ -14,7 +14,9 @@ use aqueduct::media::Codec;
 use aqueduct::plan::{
     AudioLayout, Container, CopyInput, CopySettings, Files, Length, MULTIVARIANT_KEY, Role,
 };
-use aqueduct::{ErrorKind, FileSource, MemorySource, Plan, Presentation, Result, Source, SourceIndex};
+use aqueduct::{
+    ErrorKind, FileSource, MemorySource, Plan, Presentation, Result, Source, SourceIndex, playlist,
+};
 use check_world::{World, stored};
 use copying::{CLIPS, testdata};
 use mp4_writer::{File, Sample, Sparse, Track, atom, audio_entry, video_entry, words};
@@ -261,6 +263,9 @@ fn a_rung_may_end_at_a_cut_of_another_timescale() {
         let plan = Plan::copying(inputs).settings(settings.clone()).build();
         let plan = plan.unwrap_or_else(|error| panic!("{timescale}: {error}"));
         assert_eq!(plan.segments(), 8, "{timescale}");
+        let listed = plan.renditions().into_iter().map(|it| playlist::media(&plan, it.id, None).unwrap());
+        let listed: Vec<_> = listed.map(|text| text.matches("#EXTINF:").count()).collect();
+        assert_eq!(listed, [8, 7], "{timescale}");
         let inputs = [(&whole, &wholly), (&short, &shortly)];
         let inputs = inputs.map(|(source, index)| (Arc::clone(source), Arc::new(index.clone()))).to_vec();
         let film = Presentation::of_inputs(inputs, Arc::new(plan)).unwrap();

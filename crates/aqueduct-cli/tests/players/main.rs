@@ -124,7 +124,7 @@ impl Round<'_> {
     }
 }
 
-/// One after the other: two browsers at once would stall each other on a small machine.
+/// One presentation after the other: many browsers at once would stall each other on a small machine.
 #[cfg(feature = "av")]
 #[test]
 fn players_and_parsers_find_nothing_wrong() {

@@ -131,8 +131,8 @@ fn reserve(_: &File, _: &[Bytes]) -> io::Result<()> {
 }
 
 /// The most that one call writes. Linux gives a call memory in blocks as large as what it writes, and whole blocks of 2 MB are
-/// what a virtual machine hands back to its host: with these, a call can take five times as long (decision 15). Calls
-/// larger than this gain nothing.
+/// what a virtual machine hands back to its host: with these, a call can take several times as long (decision 35).
+/// Larger calls than this gain nothing.
 const AT_ONCE: usize = 256 << 10;
 
 /// Writes all pieces one after the other, [`AT_ONCE`] by [`AT_ONCE`] whatever the size of the pieces.

@@ -333,6 +333,7 @@ impl<'a> CopyBuilder<'a> {
         let own = lane.track.timebase;
         // Half a frame: nearer than that is rounding of another timescale.
         let tolerance = lane.frame(own).max(2) / 2;
+        let rounding = timebase.rescale(1, own, Rounding::Ceil).min(tolerance);
         let starts = at.get(..at.len().saturating_sub(1)).unwrap_or_default();
         let mut found = Vec::with_capacity(starts.len());
         for (segment, &cut) in starts.iter().enumerate() {
@@ -346,8 +347,8 @@ impl<'a> CopyBuilder<'a> {
             let nearest = near.into_iter().flatten().min_by_key(|key| key.time.abs_diff(wanted));
             match nearest {
                 Some(key) if key.time.abs_diff(wanted) <= tolerance.unsigned_abs() => found.push(Some(*key)),
-                // So its end may lie a little behind the cut at which it ends.
-                _ if segment > 0 && lane.finish.saturating_sub(wanted) <= tolerance => found.push(None),
+                // By the same rounding its end may lie a little behind the cut at which it ends.
+                _ if segment > 0 && lane.finish.saturating_sub(wanted) <= rounding => found.push(None),
                 nearest => {
                     let seconds = |ticks: i64| own.seconds(ticks);
                     let nearest = nearest.map_or(String::new(), |key| {
