@@ -247,8 +247,10 @@ async function watch({ player, number, brief }) {
   function withHls() {
     seen.version = Hls.version;
     const hls = new Hls();
-    hls.on(Hls.Events.ERROR, (_, { fatal, details, reason, error }) =>
-      (fatal ? seen.errors : seen.warnings).push(`${details}: ${reason ?? error?.message ?? ''}`));
+    hls.on(Hls.Events.ERROR, (_, { fatal, details, reason, error, frag }) => {
+      const where = frag ? `, segment ${frag.sn} of ${frag.type} ${frag.level}` : '';
+      (fatal ? seen.errors : seen.warnings).push(`${details}: ${reason ?? error?.message ?? ''}${where}`);
+    });
     return {
       load: async (url) => { hls.loadSource(url); hls.attachMedia(video); },
       rungs: () => hls.levels.map(({ width, height, bitrate }) => ({ width, height, bitrate })),
