@@ -14,7 +14,10 @@ use crate::prepared::Prepared;
 pub(crate) fn run(job: &PublishJob, console: &Console) -> Result<(), Failure> {
     // Nothing that a thread made by now is large.
     #[cfg(feature = "av")]
-    aqueduct::return_memory_early();
+    {
+        aqueduct::return_memory_early();
+        aqueduct::use_small_pages();
+    }
     let encode = job.encode.clone();
     let used = [std::slice::from_ref(&encode.input), &encode.access.indexes].concat();
     crate::run::run(&job.target, &used, console, move || prepare(&encode))

@@ -34,7 +34,7 @@ pub mod source;
 pub mod time;
 
 #[cfg(feature = "av")]
-pub use av::{Decoders, engine, quiet_encoders, reader_versions, return_memory_early};
+pub use av::{Decoders, engine, quiet_encoders, reader_versions, return_memory_early, use_small_pages};
 pub use error::{Error, ErrorKind, Result};
 pub use index::SourceIndex;
 pub use plan::{Ladder, Plan, PlanBuilder, RenditionId, Settings};

@@ -26,7 +26,7 @@ mod encoding {
     use crate::error::{Error, ErrorKind, Result};
 
     /// Pictures that wait where there is room: more gain nothing.
-    const MOST_WAITING: u64 = 4;
+    const MOST_WAITING: u64 = 2;
     /// Percent of what a control group may take that a run takes without being told.
     const OF_GROUP: u64 = 85;
     /// The same of the whole memory, which others use as well.

@@ -1,10 +1,11 @@
 //! Which builds this process encodes with, and the CPU features that libav may use.
 
-use std::ffi::c_int;
+use std::ffi::{CStr, c_char, c_int};
 use std::sync::OnceLock;
 
 use ffmpeg_next::ffi;
 
+use super::symbol::symbol;
 use super::{VideoEncoder, init, svt_av1};
 use crate::error::{Error, Result};
 use crate::media::{AvcCoding, Colour, Crf, Engine, HevcCoding, Preset, VideoCoding, VideoEncoding};
@@ -27,7 +28,7 @@ pub fn engine() -> Result<Engine> {
         libswscale: version(ffmpeg_next::software::scaling::version()),
         libswresample: version(ffmpeg_next::software::resampling::version()),
         x264: x264_build()?,
-        x265: x265_build()?,
+        x265: x265_version()?,
         svt_av1: svt_av1::version(),
         cpu: cpu_features(),
     };
@@ -155,11 +156,27 @@ fn x264_build() -> Result<String> {
 
 const NOTE: &[u8] = b"x264 - ";
 
-/// `3.5+1-f0c1022b6 build 199` out of the note that x265 leaves where it may; `None` where FFmpeg has no x265.
-fn x265_build() -> Result<Option<String>> {
+/// x265's version, such as `3.5+1-f0c1022b6`; `None` where FFmpeg has no x265.
+fn x265_version() -> Result<Option<String>> {
     if ffmpeg_next::encoder::find_by_name("libx265").is_none() {
         return Ok(None);
     }
+    let version = x265_says().map_or_else(x265_notes, Ok)?;
+    Ok(Some(version).filter(|version| version.len() < 80))
+}
+
+/// What the library says itself, where the process finds its symbols. An encoder that is opened for it leaves tables of 4 MB.
+fn x265_says() -> Option<String> {
+    // SAFETY: the symbol, where there is one, is a pointer to a terminated text that never changes.
+    let version = unsafe {
+        let text = symbol(c"x265_version_str")?.cast::<*const c_char>().read();
+        (!text.is_null()).then(|| CStr::from_ptr(text))
+    };
+    version.map(|text| text.to_string_lossy().into_owned())
+}
+
+/// The note that x265 leaves in a stream where it may.
+fn x265_notes() -> Result<String> {
     let coding =
         HevcCoding { preset: Preset::Ultrafast, level: 30, reference_frames: 1, b_frames: 0, tree_unit: 32 };
     let small = VideoEncoding {
@@ -178,15 +195,20 @@ fn x265_build() -> Result<Option<String>> {
     // "x265 (build 199) - 3.5+1-f0c1022b6:[Linux][GCC 12.2.0][64 bit] 8bit+10bit+12bit - H.265/HEVC codec - …", text
     // within a user-data SEI. The compiler is no part of what it makes.
     let start = unit.windows(X265_NOTE.len()).position(|window| window == X265_NOTE);
-    let note =
-        start.map(|start| String::from_utf8_lossy(unit.get(start + X265_NOTE.len()..).unwrap_or_default()));
-    let build = note.as_deref().and_then(|note| {
-        let (build, rest) = note.split_once(") - ")?;
-        let version = rest.split([':', ' ']).next()?;
-        Some(format!("{version} build {build}"))
-    });
-    let build = build.filter(|build| build.len() < 80);
-    build.map(Some).ok_or_else(|| Error::unsupported("libx265 does not say which build it is"))
+    let note = start.map(|start| String::from_utf8_lossy(unit.get(start..).unwrap_or_default()));
+    let version = note.as_deref().and_then(|note| note.split_once(") - ")?.1.split([':', ' ']).next());
+    version.map(str::to_owned).ok_or_else(|| Error::unsupported("libx265 does not say which build it is"))
 }
 
 const X265_NOTE: &[u8] = b"x265 (build ";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn x265_says_what_it_notes() {
+        init();
+        assert_eq!(x265_says(), Some(x265_notes().unwrap()));
+    }
+}

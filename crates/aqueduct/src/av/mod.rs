@@ -22,13 +22,14 @@ mod resampler;
 mod scaler;
 mod svt_av1;
 mod swscale;
+mod symbol;
 mod video_encoder;
 mod video_reader;
 mod x264;
 mod x265;
 
 pub(crate) use aac_encoder::AacEncoder;
-pub use allocator::return_memory_early;
+pub use allocator::{return_memory_early, use_small_pages};
 pub(crate) use audio_reader::AudioReader;
 pub use decoders::Decoders;
 pub use engine::{engine, reader_versions};

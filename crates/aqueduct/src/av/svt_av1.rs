@@ -1,10 +1,12 @@
 //! What libsvtav1 is told (AV1), and how it is kept quiet.
 
 use std::ffi::{CStr, c_char, c_void};
+use std::ptr::NonNull;
 
 use ffmpeg_next::{Dictionary, encoder};
 
 use super::engine::{Instructions, allowed_instructions};
+use super::symbol::symbol;
 use super::video_encoder::Told;
 use crate::media::{Av1Coding, VideoEncoding};
 
@@ -50,27 +52,13 @@ pub(super) fn version() -> Option<String> {
     encoder::find_by_name(NAME)?;
     // SAFETY: the symbol, where there is one, is a function of this type since version 0.9.
     let version = unsafe {
-        let symbol = dlsym(ANY, c"svt_av1_get_version".as_ptr());
-        if symbol.is_null() {
-            return None;
-        }
-        let get = std::mem::transmute::<*mut c_void, extern "C" fn() -> *const c_char>(symbol);
+        let get = symbol(c"svt_av1_get_version")?;
+        let get = std::mem::transmute::<NonNull<c_void>, extern "C" fn() -> *const c_char>(get);
         let text = get();
         (!text.is_null()).then(|| CStr::from_ptr(text))
     };
     version.map(|text| text.to_string_lossy().into_owned()).filter(|text| text.len() < 80)
 }
-
-// SAFETY: POSIX has it with this signature.
-unsafe extern "C" {
-    fn dlsym(handle: *mut c_void, symbol: *const c_char) -> *mut c_void;
-}
-
-/// RTLD_DEFAULT: wherever the process finds symbols.
-#[cfg(not(target_vendor = "apple"))]
-const ANY: *mut c_void = std::ptr::null_mut();
-#[cfg(target_vendor = "apple")]
-const ANY: *mut c_void = -2isize as *mut c_void;
 
 /// Keeps SVT-AV1 from writing what it was told to stderr, a dozen lines for each segment of each AV1 rung; `false` when
 /// that could not be had.

@@ -26,8 +26,10 @@ fn options(encoding: &VideoEncoding, coding: &AvcCoding) -> Dictionary<'static> 
     options.set("crf", &encoding.crf.to_string());
     options.set("sc_threshold", "0");
     let pyramid = if encoding.reorder >= 2 { "normal" } else { "none" };
-    // Ultrafast alone leaves the 8x8 transform off, and with it High profile.
-    let mut parameters = format!("open-gop=0:b-pyramid={pyramid}:8x8dct=1:stitchable=1:sliced-threads=0");
+    // Ultrafast alone leaves the 8x8 transform off, and with it High profile. Every picture lasts as long as the others
+    // (force-cfr, fixed_frame_rate_flag in E.2.1): x264 need not keep one more to learn how long.
+    let mut parameters =
+        format!("open-gop=0:b-pyramid={pyramid}:8x8dct=1:stitchable=1:sliced-threads=0:force-cfr=1");
     if let Some(instructions) = instructions() {
         parameters.push_str(":asm=");
         parameters.push_str(instructions);

@@ -18,8 +18,8 @@ pub struct Engine {
     pub libswresample: String,
     /// x264's core and revision, as it writes them itself, such as `core 164 r3095 baee400`.
     pub x264: String,
-    /// x265's version and build as it writes them itself, such as `build 199 3.5+1-f0c1022b6`. In a plan it stands where
-    /// the plan uses x265; of a process, where its FFmpeg has it.
+    /// x265's version as it tells it itself, such as `3.5+1-f0c1022b6`. In a plan it stands where the plan uses x265; of a
+    /// process, where its FFmpeg has it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub x265: Option<String>,
     /// SVT-AV1's version, such as `v1.4.1`; where it stands as with x265.

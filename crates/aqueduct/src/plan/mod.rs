@@ -47,7 +47,7 @@ use crate::source::Identity;
 use crate::time::{MPEG, Rounding, Timebase};
 
 /// Version of the bytes that a plan stands for. Raised by every change of output bytes.
-pub const FORMAT_VERSION: u32 = 3;
+pub const FORMAT_VERSION: u32 = 4;
 
 /// Time zero on the MPEG-2 timeline in ticks of 90 kHz: 10 s, so that nothing ever gets a negative time.
 pub const TIME_ZERO: i64 = 900_000;

@@ -94,6 +94,9 @@ impl Painter {
             drawing.wanted.iter().copied().filter_map(of)
         });
         let pictures = pictures.collect();
+        // Kept for a slot that repeats it, and for no other.
+        let next = drawing.slots.clone().next().map(|next| self.map.at(next).pts);
+        drawing.last = drawing.last.filter(|(time, _)| Some(*time) == next);
         self.drawing = Some(drawing).filter(|drawing| !drawing.slots.is_empty());
         Ok(pictures)
     }

@@ -89,7 +89,7 @@ fn avc(encoding: &VideoEncoding, coding: &AvcCoding) -> u64 {
     let buffered = (f64::from(encoding.buffer) / f64::from(encoding.max_rate.max(1)) * rate).ceil() as u64;
     let ahead = lookahead(coding.preset).min(u64::from(encoding.gop).max(buffered));
     let ahead_of = 295 + 3 * (b_frames + 1) + (b_frames + 2).pow(2) * 200 / 256;
-    ahead_of * (ahead + b_frames + 2) + 500 * (kept + 1)
+    ahead_of * (ahead + b_frames + 1) + 500 * (kept + 1)
 }
 
 /// `rc-lookahead` of x264's presets.

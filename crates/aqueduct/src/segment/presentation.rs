@@ -269,7 +269,7 @@ impl Maker {
         self
     }
 
-    /// Lets no more than so many pictures wait for the encoder of each rung. Default: 4. Fewer cost less memory
+    /// Lets no more than so many pictures wait for the encoder of each rung. Default: 2. Fewer cost less memory
     /// ([`MemoryNeed::waiting`]) and some time, since encoders wait for each other more often. Changes no byte.
     #[cfg(feature = "av")]
     #[must_use]

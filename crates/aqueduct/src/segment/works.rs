@@ -17,12 +17,12 @@ use super::profile::Part;
 use crate::av::{AudioReader, CodedPicture, Picture, VideoEncoder};
 use crate::error::{Error, ErrorKind, Result};
 use crate::mux::ts::AccessUnit;
-use crate::plan::Plan;
+use crate::plan::{Plan, Rung};
 
 /// Columns under way at once: one is finished while the next is begun.
 const COLUMNS: usize = 2;
 /// The pictures that may wait for one rung, unless told otherwise: this bounds what is held besides encoders.
-pub(super) const WAITING: usize = 4;
+pub(super) const WAITING: usize = 2;
 
 /// A column whose pictures and sound are encoded.
 pub(super) struct Coded {
@@ -89,6 +89,13 @@ struct Column {
     sound: Sound,
 }
 
+impl Column {
+    /// Whether all its pictures are encoded.
+    fn is_seen(&self) -> bool {
+        self.pictures.iter().all(|(_, pictures)| pictures.is_some())
+    }
+}
+
 enum Sound {
     Wanted,
     Away,
@@ -96,8 +103,10 @@ enum Sound {
 }
 
 /// One rung's place: its encoder, and what waits for it.
-#[derive(Default)]
 struct Line {
+    /// Pictures that a step takes at most: together as large as one of the largest rung. Steps are of like length then, an
+    /// encoder finds in the cache what it left there, and no thread holds several of the largest pictures.
+    at_once: usize,
     encoder: Option<VideoEncoder>,
     /// Whether a thread is at it; the encoder is away then.
     is_busy: bool,
@@ -105,6 +114,17 @@ struct Line {
 }
 
 impl Line {
+    /// One for each rung.
+    fn of(rungs: &[Rung]) -> Vec<Self> {
+        let pixels = |rung: &Rung| rung.encoding.width as usize * rung.encoding.height as usize;
+        let largest = rungs.iter().map(pixels).max().unwrap_or(0);
+        let line = |rung| {
+            let at_once = largest.checked_div(pixels(rung)).unwrap_or(1).max(1);
+            Self { at_once, encoder: None, is_busy: false, waiting: VecDeque::new() }
+        };
+        rungs.iter().map(line).collect()
+    }
+
     /// Whether the end of a column waits.
     fn ends(&self) -> bool {
         self.waiting.iter().any(|item| matches!(item, Item::End(_)))
@@ -141,6 +161,11 @@ impl<'j> State<'j> {
         self.columns.iter().position(|column| matches!(column.sound, Sound::Wanted))
     }
 
+    /// Whether a column waits for nothing but its sound.
+    fn waits_for_sound(&self, column: usize) -> bool {
+        self.columns.get(column).is_some_and(Column::is_seen)
+    }
+
     fn can_begin_or_draw(&self) -> bool {
         let is_free = |line: &Line| line.waiting.len() < self.waiting;
         self.front.as_ref().is_some_and(|front| match front.drawing {
@@ -155,7 +180,8 @@ impl<'j> State<'j> {
     }
 
     /// Takes the next step that nobody is at. Drawing comes first, while there is room: encoders that wait for pictures
-    /// leave threads without work.
+    /// leave threads without work. The sound of a column is heard when its pictures are through, or there is nothing else to
+    /// do: before that all encoders are at their fullest, and its samples would come on top.
     fn step(&mut self) -> Option<Step<'j>> {
         if self.failure.is_some() {
             return None;
@@ -167,17 +193,19 @@ impl<'j> State<'j> {
                 None => Step::Begin(front),
             });
         }
-        if let Some(column) = self.next_to_hear().and_then(|column| self.columns.get_mut(column))
+        let line = self.next_line();
+        let heard = self.next_to_hear().filter(|column| line.is_none() || self.waits_for_sound(*column));
+        if let Some(column) = heard.and_then(|column| self.columns.get_mut(column))
             && let Some(ear) = self.ear.take()
         {
             column.sound = Sound::Away;
             return Some(Step::Hear(column.serial, column.request.segment, ear));
         }
-        if let Some((rung, line)) = self.next_line().and_then(|rung| Some((rung, self.lines.get_mut(rung)?)))
-        {
+        if let Some((rung, line)) = line.and_then(|rung| Some((rung, self.lines.get_mut(rung)?))) {
             line.is_busy = true;
             let (mut pictures, mut ends) = (Vec::new(), None);
             while ends.is_none()
+                && pictures.len() < line.at_once
                 && let Some(item) = line.waiting.pop_front()
             {
                 match item {
@@ -193,8 +221,7 @@ impl<'j> State<'j> {
     /// The first column, if it is done.
     fn pop_coded(&mut self) -> Option<Coded> {
         let column = self.columns.front()?;
-        let is_coded = column.pictures.iter().all(|(_, pictures)| pictures.is_some());
-        if !is_coded || !matches!(column.sound, Sound::Done(_)) {
+        if !column.is_seen() || !matches!(column.sound, Sound::Done(_)) {
             return None;
         }
         let Column { request, pictures, sound, .. } = self.columns.pop_front()?;
@@ -227,14 +254,14 @@ impl<'j> Works<'j> {
         control: &'j Control,
         waiting: usize,
     ) -> Self {
-        let rungs = plan.video.as_ref().map_or(0, |video| video.rungs.len());
+        let rungs = plan.video.as_ref().map_or(&[][..], |video| &video.rungs);
         let mut painter = painter;
         if let Some(painter) = &mut painter {
             // A run before this one may have been left in the midst of a column.
             painter.stop();
         }
         let state = State {
-            lines: (0..rungs).map(|_| Line::default()).collect(),
+            lines: Line::of(rungs),
             front: Some(Front { next, painter, drawing: None }),
             ear,
             columns: VecDeque::new(),

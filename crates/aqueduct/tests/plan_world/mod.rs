@@ -109,7 +109,7 @@ pub(crate) fn engine() -> Engine {
         libswscale: "6.7.100".to_owned(),
         libswresample: "4.7.100".to_owned(),
         x264: "core 164 r3095 baee400".to_owned(),
-        x265: Some("3.5 build 199".to_owned()),
+        x265: Some("3.5".to_owned()),
         svt_av1: Some("v1.4.1".to_owned()),
         cpu: "x86_64 sse4.2".to_owned(),
     }
