@@ -5,7 +5,7 @@ Reads the `finished` event of `aqueduct publish --profile --json` (its last line
 repeats the measured segments until the film is as long as wanted, and runs the rules of crates/aqueduct-service
 (schedule.rs) and crates/aqueduct (segment/works.rs) over them: half as many runs of columns as threads, two columns
 under way in each, a pool of threads that takes steps first come, first served, an encoder that takes its pictures in
-order, four pictures that may wait for each. What memory bandwidth, hyper-threads and lower clocks take on large machines
+order, two pictures that may wait for each. What memory bandwidth, hyper-threads and lower clocks take on large machines
 is not in it: its efficiency is an upper bound.
 
 usage: aqueduct publish film.mp4 out --profile --json | simulate.py [--cores 1,2,8,64,1000] [--seconds 30,600,7200]
@@ -17,10 +17,10 @@ import json
 import sys
 from collections import deque
 
-# Steps into which the pictures of a segment are cut: fine enough that queues behave, coarse enough for two hours.
-BATCH = 45
-# Such steps that may wait for a rung: four pictures and more.
-WAITING = 2
+# Steps into which the pictures of a segment are cut: coarse enough for two hours. Those of 6 s have 180 pictures and 60.
+BATCH = 90
+# Such steps that may wait for a rung: two pictures.
+WAITING = 1
 COLUMNS = 2
 SOUND, PACK = "audio", "mux"
 FRONT = ("decode", "scale")
@@ -128,7 +128,9 @@ def simulate(film, cores, batch=BATCH, most_runs=None):
                 if ends:
                     run.drawing = None
             return column["segment"].front / batch, drawn
-        if run.sounds and not run.is_ear_busy:
+        free_rungs = [rung for rung in rungs if rung not in run.busy and run.waiting[rung]]
+        # Sound comes where there is nothing else, or all pictures of its column are through.
+        if run.sounds and not run.is_ear_busy and (not free_rungs or run.sounds[0]["left"] == 1):
             column = run.sounds.popleft()
             run.is_ear_busy = True
 
@@ -136,10 +138,9 @@ def simulate(film, cores, batch=BATCH, most_runs=None):
                 run.is_ear_busy = False
                 column["left"] -= 1
             return column["segment"].sound, heard
-        free_rungs = [rung for rung in rungs if rung not in run.busy and run.waiting[rung]]
         if not free_rungs:
             return None
-        # Where a column ends, else where most are waiting; of equals the largest. Its encoder takes all of them.
+        # Where a column ends, else where most are waiting; of equals the largest.
         ends = lambda rung: any(ends for _, _, ends in run.waiting[rung])
         rung = max(free_rungs, key=lambda rung: (ends(rung), 0 if ends(rung) else len(run.waiting[rung])))
         run.busy.add(rung)

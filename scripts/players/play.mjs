@@ -247,8 +247,16 @@ async function watch({ player, number, brief }) {
   function withHls() {
     seen.version = Hls.version;
     const hls = new Hls();
+    let buffered = {};
+    hls.on(Hls.Events.BUFFER_APPENDED, (_, { timeRanges }) => { buffered = { ...buffered, ...timeRanges }; });
+    /** Seconds of a segment that its buffer lacks. */
+    const lacks = ({ type, start, end }) => {
+      const list = buffered[type === 'main' ? 'video' : type] ?? buffered.audiovideo ?? buffered.audio;
+      const spans = Array.from(list ?? [], (_, at) => Math.min(end, list.end(at)) - Math.max(start, list.start(at)));
+      return end - start - spans.filter((span) => span > 0).reduce((sum, span) => sum + span, 0);
+    };
     hls.on(Hls.Events.ERROR, (_, { fatal, details, reason, error, frag }) => {
-      const where = frag ? `, segment ${frag.sn} of ${frag.type} ${frag.level}` : '';
+      const where = frag ? `, segment ${frag.sn} of ${frag.type} ${frag.level}, ${lacks(frag).toFixed(3)} s missing` : '';
       (fatal ? seen.errors : seen.warnings).push(`${details}: ${reason ?? error?.message ?? ''}${where}`);
     });
     return {

@@ -232,6 +232,10 @@ fn written(tracks: impl IntoIterator<Item = (Track, Vec<Vec<u8>>)>) -> Arc<dyn S
 
 /// So many pictures at 30000/1001 a second, their times rounded to `timescale`.
 fn rung(pictures: usize, timescale: u32) -> Arc<dyn Source> {
+    written([paced(pictures, timescale)])
+}
+
+fn paced(pictures: usize, timescale: u32) -> (Track, Vec<Vec<u8>>) {
     let stock = Stock::of_clip(&Codec::H264);
     let time = |pictures: u64| (pictures * 1001 * u64::from(timescale) + 15_000) / 30_000;
     let sample = |(at, sample): (u64, &Sample)| {
@@ -245,7 +249,35 @@ fn rung(pictures: usize, timescale: u32) -> Arc<dyn Source> {
     track.entry = stock.entry.clone();
     let skipped = track.samples[0].composition_offset as u32;
     track.edit = Some((0, skipped, (pictures * 1001).div_ceil(30) as u32));
-    written([(track, stock.units.into_iter().cycle().take(pictures).collect())])
+    (track, stock.units.into_iter().cycle().take(pictures).collect())
+}
+
+#[test]
+fn a_rung_may_last_a_picture_longer_where_sound_goes_on_behind_both() {
+    let samples = Stock::of_clip(&Codec::H264).samples;
+    let group = samples.iter().skip(1).position(|sample| sample.key).map_or(samples.len(), |at| at + 1);
+    let pictures = 8 * group;
+    let millis = (pictures * 1001).div_ceil(30) as u32;
+    let mut settings = CopySettings::default();
+    settings.segment = Some(Length::from_millis(u64::from(millis / 8)));
+    for timescale in [12_800, 30_000, 90_000] {
+        let rung = |pictures: usize, sound: u32| {
+            let sound = Stock::new(Sound::Aac).track(*b"soun", 0, sound);
+            written([paced(pictures, timescale), sound])
+        };
+        let shorter = rung(pictures, millis + 4000);
+        let longer = rung(pictures + 1, millis + 4000);
+        for inputs in [[&shorter, &longer], [&longer, &shorter]] {
+            let read = inputs.map(|source| (Arc::clone(source), Arc::new(read(&**source))));
+            let named = read.iter().map(|(_, index)| CopyInput { index, role: Role::Main }).collect();
+            let plan = Plan::copying(named).settings(settings.clone()).build();
+            let plan = plan.unwrap_or_else(|error| panic!("{timescale}: {error}"));
+            let film = Presentation::of_inputs(read.to_vec(), Arc::new(plan)).unwrap();
+            let report = stored(&film).check(&[Profile::Rfc, Profile::Players]);
+            let errors: Vec<_> = report.findings.iter().filter(|found| found.level == Level::Error).collect();
+            assert!(errors.is_empty(), "{timescale}: {errors:#?}");
+        }
+    }
 }
 
 #[test]

@@ -190,7 +190,8 @@ impl Made {
         let level = format!("{}.{}", level / 10, level % 10);
         let (crf, references) = (encoding.crf.to_string(), reference_frames.to_string());
         let b_frames = b_frames.to_string();
-        let parameters = format!("open-gop=0:b-pyramid={pyramid}:8x8dct=1:stitchable=1:sliced-threads=0");
+        let parameters =
+            format!("open-gop=0:b-pyramid={pyramid}:8x8dct=1:stitchable=1:sliced-threads=0:force-cfr=1");
         let arguments = [
             "-i",
             self.source.to_str().unwrap(),

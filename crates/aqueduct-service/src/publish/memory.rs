@@ -25,7 +25,7 @@ mod encoding {
     use super::{NonZeroUsize, Room};
     use crate::error::{Error, ErrorKind, Result};
 
-    /// Pictures that wait where there is room: more gain nothing.
+    /// Pictures that wait where there is room: more gain nothing (decision 36).
     const MOST_WAITING: u64 = 2;
     /// Percent of what a control group may take that a run takes without being told.
     const OF_GROUP: u64 = 85;
@@ -94,9 +94,8 @@ mod encoding {
             None => u64::MAX,
         };
         let fits = |runs: usize, waiting: u64| need.of(runs as u64, waiting) <= bytes;
-        // A run more is worth more than pictures that wait, as long as some do.
-        let some = (1..=runs.max(1)).rev().find(|&runs| fits(runs, MOST_WAITING / 2));
-        let Some(runs) = some.or_else(|| fits(1, 1).then_some(1)) else {
+        // A run more is worth more than a second picture that waits, which saves a run some percent of its time.
+        let Some(runs) = (1..=runs.max(1)).rev().find(|&runs| fits(runs, 1)) else {
             return Err(too_little(need, limit));
         };
         let waiting = (1..=MOST_WAITING).rev().find(|&waiting| fits(runs, waiting)).unwrap_or(1);

@@ -115,7 +115,8 @@ impl Publish {
     /// more do not fit. Default: 85 % of what the process's control group may take, or 75 % of the machine's memory, if
     /// that is less. Runs beside each other in one process each keep to their own limit. Changes no byte.
     ///
-    /// It is kept by a model of what encoders hold ([`aqueduct::MemoryNeed`]), which is rather too high than too low. A
+    /// It is kept by a model of what encoders hold ([`aqueduct::MemoryNeed`]), which is rather too high than too low in a
+    /// program that has called [`aqueduct::return_memory_early`] and [`aqueduct::use_small_pages`], as the command does. A
     /// run for which not even one column fits fails with [`ErrorKind::Media`] before it makes anything.
     ///
     /// [`ErrorKind::Media`]: crate::ErrorKind::Media

@@ -88,8 +88,12 @@ fn avc(encoding: &VideoEncoding, coding: &AvcCoding) -> u64 {
     let rate = encoding.frame_duration.rate();
     let buffered = (f64::from(encoding.buffer) / f64::from(encoding.max_rate.max(1)) * rate).ceil() as u64;
     let ahead = lookahead(coding.preset).min(u64::from(encoding.gop).max(buffered));
+    // Where it weighs all orders of B-frames it holds four times their number.
+    let weighs_all = matches!(coding.preset, Preset::Slower | Preset::Veryslow);
+    let weighed = if weighs_all { 4 * b_frames.max(3) } else { b_frames };
+    let held = ahead.max(weighed) + b_frames.max(1) + 1;
     let ahead_of = 295 + 3 * (b_frames + 1) + (b_frames + 2).pow(2) * 200 / 256;
-    ahead_of * (ahead + b_frames + 1) + 500 * (kept + 1)
+    ahead_of * held + 500 * (kept + 1)
 }
 
 /// `rc-lookahead` of x264's presets.

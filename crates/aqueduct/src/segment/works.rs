@@ -180,8 +180,8 @@ impl<'j> State<'j> {
     }
 
     /// Takes the next step that nobody is at. Drawing comes first, while there is room: encoders that wait for pictures
-    /// leave threads without work. The sound of a column is heard when its pictures are through, or there is nothing else to
-    /// do: before that all encoders are at their fullest, and its samples would come on top.
+    /// leave threads without work. The sound of a column is heard when its pictures are through, or a thread finds nothing
+    /// else: where few threads are busy all the time, its samples would come on top of encoders that are at their fullest.
     fn step(&mut self) -> Option<Step<'j>> {
         if self.failure.is_some() {
             return None;

@@ -135,8 +135,9 @@ impl<'a> CopyBuilder<'a> {
             (None, Some(sound)) => sound.times()?,
             (None, None) => Vec::new(),
         };
-        // Sound that goes on when the pictures have ended is cut at the grid; there are no key frames to wait for.
-        let pictures_end = longest.map_or(end, finish);
+        // Sound that goes on when the pictures have ended, those of all rungs, is cut at the grid; there are no key frames to
+        // wait for.
+        let pictures_end = if longest.is_some() { last } else { end };
         let at = cuts::at_marks(&marks, pictures_end, end, timebase, segment)?;
         if let Some(longest) = longest {
             lane::same_length(&pictures, longest, cuts::target_duration(&at, timebase))?;
