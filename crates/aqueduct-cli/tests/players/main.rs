@@ -43,39 +43,51 @@ fn judged(script: &str, words: &[&str]) -> Vec<Value> {
 }
 
 /// hls.js looks ten times a second whether the playhead moves, and nudges one that rests at 0 before the first picture, or on
-/// a busy machine.
+/// a busy machine. Anything else it warns of is about the bytes.
 fn is_timing(warning: &str) -> bool {
     let timing = ["bufferSeekOverHole", "bufferStalledError", "bufferNudgeOnStall"];
     timing.iter().any(|known| warning.starts_with(known))
 }
 
-/// hls.js warns where a segment brought nothing new, as after a switch of rungs, unless 50 ms at most are missing of it: of the
-/// first segment of a film that begins with two reordered pictures more are.
-fn brought_nothing_and_lacks_nothing(warning: &str) -> bool {
-    let lacks =
-        warning.strip_suffix(" s missing").and_then(|text| text.rsplit(' ').next()?.parse::<f64>().ok());
-    warning.starts_with("bufferAppendNoProgress") && lacks.is_some_and(|seconds| seconds < 0.1)
-}
-
 /// Plays a folder from the start, after seeks, after switches and to the end.
 fn played(folder: &Path, player: &str, seconds: f64, heights: &[u64]) {
-    let report = judged("play.mjs", &[player, path(folder)]).remove(0);
-    assert!(report["errors"].as_array().unwrap().is_empty(), "{report}");
-    assert!(report["undecodable"].as_array().unwrap().is_empty(), "{report}");
-    assert!(report["stalls"].as_array().unwrap().is_empty(), "{report}");
-    let warnings = report["warnings"].as_array().unwrap();
-    // Anything else is about the bytes.
-    let is_harmless = |warning: &str| is_timing(warning) || brought_nothing_and_lacks_nothing(warning);
-    assert!(warnings.iter().all(|warning| is_harmless(warning.as_str().unwrap())), "{report}");
-    assert_eq!(report["seeks"].as_array().unwrap().len(), 3, "{report}");
-    let reached =
-        report["switches"].as_array().unwrap().iter().map(|switch| switch["height"].as_u64().unwrap());
+    let play = || {
+        let report = reports("play.mjs", &[player, path(folder)]).1.remove(0);
+        let wrong = faults(&report, seconds, heights);
+        (wrong, report)
+    };
+    let (first, report) = play();
+    if !first.is_empty() {
+        eprintln!("played once more, for {first:?}: {report}");
+        // A busy machine upsets players; a fault of the bytes shows again.
+        let (again, report) = play();
+        assert!(again.is_empty(), "{player}, {first:?} and then {again:?}: {report}");
+    }
+}
+
+/// What went wrong.
+fn faults(report: &Value, seconds: f64, heights: &[u64]) -> Vec<&'static str> {
+    let list = |name: &str| report[name].as_array().cloned().unwrap_or_default();
+    let mut wrong = Vec::new();
+    let mut check = |is_right: bool, text| {
+        if !is_right {
+            wrong.push(text);
+        }
+    };
+    for name in ["errors", "undecodable", "stalls"] {
+        check(report[name].as_array().is_some_and(Vec::is_empty), name);
+    }
+    check(list("warnings").iter().all(|warning| warning.as_str().is_some_and(is_timing)), "warnings");
+    check(list("seeks").len() == 3, "three seeks");
+    let reached = list("switches");
+    let reached = reached.iter().map(|switch| switch["height"].as_u64());
     let expected = if heights.len() > 1 { heights } else { &[] };
-    assert!(reached.eq(expected.iter().copied()), "{report}");
-    assert_eq!(report["ended"], true, "{report}");
+    check(reached.eq(expected.iter().copied().map(Some)), "the rungs");
+    check(report["ended"] == true, "the end");
     // Players shift the start by the reordering of the pictures, and the last access unit may stand out.
-    let duration = report["duration"].as_f64().unwrap();
-    assert!((duration - seconds).abs() < 0.15, "{report}");
+    let duration = report["duration"].as_f64().unwrap_or(0.0);
+    check((duration - seconds).abs() < 0.15, "the length");
+    wrong
 }
 
 /// Both parsers see the same in every playlist, without complaint; `playlists` besides the multivariant one.
