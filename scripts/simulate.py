@@ -17,9 +17,9 @@ import json
 import sys
 from collections import deque
 
-# Steps into which the pictures of a segment are cut: coarse enough for two hours. Those of 6 s have 180 pictures and 60.
+# Steps into which the pictures of a segment are cut: two pictures each for 6 s at 30 frames/s. Coarse enough for two hours.
 BATCH = 90
-# Such steps that may wait for a rung: two pictures.
+# Such steps that may wait for a rung. Drawing waits until that one is taken; publish draws while one picture of two waits.
 WAITING = 1
 COLUMNS = 2
 SOUND, PACK = "audio", "mux"

@@ -256,26 +256,31 @@ fn paced(pictures: usize, timescale: u32) -> (Track, Vec<Vec<u8>>) {
 fn a_rung_may_last_a_picture_longer_where_sound_goes_on_behind_both() {
     let samples = Stock::of_clip(&Codec::H264).samples;
     let group = samples.iter().skip(1).position(|sample| sample.key).map_or(samples.len(), |at| at + 1);
-    let pictures = 8 * group;
+    // Far from a key frame: there the longer one has none.
+    let pictures = 8 * group + group / 2;
     let millis = (pictures * 1001).div_ceil(30) as u32;
     let mut settings = CopySettings::default();
-    settings.segment = Some(Length::from_millis(u64::from(millis / 8)));
-    for timescale in [12_800, 30_000, 90_000] {
-        let rung = |pictures: usize, sound: u32| {
-            let sound = Stock::new(Sound::Aac).track(*b"soun", 0, sound);
+    settings.segment = Some(Length::from_millis((group as u64 * 1001).div_ceil(30)));
+    for (timescale, other) in [(12_800, 12_800), (30_000, 30_000), (30_000, 12_800), (12_800, 90_000)] {
+        let rung = |pictures: usize, timescale: u32| {
+            let sound = Stock::new(Sound::Aac).track(*b"soun", 0, millis + 4000);
             written([paced(pictures, timescale), sound])
         };
-        let shorter = rung(pictures, millis + 4000);
-        let longer = rung(pictures + 1, millis + 4000);
+        let shorter = rung(pictures, timescale);
+        let longer = rung(pictures + 1, other);
         for inputs in [[&shorter, &longer], [&longer, &shorter]] {
             let read = inputs.map(|source| (Arc::clone(source), Arc::new(read(&**source))));
             let named = read.iter().map(|(_, index)| CopyInput { index, role: Role::Main }).collect();
             let plan = Plan::copying(named).settings(settings.clone()).build();
-            let plan = plan.unwrap_or_else(|error| panic!("{timescale}: {error}"));
+            let plan = plan.unwrap_or_else(|error| panic!("{timescale} {other}: {error}"));
+            let listed = plan.renditions().into_iter().filter(|it| it.copied_video.is_some());
+            let listed = listed.map(|it| playlist::media(&plan, it.id, None).unwrap());
+            let listed: Vec<_> = listed.map(|text| text.matches("#EXTINF:").count()).collect();
+            assert!(listed.len() == 2 && listed[0] == listed[1], "{timescale} {other}: {listed:?}");
             let film = Presentation::of_inputs(read.to_vec(), Arc::new(plan)).unwrap();
             let report = stored(&film).check(&[Profile::Rfc, Profile::Players]);
             let errors: Vec<_> = report.findings.iter().filter(|found| found.level == Level::Error).collect();
-            assert!(errors.is_empty(), "{timescale}: {errors:#?}");
+            assert!(errors.is_empty(), "{timescale} {other}: {errors:#?}");
         }
     }
 }

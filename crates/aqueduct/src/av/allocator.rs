@@ -18,8 +18,8 @@ pub fn return_memory_early() {
 
 /// Has the kernel give this process memory in small pages alone.
 ///
-/// x264 asks for huge pages (2 MB) where it may have them, and each comes whole: also what a picture's tables leave unused, which
-/// is a twentieth of the memory of a transcode. Process-wide and for child processes too, so the library never does it by
+/// x264 asks for huge pages (2 MB) where it may have them, and each comes whole: also what a picture's tables leave unused, some
+/// percent of the memory of a transcode. Process-wide and for child processes too, so the library never does it by
 /// itself. Does nothing elsewhere than on Linux.
 pub fn use_small_pages() {
     #[cfg(target_os = "linux")]

@@ -161,19 +161,24 @@ fn x265_version() -> Result<Option<String>> {
     if ffmpeg_next::encoder::find_by_name("libx265").is_none() {
         return Ok(None);
     }
-    let says = x265_says().filter(|version| version.contains(|digit: char| digit.is_ascii_digit()));
-    let version = Some(says.map_or_else(x265_notes, Ok)?).filter(|version| version.len() < 80);
+    let version = Some(x265_says().map_or_else(x265_notes, Ok)?).filter(|version| version.len() < 80);
     version.map(Some).ok_or_else(|| Error::unsupported("libx265 does not say which build it is"))
 }
 
-/// What the library says itself, where the process finds its symbols. An encoder that is opened for it leaves tables of 4 MB.
+/// What the library says itself, where the process finds its symbols and they tell a version. An encoder that is opened for it leaves tables of 4 MB.
 fn x265_says() -> Option<String> {
     // SAFETY: the symbol, where there is one, is a pointer to a terminated text that never changes.
     let version = unsafe {
         let text = symbol(c"x265_version_str")?.cast::<*const c_char>().read();
         (!text.is_null()).then(|| CStr::from_ptr(text))
     };
-    version.map(|text| text.to_string_lossy().into_owned())
+    let version = version.map(|text| text.to_string_lossy().into_owned());
+    version.filter(|version| is_number(version))
+}
+
+/// Whether a version is one: a build from no release may call itself `unknown`.
+fn is_number(version: &str) -> bool {
+    version.contains(|digit: char| digit.is_ascii_digit())
 }
 
 /// The version in the note that x265 leaves in a stream where it may, with the number of the build where that says nothing.
@@ -200,8 +205,7 @@ fn x265_notes() -> Result<String> {
     let version = note.as_deref().and_then(|note| {
         let (build, rest) = note.get(X265_NOTE.len()..)?.split_once(") - ")?;
         let version = rest.split([':', ' ']).next()?;
-        let is_known = version.contains(|digit: char| digit.is_ascii_digit());
-        Some(if is_known { version.to_owned() } else { format!("{version} build {build}") })
+        Some(if is_number(version) { version.to_owned() } else { format!("{version} build {build}") })
     });
     version.ok_or_else(|| Error::unsupported("libx265 does not say which build it is"))
 }

@@ -18,7 +18,8 @@ const TABLES: u64 = 3 << 20;
 /// Columns whose coded pictures or segments are held: two under way, and what waits for the store.
 const CODED: u64 = 3;
 
-/// What making columns holds in memory, in bytes. A model of what was measured, rather too high than too low.
+/// What making columns holds in memory, in bytes. A model of what was measured, rather too high than too low in a process that
+/// has called `return_memory_early` and `use_small_pages`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MemoryNeed {
@@ -88,7 +89,7 @@ fn avc(encoding: &VideoEncoding, coding: &AvcCoding) -> u64 {
     let rate = encoding.frame_duration.rate();
     let buffered = (f64::from(encoding.buffer) / f64::from(encoding.max_rate.max(1)) * rate).ceil() as u64;
     let ahead = lookahead(coding.preset).min(u64::from(encoding.gop).max(buffered));
-    // Where it weighs all orders of B-frames it holds four times their number.
+    // Where it weighs all orders of B-frames it holds four times their number, of three at least.
     let weighs_all = matches!(coding.preset, Preset::Slower | Preset::Veryslow);
     let weighed = if weighs_all { 4 * b_frames.max(3) } else { b_frames };
     let held = ahead.max(weighed) + b_frames.max(1) + 1;
