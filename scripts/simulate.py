@@ -17,10 +17,10 @@ import json
 import sys
 from collections import deque
 
-# Steps into which the pictures of a segment are cut: two pictures each for 6 s at 30 frames/s. Coarse enough for two hours.
-BATCH = 90
-# Such steps that may wait for a rung. Drawing waits until that one is taken; publish draws while one picture of two waits.
-WAITING = 1
+# Steps into which the pictures of a segment are cut: one picture each for 6 s at 30 frames/s.
+BATCH = 180
+# Such steps that may wait for a rung.
+WAITING = 2
 COLUMNS = 2
 SOUND, PACK = "audio", "mux"
 FRONT = ("decode", "scale")
