@@ -1,4 +1,4 @@
-//! How the C library keeps the memory that encoders give back.
+//! How the C library keeps the memory that encoders give back, and in what pages the kernel gives it.
 
 /// Makes the C library return large blocks at once, instead of keeping them for later, and keep all others in one place.
 ///
